@@ -164,7 +164,7 @@ def test_a_notebook_with_a_damaged_log_is_named_by_each_command_and_saved_by_the
         ("/^link", "backup {home}/c", 0, "is whole", True),
         ("/^rename", "backup --force {home}/b", 0, "is whole", True),
         ("fsync", "restore --yes {home}/b", 130, "nothing was ch", True),
-        ("/^rename", "restore --yes {home}/b", 0, "before is kept", True),
+        ("/^rename", "restore --yes {home}/b", 0, "there before", True),
         ("/^rename", "export -o {home}/e.jsonl", 0, "written", True),
         ("/sync$", "erase --yes 1", 0, "still have the text", False),
     ],

@@ -87,7 +87,7 @@ def _backup_incomplete(backup: str, path: str) -> str:
 
 
 def _replaced_files_kept(paths: Sequence[str]) -> str:
-    return _("what was there before is kept: {paths}").format(paths=all_of(paths))
+    return _("the files that were there before are kept: {paths}").format(paths=all_of(paths))
 
 
 SENTENCES: dict[str, str | Callable[..., str]] = {

@@ -63,8 +63,8 @@ def _key_not_found(host: str | None, ports: Sequence[int], found: Sequence[Known
 
 def _wrong_notebook(name_or_id: str, found: Sequence[KnownNotebook]) -> str:
     return _(
-        "the server that you named has {notebooks}, not {name_or_id}. Check the names of the server and of the notebook. "
-        "Another notebook of that host has another port: name it with HOST:PORT"
+        "the server that you named has {notebooks}, not {name_or_id}. Check the names of the server and of the notebook. If "
+        "that host serves several notebooks, name the port as well: HOST:PORT"
     ).format(notebooks=_list(found), name_or_id=name_or_id)
 
 
@@ -264,7 +264,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     ),
     "no_answer_on_lan": _no_answer_on_lan,
     "notebook_of_lost_host_sought": (
-        "{failure}. Looking for {name}, which that server had, at its last address and on this LAN"
+        "{failure}. udpnote now looks for the notebook of that server, {name}, at its last address and on this LAN"
     ),
     "number_of_unknown_notebook": (
         "your change of #{number} was not made, and is not saved for later: no server answered, and udpnote does not "
@@ -330,9 +330,8 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
         "`udpnote outbox --discard-refused` removes it"
     ),
     "identity_taken": (
-        "your entry {sequence} is sent again with a new client id and sequence number. Another entry of the notebook "
-        "already has the old ones, perhaps because the outbox was copied or restored. Nothing is lost, and you need not do "
-        "anything"
+        "entry {sequence} of your outbox is sent again under a new internal number, because another entry of the notebook "
+        "already has the old one. Perhaps the outbox was copied or restored. Nothing is lost, and you need not do anything"
     ),
     # The server
     "server_silent": "the server does not answer: looking for it on the LAN",

@@ -163,7 +163,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
         "name the file's format with --format"
     ),
     "notebook_is_a_file": (
-        "--notebook names a notebook by its name or id, but {path} is a file. A command that reads opens it with --file {path}"
+        "--notebook names a notebook by its name or id, but {path} is a file. Commands that read can open it with --file {path}"
     ),
     "file_and_server": "--file opens a file, but {option} is for a server: use only one of them",
     "option_without_to": "{option} works only together with `--to`, which is missing",
@@ -181,9 +181,9 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
         "`udpnote {command} -- - TEXT`"
     ),
     "unseen_deletion": (
-        "the deletion of #{number} is queued, but #{number} could not be looked up. If #{number} is a revision, the whole "
-        "note will be deleted. To prevent that, find the deletion in `udpnote outbox`, and discard it with `udpnote outbox "
-        "--discard SEQUENCE`"
+        "the deletion of #{number} is queued. udpnote could not ask the server whether #{number} is only a version of a note: "
+        "if it is, the whole note will be deleted. To prevent that, look for the deletion in `udpnote outbox`, and run "
+        "`udpnote outbox --discard SEQUENCE`"
     ),
     "revision_empty": "the text is empty: #{number} stays as it is; `udpnote delete {number}` deletes it",
     "tag_filter_invalid": "--tag: {tag!r} is not a tag: write one such as milk, '#v1.9' or work/home, and for two tags give "

@@ -90,8 +90,8 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "host_heard_elsewhere": "{host} (another network, {seconds:,} s ago)",
     "port_user": "{address} (user {user})",
     "server_asked_elsewhere": (
-        "the server on this host says which hosts it has heard only if it is asked at a loopback address, but it does not "
-        "listen at one. To see these hosts, start it without `--bind`"
+        "it is not known which hosts the server here has heard: it says that only at a loopback address, and it listens at "
+        "none. To see these hosts, start the server without `--bind`"
     ),
     # Between hosts
     "notebooks_found": "{notebooks}",

@@ -75,22 +75,22 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "erasure_unfinished": _erasure_unfinished,
     "erased_but_kept_in": _erased_but_kept_in,
     "erased_but_identity_computed": (
-        "somebody who has the notebook's file and guesses the text of #{number} can still check the guess. The note was "
-        "imported, and the file keeps an id that may be computed from its time and text. The id stays, so that no import "
-        "stores the note again. The text itself cannot be computed from the id"
+        "#{number} was imported, and its internal id stays in the notebook's file, so that no import stores the note again. "
+        "The text cannot be computed from the id. But the id may have been computed from the text and the time, so somebody "
+        "who has the file and guesses the text can check the guess"
     ),
     "erased_but_in_markdown": (
         "#{number} was imported from a Markdown file. Delete the text in that file, too: if the file is renamed and "
         "imported again, the note comes back"
     ),
     "erased_but_copied": (
-        "backups and exports that were made before still have the text. The writer's machine may have it, too, and so "
-        "may what a server or `udpnote follow` has printed. If you restore an older backup, the note comes back"
+        "backups and exports that were made before still have the text, and a restored older backup brings the note back. The "
+        "writer's machine may have the text, too, and the output of a server or of `udpnote follow`"
     ),
     # elsewhere
     "undo_of_erased": (
-        "nothing is taken back: note #{note} was erased on the notebook's host, with all its versions. If you run "
-        "`udpnote undo` again, it takes back what you wrote before #{own}"
+        "nothing is taken back: note #{note} was erased on the notebook's host, with all its versions. The next `udpnote "
+        "undo` takes back what you wrote before #{own}"
     ),
     "erased_notes_return": _erased_notes_return,
     "erased_not_imported": _erased_not_imported,

@@ -146,13 +146,12 @@ def _details_left_out(what: str, count: int) -> str:
             )
         case "dates_not_read":
             return ngettext(
-                "{count:,} line looks like the beginning of a jrnl entry, but udpnote does not understand its date, and "
-                "takes the line as text of the entry before it. To import it as an entry, give the `timeformat` of jrnl's "
-                "settings with --date-format. If you have imported the file already, first delete the entry with this line",
+                "{count:,} line looks like the beginning of a jrnl entry, but udpnote does not understand its date, and took "
+                "the line as text of the entry before it. To mend that, delete this entry if it was imported, and import "
+                "again with --date-format and the `timeformat` of jrnl's settings",
                 "{count:,} lines look like the beginnings of jrnl entries, but udpnote does not understand their dates, and "
-                "takes the lines as text of the entries before them. To import them as entries, give the `timeformat` of "
-                "jrnl's settings with --date-format. If you have imported the file already, first delete the entries with "
-                "these lines",
+                "took the lines as text of the entries before them. To mend that, delete these entries if they were imported, "
+                "and import again with --date-format and the `timeformat` of jrnl's settings",
                 count,
             )
         case _:  # details

@@ -17,9 +17,9 @@ def _named(names: Sequence[str]) -> str:
 
 def _disk_is_memory(files: Sequence[str], folder: str, file_system: str) -> str:
     return _(
-        "{folder} has the {files}, and is on {file_system}, which keeps files in memory only. When this machine stops, "
-        "even acknowledged entries are lost. Set UDPNOTE_HOME to a folder on a disk. Or set UDPNOTE_FILE to a file on a "
-        "disk, to move only the notebook there"
+        "the {files} will not outlive this machine's next shutdown or crash: {folder} is on {file_system}, which keeps files "
+        "in memory only. Even acknowledged entries are lost then. Set UDPNOTE_HOME to a folder on a disk. To move only the "
+        "notebook, set UDPNOTE_FILE to a file on a disk"
     ).format(folder=folder, files=_named(files), file_system=file_system)
 
 

@@ -69,7 +69,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     ),
     "page_entry_erased": "this was not stored: the notebook's owner has erased the note for good",
     "page_entry_refused": "the notebook does not take this note. Copy its text, and ask the notebook's owner for the reason",
-    "page_author_missing": "the note has no author: say who writes",
+    "page_author_missing": "the note has no author: enter your name",
     "page_text_blank": "the note has no text: write something",
     "page_text_not_unicode": "the text has characters that are not Unicode: remove them",
     "page_only_words_left_out": "words to leave out are not enough: also write a word that the notes have",
@@ -118,19 +118,19 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
         "each device"
     ),
     "names_not_covered": (
-        "browsers show a warning at {names}: the certificate authority was made for other names. To make a new authority, "
-        "remove {path} and start again. Then install the new certificate on each device"
+        "browsers show a warning at {names}: the page's certificate authority was made for other names. To avoid the warning, "
+        "remove {path}, start again, and install the new certificate on each device"
     ),
     "names_without_dot": (
         "open the page at {other}. At {names} browsers show a warning, because the page's certificate covers no name without "
         "a dot"
     ),
     "addresses_not_private": (
-        "browsers show a warning at {addresses}: the certificate authority certifies only addresses of private networks. To "
-        "use another address, give this host a name, and start the page with --allow-host and that name"
+        "browsers show a warning at {addresses}: the page's certificate is valid only at addresses of private networks. To "
+        "open the page without the warning, give this host a name, and start the page with --allow-host and that name"
     ),
     "certificate_on_devices": (
-        "each device needs the certificate once: open {address} there first, and compare the fingerprint"
+        "install the certificate on each device first: open {address} there, and compare the fingerprint"
     ),
     # The page with the certificate
     "certificate_page_title": "Certificate for the notebook",

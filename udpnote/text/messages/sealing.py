@@ -47,9 +47,9 @@ def _end_of_old_key(until: str | None, had_key_file: bool) -> str:
 
 def _earlier_key_dropped(until: str, keys_max: int) -> str:
     return ngettext(
-        "an earlier key, so far accepted until {until}, is no longer accepted, because only {keys_max} earlier key is "
-        "kept. Machines that joined with that key get no answer any more, and must join again",
-        "an earlier key, so far accepted until {until}, is no longer accepted, because only {keys_max} earlier keys "
+        "an earlier key, which was to be accepted until {until}, is no longer accepted, because only {keys_max} earlier key "
+        "is kept. Machines that joined with that key get no answer any more, and must join again",
+        "an earlier key, which was to be accepted until {until}, is no longer accepted, because only {keys_max} earlier keys "
         "are kept. Machines that joined with that key get no answer any more, and must join again",
         keys_max,
     ).format(until=until, keys_max=keys_max)
@@ -88,8 +88,8 @@ def _entries_wait(entries: int, name: str) -> str:
     return in_sentences(
         waiting,
         _(
-            "Send what waits with `udpnote outbox --send`. Or discard it with `udpnote outbox --discard SEQUENCE`. To "
-            "leave all the same, run this command again with --send-open: what waits may then be sent unencrypted"
+            "Send them with `udpnote outbox --send`, or discard each with `udpnote outbox --discard SEQUENCE`. To leave all "
+            "the same, run this command again with --send-open: the entries may then be sent unencrypted"
         ),
     )
 
@@ -120,12 +120,12 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     ),
     "earlier_key_dropped": _earlier_key_dropped,
     "earlier_key_shortened": (
-        "an earlier key, so far accepted until {until}, is now accepted only until {end}. Machines that joined with "
+        "an earlier key, which was to be accepted until {until}, is now accepted only until {end}. Machines that joined with "
         "that key must join again by then"
     ),
     "earlier_key_ended": (
-        "an earlier key, so far accepted until {until}, is no longer accepted, either. Machines that joined with that "
-        "key must join again"
+        "an earlier key, which was to be accepted until {until}, is no longer accepted, either. Machines that joined with "
+        "that key must join again"
     ),
     # clients
     "joined": _joined,

@@ -8,7 +8,7 @@ from udpnote.text.language import marked, ngettext
 
 _DROPPED = {
     "corrupted": marked("damaged"),
-    "early": marked("imported before the entries that they follow"),
+    "early": marked("of an import, out of order"),
     "foreign": marked("not of udpnote"),
     "forged": marked("forged or damaged"),
     "malformed": marked("with invalid fields"),
@@ -77,9 +77,9 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
         "file from a backup. Or make a new key with `udpnote key rotate`: then every client must join again with the new code"
     ),
     "key_file_in_the_way": (
-        "the notebook was not sealed and is still open, because there is a key file already: {path}. It may belong to a "
-        "notebook that was here before. To seal the present notebook, move the key file to a safe place and try again. To "
-        "use the earlier notebook, first move the present one elsewhere, then put the earlier one back"
+        "the notebook was not sealed, because there is a key file already, perhaps of an earlier notebook: {path}. To seal "
+        "the present notebook, move the key file to a safe place and try again. To use the earlier notebook, move the present "
+        "one away, and put the earlier one back"
     ),
     "key_file_left_behind": (
         "{path} is not sealed, but its key file {key_file} is still there ({error}). Remove that file before you seal the "

@@ -6,8 +6,8 @@ from udpnote.text.joining import in_sentences
 from udpnote.text.language import gettext as _
 
 _TRUSTED_PLACE = (
-    "Run the command without --system. Or install udpnote where only root can write. For that, go to the folder with "
-    "udpnote's source code, and run `sudo /usr/bin/python3 -m venv /opt/udpnote && sudo /opt/udpnote/bin/pip install .`"
+    "For a service of your own, leave out --system. Or install udpnote where only root can write: in the folder with "
+    "udpnote's source code, run `sudo /usr/bin/python3 -m venv /opt/udpnote && sudo /opt/udpnote/bin/pip install .`"
 )
 """What to do if other users than root can change the executable: a service of the whole system cannot trust it."""
 
@@ -70,7 +70,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
         f"{_TRUSTED_PLACE}"
     ),
     "service_writable_by_others": (
-        "nothing was done: other users than root may write to {path}, so they could change what a service of the whole system "
+        "nothing was done: users other than root may write to {path}, so they could change what a service of the whole system "
         "runs. "
         f"{_TRUSTED_PLACE}"
     ),

@@ -113,13 +113,13 @@ _NOTEBOOK_LOSSES = {
     ),
     "linked": marked(
         "the server or import has stopped, because {path} got a second name (a hard link) while in use. SQLite would keep a "
-        "log for each name, and entries could be lost. `find FOLDER -samefile {path}` shows the names in a folder and below "
-        "it. Remove the second name, and start again"
+        "log for each name, and entries could be lost. Remove the second name, and start again. `find FOLDER -samefile "
+        "{path}` lists the names in FOLDER and below it"
     ),
     "replaced": marked(
-        "the server or import has stopped, because another file was put at {path} while it was in use. The log of the earlier "
-        "file is kept under a name that ends with .old. If you put the earlier file back and start again, udpnote finds its "
-        "log by itself. To use the new file instead, without that log, just start again"
+        "the server or import has stopped, because another file was put in place of the notebook {path}. To go on with the "
+        "earlier notebook, put its file back and start again: udpnote finds its log, which is kept under a name that ends "
+        "with .old. To use the new file instead, just start again"
     ),
 }
 _LOG_LOSSES = {
@@ -129,14 +129,14 @@ _LOG_LOSSES = {
         "entries"
     ),
     "linked": marked(
-        "the server or import has stopped, because {log}, the log with the latest acknowledged entries of {path}, got a second "
-        "name (a hard link) while in use. `find FOLDER -samefile {log}` shows the names in a folder and below it. Remove the "
-        "second name, and start again"
+        "the server or import has stopped, because {log}, the log with the latest acknowledged entries of {path}, got a "
+        "second name (a hard link) while in use. Remove the second name, and start again. `find FOLDER -samefile {log}` lists "
+        "the names in FOLDER and below it"
     ),
     "replaced": marked(
-        "the server or import has stopped, because another file was put at {log} while it was in use. The file that was "
-        "there before is the log with the latest acknowledged entries of {path}. Put that log back, and start again. If it is "
-        "lost, the next start says how to keep the other entries"
+        "the server or import has stopped, because another file was put in place of {log}, the log with the latest "
+        "acknowledged entries of {path}. Put the log back, and start again. If it is lost, the next start says how to keep "
+        "the other entries"
     ),
 }
 """What was done to a notebook's file or to its log, and what to do then. The keys are the values of `loss`. If the file changes
@@ -155,9 +155,9 @@ def _log_of_another_file(path: str, log: str, aside: str) -> str:
     from shlex import quote  # here, because this happens seldom
 
     return _(
-        "nothing was changed: {log} is not the log of {path}, so one of the two was replaced. The log may have entries "
-        "that are nowhere else: find the notebook to which the log belongs, move {path} away, and put that notebook in its "
-        "place. To use {path} without this log, run `{command}`"
+        "nothing was changed: {log} is not the log of {path}, so one of the two files was replaced. The log may have entries "
+        "that are nowhere else. Best find the notebook that the log belongs to, and put that in place of {path}. To use "
+        "{path} without this log, run `{command}`"
     ).format(path=path, log=log, command=f"mv {quote(log)} {quote(aside)}")
 
 
@@ -184,17 +184,17 @@ def _keeping_the_rest(path: str) -> dict[str, str]:
 
 def _log_gone(path: str, log: str) -> str:
     return _(
-        "nothing was changed: {log}, the log with the latest entries of {path}, is missing or was overwritten. Perhaps "
-        "{path} was copied without its log while a server used it. Put the log back beside {path}. If it is lost, its "
-        "entries are lost, too: to keep the others, run {first}, then {second}"
+        "nothing was changed: {log}, the log with the latest entries of {path}, is missing or was overwritten. Perhaps {path} "
+        "was copied without its log while a server used it. Put the log back beside {path}. If it is lost, its entries are "
+        "lost, too. To keep all other entries, run {first}, then {second}"
     ).format(path=path, log=log, **_keeping_the_rest(path))
 
 
 def _log_damaged(path: str, log: str) -> str:
     return _(
-        "nothing was changed: {log}, the log with the latest entries of {path}, is damaged or was cut. Some of these "
-        "entries cannot be read. Put an undamaged copy of the log in its place. If there is none, these entries are lost: "
-        "to keep the others, run {first}, then {second}"
+        "nothing was changed: {log}, the log with the latest entries of {path}, is damaged or was cut, and some of these "
+        "entries cannot be read. Put an undamaged copy of the log in its place. Without such a copy, these entries are lost. "
+        "To keep all other entries, run {first}, then {second}"
     ).format(path=path, log=log, **_keeping_the_rest(path))
 
 
@@ -284,28 +284,27 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
         "may be lost. To keep what can be read, run `udpnote outbox`"
     ),
     "outbox_log_alone": (
-        "{log}, the log of an outbox, is there, but its outbox {path} is not. The log may have notes that were not stored yet. "
-        "Put the outbox back, or move the log away"
+        "the outbox {path} is missing, but its log {log} is still there, and may have notes that were not stored yet. Put the "
+        "outbox back, or move the log away"
     ),
     "log_removed_in_use": (
-        "{log} was removed or cut while another program uses it, so {path} cannot be read. End that program, which may still "
-        "save what was in it, and run the command again"
+        "cannot read {path}: its log {log} was removed or cut while another program uses it. End that program, which may "
+        "still save the entries of the log, and run the command again"
     ),
     "outbox_removed": (
-        "your outbox {path} or its log was removed or replaced while this command used it, so nothing can be saved in it. Run "
-        "the command again. What this command has queued before may be lost: compare `udpnote list` and `udpnote outbox` with "
-        "what you wrote"
+        "your outbox {path} or its log was removed or replaced while this command used it, so this command can save nothing "
+        "more. What it had queued may be lost: compare `udpnote list` and `udpnote outbox` with what you wrote. Then run the "
+        "command again for the rest"
     ),
     "outbox_log_gone": (
         "{log}, the log of your outbox {path}, was removed or emptied after a command was killed. What was queued then is lost "
         "if it was not sent: compare `udpnote list` with what you wrote"
     ),
     "outbox_log_left": (
-        "{log}, the log of an outbox, was there, but its outbox {path} was not. udpnote makes a new outbox {path}. The log may "
-        "have notes that were not stored yet, so it is kept as {aside}. If you find the old outbox, move that outbox and this "
-        "log into a new folder, as `outbox.sqlite3` and `outbox.sqlite3-wal`, and run `UDPNOTE_HOME=FOLDER udpnote outbox "
-        "--send`. If you do not find the old outbox, udpnote cannot send these notes: compare `udpnote list` with what you "
-        "wrote"
+        "your outbox {path} was missing, so udpnote makes a new one. The old outbox's log {log} was still there, and is now "
+        "{aside}. It may have notes that were not stored yet. To send them, find the old outbox, put both files into a new "
+        "folder, as `outbox.sqlite3` and `outbox.sqlite3-wal`, and run `UDPNOTE_HOME=FOLDER udpnote outbox --send`. Without "
+        "the old outbox, compare `udpnote list` with what you wrote, and write again what is missing"
     ),
     "outbox_log_kept": (
         "{log}, the log with the latest changes of your outbox, was damaged or cut while no command used it. Notes that were "
@@ -313,10 +312,10 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
         "as {aside}"
     ),
     "log_overwritten": (
-        "the server or import has stopped, because another program has overwritten {log}, the log with the latest "
-        "acknowledged entries. {path} itself is not damaged. Stop that program. If you have a copy of {path} and its "
-        "log, put both in their place. Then start again. Without such a copy, the entries in the overwritten part of the "
-        "log, and those after it, are lost, and the next start says how to keep the others"
+        "the server or import has stopped, because another program has overwritten part of {log}, the log with the latest "
+        "acknowledged entries of {path}. Stop that program. If you have a copy of {path} together with its log, put both "
+        "copies in place. Then start again. Without a copy, the entries in that part of the log and after it are lost, and "
+        "the next start says how to keep all other entries"
     ),
     "log_on_read_only_disk": "{path} and its log {log} cannot be read together on a read-only disk: copy both to another disk",
     "notebook_not_there": "there is no notebook at {path}: `udpnote serve` prints the path of the notebook it serves",
@@ -344,13 +343,13 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     ),
     "backup_in_use": "{path} is a notebook that a server uses, so no backup replaces it: name another file",
     "backup_key_exists": (
-        "no backup was made: {path} exists already. It is the key file of a backup that is not there, and may be the only copy "
-        "of its keys. Move it away, or give the backup another name"
+        "no backup was made: {path} exists already. It is a key file whose backup is missing, and may be the only copy of its "
+        "keys. Move it away, or give the backup another name"
     ),
     "backup_key_undecided": (
-        "{path} is sealed, so say whether the backup gets its key: give --with-key or --without-key. With the key, "
-        "everybody who gets the backup can also use the notebook over the network. Without the key, every client must join "
-        "again after a restore on another host"
+        "no backup was made: {path} is sealed, so give --with-key or --without-key. Everybody who gets a backup with the key "
+        "can also use the notebook over the network. If a backup without the key is restored on another host, every client "
+        "must join again"
     ),
     "backup_needs_a_file": "{path} is a pipe, a device or a socket, and no backup can be read back from that: name a file",
     "backup_not_there": "there is no backup at {path}, so nothing was restored: name the file that `udpnote backup` has made",
@@ -382,8 +381,8 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
         "another program has changed {path}. The server has moved the changed file to {aside}, and writes {path} again"
     ),
     "too_many_files_put_aside": (
-        "other programs change the text file {path} again and again. Each time the changed file is kept under a name that ends "
-        "with .old, but all {count} such names are taken. The text file is not updated until you move the *.old files away. "
-        "Stop those programs from writing to {path}, too. The notebook has every note"
+        "the text file {path} is no longer updated: other programs change it again and again, and all {count} names for the "
+        "changed files, which end with .old, are taken. Stop those programs from writing to {path}, and move the *.old files "
+        "away. The notebook has every note"
     ),
 }

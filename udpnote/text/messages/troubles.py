@@ -188,7 +188,7 @@ TROUBLES: dict[str, Trouble] = {
     ),
     "answers_lost": Trouble(
         "{server} hears the broadcasts of this host. Its answers to broadcasts do not arrive here, but its answers to direct "
-        "questions do. A firewall there, here or between drops the answers to broadcasts",
+        "questions do. A firewall on the way, on this host or there drops the answers to broadcasts",
         "export UDPNOTE_SERVER={server}",
         "Some firewalls pass an answer only if it comes from the address that was asked. A named server is asked directly.",
     ),

@@ -123,8 +123,8 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "undo_unread": "takes back #{number}. Its text is not shown, because only the notebook has it",
     "undo_discarded": "no notebook has the entry: it is removed from the outbox",
     "undo_later": (
-        "the entry may be stored already, so its deletion waits behind it in the outbox. Both are sent with the next entry "
-        "or by `udpnote outbox --send`"
+        "the entry may be stored already, so it stays in the outbox, followed by its deletion. Both are sent with the next "
+        "entry or by `udpnote outbox --send`"
     ),
     "undo_unseen": (
         "the note could not be looked up, so it is not known whether others have changed it. It will be deleted all "
@@ -133,14 +133,14 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "undo_nothing": "there is nothing to take back: udpnote remembers only the latest writes of your user on this machine",
     "undo_elsewhere": _undo_elsewhere,
     "undo_not_there": (
-        "nothing is taken back: #{number}, your last write, is no longer in the notebook. It was erased, or the "
-        "notebook was restored from an older copy. `udpnote list` shows the notes that are there. If you run `udpnote "
-        "undo` again, it takes back what you wrote before #{number}"
+        "nothing is taken back: #{number}, your last write, is no longer in the notebook. It was erased, or the notebook was "
+        "restored from an older copy. `udpnote list` shows the notes that are there. The next `udpnote undo` takes back what "
+        "you wrote before #{number}"
     ),
     "undo_changed_since": (
-        "nothing is taken back: after you, {author} has changed note #{note}, too. `udpnote show {note} --history` "
-        "shows your change as #{own}, and the later one as #{number}. To change the note, run `udpnote edit {note}`. "
-        "If you run `udpnote undo` again, it takes back what you wrote before #{own}"
+        "nothing is taken back: {author} has changed note #{note} after you. `udpnote show {note} --history` shows your "
+        "change as #{own}, and the later one as #{number}. To change the note, run `udpnote edit {note}`. The next `udpnote "
+        "undo` takes back what you wrote before #{own}"
     ),
     "undo_meanwhile": (
         "nothing is taken back: another command has just sent, removed or taken back your last write. Run `udpnote undo` again"
@@ -151,13 +151,13 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     ),
     "undo_of_waiting_deletion": (
         "nothing is taken back: your deletion of #{number} is queued, and may be stored already. When the server has "
-        "answered, `udpnote undo` brings the note back. `udpnote outbox --discard {sequence}` gives the deletion up, "
-        "unless it is stored already"
+        "answered, `udpnote undo` brings the note back. Before that, `udpnote outbox --discard {sequence}` drops the "
+        "deletion, unless it is stored already"
     ),
     "undo_of_waiting_revision": (
         "nothing is taken back: your new text of #{number} is queued, and may be stored already. When the server has "
-        "answered, `udpnote undo` brings the earlier text back. `udpnote outbox --discard {sequence}` gives the new "
-        "text up, unless it is stored already"
+        "answered, `udpnote undo` brings the earlier text back. Before that, `udpnote outbox --discard {sequence}` drops the "
+        "new text, unless it is stored already"
     ),
     # the prompt
     "write_prompt": "Today's note (quit ends): ",
@@ -165,13 +165,16 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "write_welcome": "each line is stored as an entry; `help` explains more, `quit` or Ctrl-D ends",
     "write_welcome_without_prompt": "each line is stored as an entry, up to a line `quit`",
     "write_help": (
-        "Enter stores the line as an entry. If you paste several lines, each becomes an entry. If you paste {many} "
-        "lines or more, the prompt asks first. Up brings back an earlier line\n/tag NAME adds #NAME to each line from "
-        "now on. /tag alone stops that\n/edit changes your last note, /edit 42 changes note #42. /undo takes back what "
-        "you wrote last\nTo store a line that begins with /, type one more /: //text stores /text. Notes of others "
-        "appear above the prompt\nCtrl-C drops the line, Ctrl-Z suspends the prompt. `quit`, `exit`, `q` or Ctrl-D "
-        "ends it\nTo store the word `quit`, type `udpnote send quit`. To store several lines as one entry, type "
-        "`udpnote send --whole`"
+        "Enter stores the line as an entry. The Up key brings back an earlier line\n"
+        "If you paste several lines, each becomes an entry. If they are {many} or more, the prompt first asks how to store "
+        "them\n"
+        "/tag NAME adds #NAME to each line from now on. /tag alone stops that\n"
+        "/edit changes your last note, /edit 42 changes note #42. /undo takes back what you wrote last\n"
+        "To store a line that begins with /, type one more /: //text stores /text\n"
+        "Notes of others appear above the prompt\n"
+        "Ctrl-C drops the line, Ctrl-Z suspends the prompt. `quit`, `exit`, `q` or Ctrl-D ends the prompt\n"
+        "To store the word `quit`, run `udpnote send quit` in the shell. To store several lines as one entry, run `udpnote "
+        "send --whole`"
     ),
     "write_line_dropped": "the line is dropped; `quit` or Ctrl-D ends the prompt",
     "write_unknown_command": (
