@@ -4,25 +4,31 @@ from udpnote.client.client import Client
 from udpnote.client.destination import waits_for
 from udpnote.errors import Notice
 from udpnote.model.notebook import KnownNotebook, display_name, name_or_id
+from udpnote.model.outbox_entries import WaitingCount
 
 
 def waiting_elsewhere(client: Client, notebook: KnownNotebook | None) -> Notice | None:
     """Return a notice that entries in the outbox of `client` wait for something else than `notebook`; None if no entry does, or
     if `notebook` is None. Refused entries do not count.
 
-    An entry that is not assigned to a notebook yet waits for what the user named when writing it, such as a server. If the user
-    named nothing, it waits for the notebook that the user has chosen by `udpnote use`.
+    An entry that is not assigned to a notebook yet waits for what the user named when writing it, such as a server. If `client`
+    names the same, and `notebook` is its notebook, the entry waits for `notebook`: another command has just written it, and
+    has not found the notebook yet. If the user named nothing, the entry waits for the notebook that the user has chosen by
+    `udpnote use`.
     """
     counts = client.waiting_counts()
     if notebook is None or not counts:
         return None
-    chosen = client.chosen()
+    chosen, own = client.chosen(), client.notebook
     is_chosen = chosen is not None and chosen.notebook_id == notebook.notebook_id
-    entries = sum(
-        each.entries
-        for each in counts
-        if each.refused is None and not (waits_for(each, notebook) and (is_chosen or each.notebook_id is not None))
-    )
+    is_own = own is not None and own.notebook_id == notebook.notebook_id
+
+    def is_for_it(waiting: WaitingCount) -> bool:
+        if waiting.notebook_id is None and not waiting.destination.names_nothing:
+            return is_own and waiting.destination == client.destination
+        return waits_for(waiting, notebook) and (is_chosen or waiting.notebook_id is not None)
+
+    entries = sum(each.entries for each in counts if each.refused is None and not is_for_it(each))
     if not entries:
         return None
     known = client.known()

@@ -13,7 +13,7 @@ from udpnote.client.notebook_finder import LOCATE_SECONDS_MIN, NotebookFinder
 from udpnote.client.sending import Sender
 from udpnote.client.session import Driver
 from udpnote.errors import ServerNotFound, UdpnoteError, WrongNotebook
-from udpnote.model.notebook import KnownNotebook
+from udpnote.model.notebook import Destination, KnownNotebook
 from udpnote.storage.outbox import Outbox
 
 if TYPE_CHECKING:
@@ -49,6 +49,11 @@ class NotebookChoice:
         """Whether the client's notebook is known, or the user has named it by its server, its name, its id or its key."""
         with self._connection.lock():
             return self._finder.is_notebook_decided
+
+    @property
+    def destination(self) -> Destination:
+        """Which notebook the arguments or settings of this client name, and at which server."""
+        return self._finder.destination
 
     def check_notebook_is_same(self, number: int) -> None:
         """Raise `WrongNotebook` if a notice has said that the named server has another notebook than before.
