@@ -1,4 +1,4 @@
-"""A session with a server: what it knows of the network from earlier sessions."""
+"""A session with a server: what it knows of the network from earlier sessions, and when it asks a silent server again."""
 
 from collections.abc import Callable
 
@@ -9,6 +9,10 @@ from tests.support.network import PORT, Weather
 from udpnote import Client
 from udpnote.errors import Notice
 from udpnote.model.entry import Entry, Kind, StoredEntry
+from udpnote.protocol.codec import decode
+from udpnote.protocol.envelope import OPEN
+from udpnote.protocol.reading_messages import Read
+from udpnote.protocol.server_contact import FOLLOWER_INTERVAL_SECONDS_MAX
 
 IMPORTED = [StoredEntry(1, 0, Entry(b"another client\0\0", 1, Kind.NOTE, 0, 0, "bob@pi", "before"), 1)]
 CALLS: dict[str, Callable[[Client], object]] = {
@@ -65,3 +69,25 @@ def test_a_server_whose_port_is_said_to_be_closed_is_looked_for_at_once_and_the_
     assert notices[:1] == [Notice("server_port_closed", address=f"{KITCHEN}:{PORT}")]
     assert [each.kind for each in notices].count("server_silent") == 0
     assert len(lan.sent) - sent_before < 60
+
+
+@pytest.mark.parametrize("outage_seconds", [240.0, 3600.0])
+def test_a_follower_gets_what_is_new_soon_after_its_server_is_back_and_asks_a_silent_one_seldom(
+    lan: Lan, outage_seconds: float
+) -> None:
+    server = lan.serve()
+    client, follower = lan.client(), lan.client("follower.sqlite3")
+    client.send("before")
+    following = follower.follow(last=1)
+    next(following)
+    server.stop()
+    back_at, sent = lan.now + outage_seconds, list[list[bytes]]()
+    for seconds in (60.0, outage_seconds):
+        lan.after(seconds, lambda: sent.append(lan.sent.copy()))
+    lan.after(outage_seconds, lan.serve)
+    lan.after(outage_seconds, lambda: client.send("back"))
+    assert next(following).entry.text == "back"
+    assert lan.now - back_at <= FOLLOWER_INTERVAL_SECONDS_MAX + 0.1
+    early, all_sent = sent
+    reads = [data for data in all_sent[len(early) :] if isinstance(decode(data, OPEN), Read)]
+    assert len(reads) <= 1 + (outage_seconds - 60.0) / FOLLOWER_INTERVAL_SECONDS_MAX

@@ -139,7 +139,7 @@ def test_a_verdict_settles_an_entry_and_nothing_more_is_sent(status: Status) -> 
         delivery.receive_datagram(answer, now)
     assert delivery.events() == [stored(entry(1), 101) if status in SETTLED else Rejected(entry(1), status)]
     assert (delivery.events(), delivery.outstanding, delivery.next_timeout(), delivery.answers) == ([], 0, None, 1)
-    assert delivery.answered_at == 0.1
+    assert delivery.contact.answered_at == 0.1
 
 
 def test_only_an_answer_about_the_very_part_that_was_sent_is_believed_also_if_it_counts_as_lost() -> None:
@@ -155,7 +155,12 @@ def test_only_an_answer_about_the_very_part_that_was_sent_is_believed_also_if_it
         *(answer(append._replace(token=TOKEN)) for answer in (ack, refuse)),
     ):
         delivery.receive_datagram(stranger, 0.1)
-    assert (delivery.events(), delivery.outstanding, delivery.answers, delivery.answered_at) == ([], 1, 0, float("-inf"))
+    assert (delivery.events(), delivery.outstanding, delivery.answers, delivery.contact.answered_at) == (
+        [],
+        1,
+        0,
+        float("-inf"),
+    )
     delivery.receive_datagram(ack(append), 0.2)
     assert delivery.outstanding == 0
     delivery = acquainted(*entries(10))
@@ -174,7 +179,7 @@ def test_attempts_are_timed_by_the_round_trip_or_get_a_second_and_back_off() -> 
     delivery.handle_timeout(1.0)
     assert (keys(sent(delivery)), delivery.retransmissions) == (attempts(1, attempt=2), 1)
     delivery = acquainted(entry(1))
-    assert delivery.round_trip_seconds == 0.01
+    assert delivery.contact.timer.smoothed_seconds == 0.01
     (first, _), (second, again) = sent_next(delivery), sent_next(delivery)
     assert keys(again) == attempts(1, attempt=3)
     assert first == pytest.approx(0.03)
@@ -314,7 +319,11 @@ def test_what_was_lost_or_added_during_a_silence_waits_until_an_answer_ends_it()
     assert len(again) == 1
     assert (delivery.next_timeout() or 0.0) >= now + SILENT_INTERVAL_SECONDS
     delivery.receive_datagram(ack(*again), now + 0.01)
-    assert (delivery.events(), delivery.is_silent, delivery.answered_at) == ([stored(entries(1)[0], 101)], False, now + 0.01)
+    assert (delivery.events(), delivery.contact.is_silent, delivery.contact.answered_at) == (
+        [stored(entries(1)[0], 101)],
+        False,
+        now + 0.01,
+    )
     assert len(sent(delivery)) == 10
     delivery = silent(*entries(30))
     now, again = sent_next(delivery)
@@ -327,7 +336,7 @@ def test_a_server_that_was_found_is_sent_a_window_at_once() -> None:
     delivery = silent(*entries(30))
     delivery.server_found(2.0, round_trip_seconds=0.001)
     assert keys(sent(delivery)) == [*attempts(*range(2, 11), attempt=2), (1, 0, 3)]
-    assert not delivery.is_silent
+    assert not delivery.contact.is_silent
     delivery = acquainted(*entries(10))
     sent(delivery)
     delivery.server_found(0.01, round_trip_seconds=0.001)
@@ -345,7 +354,7 @@ def test_a_client_of_a_sealed_notebook_believes_only_its_server_also_that_the_ke
     assert (delivery.events(), delivery.outstanding) == ([], 1)
     delivery.receive_datagram(refuse(append, Reason.KEY_CHANGED, AT_OLD), 0.1)
     assert list(map(type, delivery.events())) == [KeyChanged]
-    assert (delivery.outstanding, delivery.is_silent) == (1, True)
+    assert (delivery.outstanding, delivery.contact.is_silent) == (1, True)
     delivery.receive_datagram(ack(append, envelope=AT_OLD), 0.2)
     assert delivery.outstanding == 0
 

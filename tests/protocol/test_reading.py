@@ -136,7 +136,7 @@ def test_an_answer_ends_the_backoff_and_is_a_sample_of_the_path_and_each_page_st
     assert reader.next_timeout() == 1.0
     reader.receive(answers(book, *reads)[0], now=0.01)
     assert reader.next_timeout() == pytest.approx(0.04)
-    assert reader.round_trip_seconds == pytest.approx(0.01)
+    assert reader.contact.timer.smoothed_seconds == pytest.approx(0.01)
     reader.sent()
     for _ in range(3):
         now, reads = reader.sent_next()
@@ -209,7 +209,7 @@ def test_an_answer_ends_the_silence_and_reading_continues_with_a_fresh_window() 
     assert (now >= 4.0, asked(reads)) == (True, [(FIRST, 1)])
     assert (reader.next_timeout() or 0.0) >= now + SILENT_INTERVAL_SECONDS
     reader.receive(*answers(book, *reads), now=now + 0.01)
-    assert (reader.is_silent, reader.answered_at) == (False, now + 0.01)
+    assert (reader.contact.is_silent, reader.contact.answered_at) == (False, now + 0.01)
     assert reader.numbers_read() == [1, 2]
     assert asked(reader.sent()) == [(Cursor(3, 0), WINDOW_INITIAL)]
 
@@ -247,9 +247,9 @@ def test_a_reader_of_a_sealed_notebook_believes_only_its_server_also_that_the_ke
     for state in (PageState.END, PageState.KEY_CHANGED):
         reader.receive(*(page(read, state=state, envelope=envelope) for envelope in (OPEN, AT_NEW, OLD)), now=0.1)
     reader.receive(page(read._replace(burst=2), state=PageState.KEY_CHANGED, envelope=AT_OLD), now=0.1)
-    assert (reader.is_ended, reader.events(), reader.is_silent) == (False, [], False)
+    assert (reader.is_ended, reader.events(), reader.contact.is_silent) == (False, [], False)
     reader.receive(page(read, state=PageState.KEY_CHANGED, envelope=AT_OLD), now=0.1)
-    assert (reader.is_ended, list(map(type, reader.events())), reader.is_silent) == (False, [KeyChanged], True)
+    assert (reader.is_ended, list(map(type, reader.events())), reader.contact.is_silent) == (False, [KeyChanged], True)
     reader.receive(page(read, state=PageState.END, envelope=AT_OLD), now=0.2)
     assert reader.is_ended
 
@@ -272,7 +272,7 @@ def test_a_page_of_another_stream_or_that_leads_back_or_waits_for_a_reader_that_
     ):
         reader.receive(page(read, note(1), following=following, state=state), now=0.01)
     reader.receive(page(read, state=PageState.WAITING), now=0.01)
-    assert reader.answered_at == reader.progressed_at == 0.0
+    assert reader.contact.answered_at == reader.progressed_at == 0.0
     assert (reader.items(), reader.events(), reader.sent(), reader.is_ended) == ([], [], [], False)
 
 
@@ -284,7 +284,7 @@ def test_an_entry_that_is_not_utf8_ends_the_reading_and_an_index_that_does_not_a
     reader, read = begun()
     for now, indexed in ((1.0, 5), (2.0, 5), (3.0, 6), (4.0, 2)):
         reader.receive(page(read, state=PageState.INDEXING, indexed=indexed), now=now)
-        assert (reader.progressed_at, reader.answered_at) == (3.0 if now >= 3.0 else 1.0, now)
+        assert (reader.progressed_at, reader.contact.answered_at) == (3.0 if now >= 3.0 else 1.0, now)
 
 
 @pytest.mark.parametrize("limit", [0, 5])

@@ -105,7 +105,7 @@ def test_a_refresh_or_a_poll_that_is_lost_is_repeated_and_no_silence(state: Page
     now, reads = reader.sent_next()
     assert now < first_at + 0.1
     assert reads == [waiting._replace(burst=waiting.burst + 2)]
-    assert (reader.is_silent, reader.events()) == (False, [])
+    assert (reader.contact.is_silent, reader.events()) == (False, [])
 
 
 def test_a_server_without_room_for_a_waiting_read_is_asked_once_a_second_and_earlier_pages_do_not_count() -> None:
@@ -137,12 +137,12 @@ def test_a_waiting_page_ends_a_silence_and_a_late_one_the_silence_after_a_refusa
         now, reads = reader.sent_next()
     assert list(map(type, reader.events())) == [ServerSilent]
     reader.receive(page(reads[-1], state=WAITING), now=now + 0.01)
-    assert not reader.is_silent
+    assert not reader.contact.is_silent
     assert reader.next_timeout() == pytest.approx(now + 0.01 + REFRESH_SECONDS)
     now, [again] = reader.sent_next()
     reader.receive(page(again, state=PageState.WRONG_NOTEBOOK), now=now)
     reader.receive(page(late, state=WAITING), now=now)
-    assert not reader.is_silent
+    assert not reader.contact.is_silent
     assert asked(reader.sent()) == [(Cursor(4, 0), 1)]
     assert reader.next_timeout() is not None
 
@@ -174,7 +174,7 @@ def test_a_search_asks_again_later_with_a_single_read_until_the_index_is_ready_a
     resumed_at, _ = reader.sent_next()
     now, _ = reader.sent_next()
     assert resumed_at < now < resumed_at + 0.9
-    assert (reader.is_silent, reader.events()) == (False, [])
+    assert (reader.contact.is_silent, reader.events()) == (False, [])
 
 
 def test_a_reader_asks_once_after_each_pause_whether_the_index_is_ready_even_if_pages_arrive() -> None:

@@ -5,14 +5,34 @@ from random import Random
 import pytest
 
 from udpnote.protocol.congestion import RTO_INITIAL_SECONDS, RTO_MAX_SECONDS
+from udpnote.protocol.server_contact import (
+    FOLLOWER_INTERVAL_SECONDS_MAX,
+    SILENT_INTERVAL_SECONDS,
+    KeyChanged,
+    ServerContact,
+    ServerSilent,
+    WrongServer,
+)
 from udpnote.protocol.server_contact import SILENCE_SECONDS as SILENCE
-from udpnote.protocol.server_contact import SILENT_INTERVAL_SECONDS, KeyChanged, ServerContact, ServerSilent, WrongServer
 
 KEY_ID = b"k" * 8
 
 
-def contact(*, key_id: bytes | None = None, round_trip_seconds: float | None = 0.01, now: float = 0.0) -> ServerContact:
-    return ServerContact(random=Random(1), key_id=key_id, window_max=64, round_trip_seconds=round_trip_seconds, now=now)
+def contact(
+    *,
+    key_id: bytes | None = None,
+    round_trip_seconds: float | None = 0.01,
+    probe_interval_max_seconds: float = RTO_MAX_SECONDS,
+    now: float = 0.0,
+) -> ServerContact:
+    return ServerContact(
+        random=Random(1),
+        key_id=key_id,
+        window_max=64,
+        round_trip_seconds=round_trip_seconds,
+        probe_interval_max_seconds=probe_interval_max_seconds,
+        now=now,
+    )
 
 
 def silent(key_id: bytes | None = None) -> ServerContact:
@@ -38,8 +58,10 @@ def test_the_server_is_silent_once_a_timeout_expires_with_nothing_answered_for_l
     assert (made.note_loss(sent_at=10.0, now=10.5), made.is_silent) == (None, False), "before that, nothing was asked"
 
 
-def test_a_silent_server_is_sent_one_datagram_per_three_seconds_at_most_and_ever_fewer() -> None:
-    made, now, pauses = silent(), SILENCE, []
+@pytest.mark.parametrize("seconds_max", [RTO_MAX_SECONDS, FOLLOWER_INTERVAL_SECONDS_MAX])
+def test_a_silent_server_is_sent_one_datagram_per_three_seconds_at_most_and_ever_fewer(seconds_max: float) -> None:
+    made, now, pauses = contact(probe_interval_max_seconds=seconds_max), SILENCE, list[float]()
+    made.note_loss(sent_at=0.0, now=SILENCE)
     for _ in range(20):
         assert made.is_probe_due(now)
         made.note_probe(now)
@@ -48,7 +70,7 @@ def test_a_silent_server_is_sent_one_datagram_per_three_seconds_at_most_and_ever
         pauses.append(made.next_probe_at - now)
         now = made.next_probe_at
     assert SILENT_INTERVAL_SECONDS == pauses[0] == min(pauses)
-    assert max(pauses) == pytest.approx(RTO_MAX_SECONDS)
+    assert max(pauses) == pytest.approx(seconds_max)
 
 
 def test_a_new_request_after_a_pause_hastens_the_next_probe_but_not_below_three_seconds() -> None:

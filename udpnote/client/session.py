@@ -29,7 +29,7 @@ from udpnote.protocol.rediscovery import (
     ServedTwice,
     ServerMoved,
 )
-from udpnote.protocol.server_contact import SILENCE_SECONDS, KeyChanged, ServerSilent, WrongServer
+from udpnote.protocol.server_contact import SILENCE_SECONDS, KeyChanged, ServerContact, ServerSilent, WrongServer
 from udpnote.storage.outbox import Outbox
 
 _REPORTED = (LookingForServer, ServerMoved, ImpostorFound, AnotherNotebookFound, ServedTwice)
@@ -47,19 +47,8 @@ class Conversation(Protocol[Event_co]):
         """How many datagrams from the server have answered a request of this conversation so far."""
 
     @property
-    def answered_at(self) -> float:
-        """When the latest answer to a request arrived.
-
-        Before the first answer, it is minus infinity in a delivery, and the time of the beginning in a reading.
-        """
-
-    @property
-    def round_trip_seconds(self) -> float | None:
-        """The smoothed round-trip time of requests and answers; None before it was first measured."""
-
-    @property
-    def is_silent(self) -> bool:
-        """Whether the server counts as silent: it has left requests unanswered for too long, or refused one."""
+    def contact(self) -> ServerContact:
+        """What the conversation knows of its server."""
 
     def receive_datagrams(self, datagrams: Iterable[bytes], now: float) -> None:
         """Handle datagrams that have arrived at `now`. Ignores those that do not answer a request of this conversation."""
@@ -121,7 +110,7 @@ class Session(Generic[Event]):
     @property
     def is_silent(self) -> bool:
         """Whether the server counts as silent: it has left requests unanswered for too long, or refused one."""
-        return self._conversation.is_silent
+        return self._conversation.contact.is_silent
 
     @property
     def answered_at(self) -> float:
@@ -129,12 +118,12 @@ class Session(Generic[Event]):
 
         Before the first answer, it is minus infinity in a delivery, and the time of the beginning in a reading.
         """
-        return self._conversation.answered_at
+        return self._conversation.contact.answered_at
 
     @property
     def round_trip_seconds(self) -> float | None:
         """The smoothed round-trip time of requests and answers; None before it was first measured."""
-        return self._conversation.round_trip_seconds
+        return self._conversation.contact.timer.smoothed_seconds
 
     @property
     def progressed_at(self) -> float:
@@ -223,7 +212,7 @@ class Session(Generic[Event]):
                 case ServerSilent() | WrongServer():
                     # If an answer that came with the event has ended the silence, the server is not looked for. If the server
                     # is unreachable, `note_unreachable` has begun the discovery already.
-                    if self._conversation.is_silent and not self._is_unreachable:
+                    if self._conversation.contact.is_silent and not self._is_unreachable:
                         self._rediscovery.begin(now)
                 case _:
                     self._take_event(event)

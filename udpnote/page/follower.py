@@ -68,7 +68,7 @@ class Follower:
         """If the follower's client takes the server for silent, let the thread go on with a new client.
 
         Call this when the server answers other clients again: the old client would ask a server that was silent for long only
-        once a minute.
+        once in ten seconds.
         """
         if self._is_silent:
             self._is_silent = False

@@ -72,9 +72,10 @@ class Delivery:
         self._notebook_id = notebook_id
         self._token = random.randbytes(TOKEN_BYTES)
         self._envelope = envelope
-        self._contact = ServerContact(
+        self.contact = ServerContact(
             random=random, key_id=envelope.key_id, window_max=WINDOW_MAX, round_trip_seconds=round_trip_seconds
         )
+        """What this delivery knows of its server."""
         self._entries: dict[Identity, Entry] = {}
         self._given_up: set[Identity] = set()  # only those that are outstanding still (see `give_up`)
         self._kept_by_server = KeptParts()
@@ -102,24 +103,9 @@ class Delivery:
         return len(self._unsent)
 
     @property
-    def is_silent(self) -> bool:
-        """Whether the server counts as silent: it has not answered for a while, or has refused a payload."""
-        return self._contact.is_silent
-
-    @property
     def answers(self) -> int:
         """How many ACKs so far have acknowledged at least one payload that was in flight or lost."""
         return self._answers
-
-    @property
-    def answered_at(self) -> float:
-        """The monotonic time at which the latest ACK counted in `answers` arrived; minus infinity before the first."""
-        return self._contact.answered_at
-
-    @property
-    def round_trip_seconds(self) -> float | None:
-        """The smoothed round-trip time to the server (SRTT); None before the first sample."""
-        return self._contact.timer.smoothed_seconds
 
     @property
     def retransmissions(self) -> int:
@@ -209,17 +195,17 @@ class Delivery:
         """
         if not self._entries:
             return
-        expires_at = self._contact.expires_at
+        expires_at = self.contact.expires_at
         expired = list(takewhile(lambda outgoing: expires_at(outgoing.timed_from) <= now, self._in_flight.values()))
         for outgoing in expired:
             self._lost[outgoing.key] = self._in_flight.pop(outgoing.key)
         if expired:
             self._resend_at = now
-            self._report(self._contact.note_loss(sent_at=expired[-1].timed_from, now=now))
-        if self._contact.is_silent:
+            self._report(self.contact.note_loss(sent_at=expired[-1].timed_from, now=now))
+        if self.contact.is_silent:
             self._send_probe(now)
         elif self._lost and now >= self._resend_at:
-            self._resend_at = now + max(self._contact.timer.smoothed_seconds or 0.0, CLOCK_GRANULARITY_SECONDS)
+            self._resend_at = now + max(self.contact.timer.smoothed_seconds or 0.0, CLOCK_GRANULARITY_SECONDS)
             self._fill_window(now, with_lost=True)
 
     def server_found(self, now: float, *, round_trip_seconds: float) -> None:
@@ -229,7 +215,7 @@ class Delivery:
         anew; `round_trip_seconds`, which discovery has measured, is the timer's first sample.
         """
         self._count_in_flight_as_lost()
-        self._contact.server_found(now, round_trip_seconds=round_trip_seconds)
+        self.contact.server_found(now, round_trip_seconds=round_trip_seconds)
         self._resend_at = now
         self._fill_window(now, with_lost=True)
 
@@ -245,19 +231,19 @@ class Delivery:
 
     def next_timeout(self) -> float | None:
         """The monotonic time at which the caller must call `handle_timeout` next; None if no timer runs."""
-        if self._contact.is_silent:
-            return self._contact.next_probe_at if self._entries else None
-        has_room = len(self._in_flight) < self._contact.window.datagrams
+        if self.contact.is_silent:
+            return self.contact.next_probe_at if self._entries else None
+        has_room = len(self._in_flight) < self.contact.window.datagrams
         resend_at = self._resend_at if self._lost and has_room else None
         for outgoing in self._in_flight.values():
-            expires_at = self._contact.expires_at(outgoing.timed_from)
+            expires_at = self.contact.expires_at(outgoing.timed_from)
             return expires_at if resend_at is None else min(expires_at, resend_at)
         return resend_at
 
     def _expect_answers_from(self, now: float) -> None:
         """Called before entries are added. If none is outstanding, begin to measure the server's silence at `now`."""
         if not self._entries:
-            self._contact.expect_answers_from(now)
+            self.contact.expect_answers_from(now)
 
     def _receive_ack(self, ack: Ack, now: float) -> None:
         """Act on each verdict in `ack` whose check fits a payload in flight or lost, then fill the congestion window."""
@@ -282,7 +268,7 @@ class Delivery:
                     self._settle(outgoing, status, number)
         if acknowledged:
             self._answers += 1
-            if self._contact.receive_answer(now, sent_at=sent_at, answered=acknowledged, in_flight=in_flight):
+            if self.contact.receive_answer(now, sent_at=sent_at, answered=acknowledged, in_flight=in_flight):
                 self._resend_at = now  # the silence is over: the next `handle_timeout` sends lost payloads
             if self._entries:
                 self._fill_window(now)
@@ -290,7 +276,7 @@ class Delivery:
     def _receive_refuse(self, refuse: Refuse, now: float) -> None:
         key = (refuse.client_id, refuse.sequence, refuse.offset)
         if key in self._in_flight or key in self._lost:
-            self._report(self._contact.note_refusal(is_key_changed=refuse.reason is Reason.KEY_CHANGED, now=now))
+            self._report(self.contact.note_refusal(is_key_changed=refuse.reason is Reason.KEY_CHANGED, now=now))
 
     def _report(self, event: ServerSilent | WrongServer | KeyChanged | None) -> None:
         """If `event` is not None, add it to `events`, and count every payload in flight as lost."""
@@ -364,10 +350,10 @@ class Delivery:
         The caller sets `with_lost` after a timer or a discovery: lost payloads are then sent first. Without `with_lost`,
         nothing is sent while there are lost payloads, because an acknowledgement must not cause a retransmission.
         """
-        if self._contact.is_silent or (self._lost and not with_lost):
+        if self.contact.is_silent or (self._lost and not with_lost):
             return
         due: list[Payload] = []
-        room = self._contact.window.datagrams - len(self._in_flight)
+        room = self.contact.window.datagrams - len(self._in_flight)
         while len(due) < room and (outgoing := self._next_payload()) is not None:
             self._in_flight[outgoing.key] = outgoing
             due.append(outgoing)
@@ -375,8 +361,8 @@ class Delivery:
 
     def _send_probe(self, now: float) -> None:
         """If a probe is due, send the next payload, if there is one, to the silent server. It counts as lost at once."""
-        if self._contact.is_probe_due(now) and (outgoing := self._next_payload()) is not None:
-            self._contact.note_probe(now)
+        if self.contact.is_probe_due(now) and (outgoing := self._next_payload()) is not None:
+            self.contact.note_probe(now)
             self._lost[outgoing.key] = outgoing
             self._send([outgoing], now)
 

@@ -17,10 +17,18 @@ from udpnote.model.entry import NOTHING_SEEN, StoredEntry
 from udpnote.model.query import Cursor, Item, Selection
 from udpnote.model.randomness import Randomness
 from udpnote.protocol.bursts import Burst, Bursts
+from udpnote.protocol.congestion import RTO_MAX_SECONDS
 from udpnote.protocol.envelope import Envelope
 from udpnote.protocol.page_assembly import PageAssembly, pages_in
 from udpnote.protocol.reading_messages import Page, PageState
-from udpnote.protocol.server_contact import KeyChanged, NotebookUnreadable, ServerContact, ServerSilent, WrongServer
+from udpnote.protocol.server_contact import (
+    FOLLOWER_INTERVAL_SECONDS_MAX,
+    KeyChanged,
+    NotebookUnreadable,
+    ServerContact,
+    ServerSilent,
+    WrongServer,
+)
 from udpnote.protocol.shown_entries import NotebookRestored, ShownEntries
 
 PAGES_WINDOW_MAX = 54
@@ -74,9 +82,15 @@ class Reading:
         self._follows = selection.follows
         self._envelope = envelope
         self._bursts = Bursts(notebook_id, selection.query, envelope, random)
-        self._contact = ServerContact(
-            random=random, key_id=envelope.key_id, window_max=PAGES_WINDOW_MAX, round_trip_seconds=round_trip_seconds, now=now
+        self.contact = ServerContact(
+            random=random,
+            key_id=envelope.key_id,
+            window_max=PAGES_WINDOW_MAX,
+            round_trip_seconds=round_trip_seconds,
+            probe_interval_max_seconds=FOLLOWER_INTERVAL_SECONDS_MAX if selection.follows else RTO_MAX_SECONDS,
+            now=now,
         )
+        """What this reading knows of its server."""
         self._assembly = PageAssembly(selection.query, limit=selection.limit, start=selection.start)
         self._shown = ShownEntries(selection.seen, stored_until=selection.seen_until)
         self._items: list[Item] = []
@@ -120,21 +134,6 @@ class Reading:
         """
         return self._progressed_at
 
-    @property
-    def is_silent(self) -> bool:
-        """Whether the server counts as silent: it has not answered for a while, or has refused a READ."""
-        return self._contact.is_silent
-
-    @property
-    def round_trip_seconds(self) -> float | None:
-        """The smoothed round-trip time to the server (SRTT) in seconds; None before the first sample."""
-        return self._contact.timer.smoothed_seconds
-
-    @property
-    def answered_at(self) -> float:
-        """The monotonic time at which the latest valid page arrived (see `answers`), or at which the reading began."""
-        return self._contact.answered_at
-
     def receive_datagrams(self, datagrams: Iterable[bytes], now: float) -> None:
         """Handle datagrams that have arrived. Ignore all but PAGEs with this reading's stream id, from any address."""
         for page, count in self._assembly.joined(pages_in(datagrams, self._envelope)):
@@ -148,17 +147,17 @@ class Reading:
         """
         if self.is_ended:
             return
-        if self._contact.is_silent:
+        if self.contact.is_silent:
             self._send_probe(now)
             return
         if self._resume_at is not None and self._resume_at <= now:
             self._resume_at = None
-            self._contact.expect_answers_from(now)
+            self.contact.expect_answers_from(now)
         expired = [burst for burst in self._bursts if self._expires_at(burst) <= now]
         if any(not burst.waits_at_server for burst in expired):
-            self._report(self._contact.note_loss(sent_at=max(burst.timed_from for burst in expired), now=now))
+            self._report(self.contact.note_loss(sent_at=max(burst.timed_from for burst in expired), now=now))
         elif expired:
-            self._contact.expect_answers_from(now)  # the server kept the READ, so no answer was due until now
+            self.contact.expect_answers_from(now)  # the server kept the READ, so no answer was due until now
         if expired:
             self._ask_again(now)
         else:
@@ -170,7 +169,7 @@ class Reading:
         The caller sends the READs there. The timer and congestion window start anew; `round_trip_seconds`, which discovery has
         measured, is the timer's first sample.
         """
-        self._contact.server_found(now, round_trip_seconds=round_trip_seconds)
+        self.contact.server_found(now, round_trip_seconds=round_trip_seconds)
         self._bursts.clear()
         self._send_next_burst(now)
 
@@ -192,8 +191,8 @@ class Reading:
         """The monotonic time at which the caller must call `handle_timeout` next; None if the reading has ended."""
         if self.is_ended:
             return None
-        if self._contact.next_probe_at is not None:
-            return self._contact.next_probe_at
+        if self.contact.next_probe_at is not None:
+            return self.contact.next_probe_at
         timeouts = [self._expires_at(burst) for burst in self._bursts]
         if self._resume_at is not None:
             timeouts.append(self._resume_at)
@@ -212,7 +211,7 @@ class Reading:
             case PageState.WRONG_NOTEBOOK | PageState.KEY_CHANGED:
                 if self._bursts.get(page.burst) is not None:
                     is_key_changed = page.state is PageState.KEY_CHANGED
-                    self._report(self._contact.note_refusal(is_key_changed=is_key_changed, now=now))
+                    self._report(self.contact.note_refusal(is_key_changed=is_key_changed, now=now))
                 return
             case PageState.BAD_QUERY | PageState.NOT_READABLE:
                 self._note_answer(page, count, now)
@@ -237,8 +236,8 @@ class Reading:
         """Count `page` as `count` answers, update the timer and the congestion window, and set `newest` from the page."""
         self.answers += count
         self.newest = page.newest
-        in_flight = self._contact.window.datagrams  # the READs of a burst leave together, so they filled the window
-        self._contact.receive_answer(now, sent_at=self._bursts.take_sent_at(page.burst), answered=count, in_flight=in_flight)
+        in_flight = self.contact.window.datagrams  # the READs of a burst leave together, so they filled the window
+        self.contact.receive_answer(now, sent_at=self._bursts.take_sent_at(page.burst), answered=count, in_flight=in_flight)
 
     def _go_back(self, now: float) -> None:
         """Go back, because the notebook lacks the READ's `seen`: continue after an earlier entry that the follower has shown.
@@ -336,7 +335,7 @@ class Reading:
         self._resume_at = now + seconds
 
     def _expires_at(self, burst: Burst) -> float:
-        return burst.timed_from + REFRESH_SECONDS if burst.waits_at_server else self._contact.expires_at(burst.timed_from)
+        return burst.timed_from + REFRESH_SECONDS if burst.waits_at_server else self.contact.expires_at(burst.timed_from)
 
     def _report(self, event: ReadingEvent | None) -> None:
         """If `event` is not None, add it to `events`, and stop waiting for the bursts in flight."""
@@ -346,8 +345,8 @@ class Reading:
 
     def _send_probe(self, now: float) -> None:
         """If a probe is due, ask the silent server for a single page, and stop waiting for the bursts in flight."""
-        if self._contact.is_probe_due(now):
-            self._contact.note_probe(now)
+        if self.contact.is_probe_due(now):
+            self.contact.note_probe(now)
             self._bursts.clear()
             self._send_burst(self._assembly.position, 1, now)
 
@@ -372,12 +371,12 @@ class Reading:
 
         If the server counts as silent, send a probe instead, but only if one is due (see `_send_probe`).
         """
-        if self._contact.is_silent:
+        if self.contact.is_silent:
             self._send_probe(now)
             return
         self._bursts.clear()
         *gaps, end = self._assembly.early.gaps(self._assembly.position)
-        room = 1 if self.indexing else self._contact.window.datagrams
+        room = 1 if self.indexing else self.contact.window.datagrams
         for gap in gaps[:room]:
             self._send_burst(gap, 1, now)
         if room > len(gaps):
@@ -387,7 +386,7 @@ class Reading:
         """How many pages to ask for: the window, or fewer if the limit needs fewer; one while the index lacks entries."""
         if self.indexing:
             return 1
-        window = self._contact.window.datagrams
+        window = self.contact.window.datagrams
         if self._assembly.remaining is None:
             return window
         expected = -(-self._assembly.remaining // ENTRIES_PER_PAGE)

@@ -11,13 +11,13 @@ things:
 A server counts as silent if a datagram's timer expires after `SILENCE_SECONDS` without any answer, or if the server refuses a
 request. The client then looks for the server by discovery. Until an answer arrives or discovery finds the server, the client
 sends only probes: at most one datagram per `SILENT_INTERVAL_SECONDS` or per timeout, whichever is longer. Each probe doubles
-the timeout.
+the timeout. A follower does not wait longer than `FOLLOWER_INTERVAL_SECONDS_MAX`.
 """
 
 from typing import NamedTuple
 
 from udpnote.model.randomness import Randomness
-from udpnote.protocol.congestion import CongestionWindow, RetransmissionTimer
+from udpnote.protocol.congestion import RTO_MAX_SECONDS, CongestionWindow, RetransmissionTimer
 
 SILENCE_SECONDS = 0.9
 """How long a server may leave requests unanswered before it counts as silent. On a LAN an answer takes a millisecond, so a
@@ -27,6 +27,10 @@ as soon as the first window of datagrams is lost."""
 SILENT_INTERVAL_SECONDS = 3.0
 """The shortest time between two datagrams to a silent server: RFC 8085 §3.1.3 allows one datagram per 3 seconds without an
 estimate of the round-trip time."""
+
+FOLLOWER_INTERVAL_SECONDS_MAX = 10.0
+"""The longest time between two datagrams of a follower to a silent server. Somebody looks at a screen and expects new entries
+there, soon after the server is back. While the server answers, a follower sends a datagram each 3 seconds."""
 
 
 class ServerSilent(NamedTuple):
@@ -60,7 +64,8 @@ class ServerContact:
     `random` adds jitter to the backoff. `key_id` is the key id of the client's envelope, or None for the open envelope. In the
     open envelope, a refusal for a changed key counts as one for a wrong notebook. `window_max` limits the congestion window, in
     datagrams. `round_trip_seconds` is the timer's first sample, from discovery or from an earlier exchange (RFC 9002 §6.2.2),
-    or None if unknown. Times are seconds of one monotonic clock.
+    or None if unknown. `probe_interval_max_seconds` is the longest time between two probes. Times are seconds of one monotonic
+    clock.
     """
 
     def __init__(
@@ -70,9 +75,11 @@ class ServerContact:
         key_id: bytes | None,
         window_max: int,
         round_trip_seconds: float | None,
+        probe_interval_max_seconds: float = RTO_MAX_SECONDS,
         now: float = float("-inf"),
     ) -> None:
         self._random = random
+        self._probe_interval_max_seconds = probe_interval_max_seconds
         self._key_id = key_id
         self._backed_off_at = float("-inf")
         self.timer = RetransmissionTimer(random)
@@ -109,10 +116,16 @@ class ServerContact:
     def expect_answers_from(self, now: float) -> None:
         """Set `quiet_since` to `now`. The caller calls this before a request, if no other request is waiting for an answer.
 
-        If the server is silent, this also lets the next probe leave earlier: it is due `SILENT_INTERVAL_SECONDS` after the
-        latest probe, even if the timeout is longer.
+        If the server is silent, this also hastens the next probe (see `hasten_probe`).
         """
         self.quiet_since = now
+        self.hasten_probe()
+
+    def hasten_probe(self) -> None:
+        """Let the next probe leave `SILENT_INTERVAL_SECONDS` after the latest one, even if the timeout is longer.
+
+        Does nothing if the server is not silent.
+        """
         if self.next_probe_at is not None:
             self.next_probe_at = self._probe_again_at
 
@@ -177,7 +190,8 @@ class ServerContact:
         Double the timeout, and set the time of the next probe.
         """
         self.timer.back_off()
-        self.next_probe_at = now + max(SILENT_INTERVAL_SECONDS, self.timer.timeout_seconds)
+        interval_seconds = min(self.timer.timeout_seconds, self._probe_interval_max_seconds)
+        self.next_probe_at = now + max(SILENT_INTERVAL_SECONDS, interval_seconds)
         self._probe_again_at = now + SILENT_INTERVAL_SECONDS
 
     def server_found(self, now: float, *, round_trip_seconds: float) -> None:
