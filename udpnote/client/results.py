@@ -7,8 +7,10 @@ from itertools import count, repeat
 from operator import attrgetter
 from typing import NamedTuple
 
+from udpnote.client.send_session import Renewed
 from udpnote.errors import Notice
 from udpnote.model.entry import Entry, Kind, Status
+from udpnote.protocol.delivery_events import Rejected, Stored
 from udpnote.storage.outbox import Outbox
 
 _new = tuple.__new__
@@ -126,6 +128,17 @@ class Outcomes:
                 state, reason = (State.DISCARDED, Notice("entry_discarded")) if is_discarded else (State.STORED, None)
                 self._awaited[sequence] = SentEntry(entry, state, None, reason)
         return waiting
+
+    def take_events(self, events: Iterable[Stored | Rejected | Renewed]) -> None:
+        """Give entries the outcomes that the `events` of a `SendSession` report."""
+        for event in events:
+            match event:
+                case Stored(entries, number):
+                    self.store(entries, number)
+                case Rejected(entry, status):
+                    self.reject(entry, status)
+                case Renewed(entry, renewed):
+                    self.renew(entry, renewed)
 
     def store(self, entries: Collection[Entry], first: int) -> None:
         """Give each of `entries` the outcome STORED. Their numbers in the notebook are consecutive, from the number `first` on.

@@ -6,13 +6,12 @@ from collections.abc import Callable, Collection, Generator, Iterator
 from udpnote.client.notebook_finder import LOCATE_SECONDS_MIN
 from udpnote.client.optional_writes import OptionalWrites
 from udpnote.client.results import Outcomes, SentEntry, State
-from udpnote.client.send_session import Renewed, SendSession
+from udpnote.client.send_session import SendSession
 from udpnote.client.session import Driver
 from udpnote.client.text_source import TextSource
 from udpnote.errors import ClientClosed, JoinedOrLeftMeanwhile, Notice, OldKey, StorageError, UdpnoteError
 from udpnote.model.entry import Entry, Kind
 from udpnote.model.notebook import KnownNotebook
-from udpnote.protocol.delivery_events import Rejected, Stored
 
 IDLE_SECONDS = 1.0
 """A call whose iterator has no text for the moment waits this long for datagrams, and then asks for the next text again."""
@@ -122,24 +121,12 @@ class Sender:
                     any_waits = any_waits or outcome.state is State.QUEUED
                 yield outcome
             wakes = self._connection.wakes
-            try:
-                has_more = source.take(chunk, len(pending), characters, self._driver.now)
-            except BaseException:  # also after Ctrl-C, because the iterator does not give these texts again
-                if chunk:
-                    with self._connection.lock():
-                        self._add_to_outbox(chunk, source, author, pending)
-                raise
+            has_more = self._take_texts(chunk, source, author, pending, characters)
             if source.is_exhausted and not pending and not chunk:
                 break  # all outcomes were yielded
             now = self._driver.now()
             with self._connection.lock():
-                session = self._session
-                if chunk and not pending and (session is None or not session.is_silent):
-                    started = now  # nothing has waited for an answer: the wait begins now
-                else:
-                    # The caller and the iterator had control from `left_at` until now. That time is no wait for an answer, so
-                    # `started` moves on by as much.
-                    started = max(started, session.answered_at if session is not None else started) + now - left_at
+                started = self._waits_since(started, left_at, now, is_first=bool(chunk) and not pending)
                 is_key_checked = bool(chunk) and self._add_to_outbox(chunk, source, author, pending)
                 characters += sum(map(len, chunk))
                 chunk.clear()
@@ -152,6 +139,30 @@ class Sender:
         if source.error is not None:
             raise source.error
         return any_waits
+
+    def _take_texts(self, chunk: list[str], source: TextSource, author: str, pending: deque[Entry], characters: int) -> bool:
+        """Take the next texts into `chunk`, which is empty. Returns whether more may be ready (see `TextSource.take`).
+
+        `characters` is the length of all texts of `pending`. If the iterator raises an error, `chunk` goes into the outbox.
+        """
+        try:
+            return source.take(chunk, len(pending), characters, self._driver.now)
+        except BaseException:  # also Ctrl-C; the iterator does not give the texts in `chunk` again
+            if chunk:
+                with self._connection.lock():
+                    self._add_to_outbox(chunk, source, author, pending)
+            raise
+
+    def _waits_since(self, started: float, left_at: float, now: float, *, is_first: bool) -> float:
+        """Return since when a call waits for an answer: since `started`, or since the latest answer if that is later.
+
+        From `left_at` until `now`, the caller and the iterator had control. That is no wait, so the result is later by as much.
+        `is_first`: no text has waited before the present ones. Then the wait begins `now`, unless the server is silent already.
+        """
+        session = self._session
+        if is_first and (session is None or not session.is_silent):
+            return now
+        return max(started, session.answered_at if session is not None else started) + now - left_at
 
     def _add_to_outbox(self, texts: list[str], source: TextSource, author: str, pending: deque[Entry]) -> bool:
         """Add `texts` to the outbox and the new entries to `pending`. Begin to deliver them if notebook and key are known.
@@ -339,7 +350,7 @@ class Sender:
                 self._remember(session)
                 return
         rounds = self._driver.drive(
-            session, started=started, patience_seconds=wait_seconds, on_events=self._take_events, is_done=is_done
+            session, started=started, patience_seconds=wait_seconds, on_events=self._outcomes.take_events, is_done=is_done
         )
         try:
             for _ in rounds:
@@ -363,17 +374,7 @@ class Sender:
         except JoinedOrLeftMeanwhile:
             self._end(session)
         else:
-            self._take_events(events)
-
-    def _take_events(self, events: list[Stored | Rejected | Renewed]) -> None:
-        for event in events:
-            match event:
-                case Stored(entries, number):
-                    self._outcomes.store(entries, number)
-                case Rejected(entry, status):
-                    self._outcomes.reject(entry, status)
-                case Renewed(entry, renewed):
-                    self._outcomes.renew(entry, renewed)
+            self._outcomes.take_events(events)
 
     def _locate(self, started: float, wait_seconds: float) -> SendSession:
         """Begin and return a session with the client's notebook, which `NotebookFinder.locate` looks for. Raises its errors."""
