@@ -51,7 +51,7 @@ class InterfaceKind(Enum):
 
     @property
     def is_lan(self) -> bool:
-        """Whether an interface of this kind connects to other machines without a tunnel."""
+        """Whether an interface of this kind connects to other machines without a tunnel. True for an unknown kind."""
         return self not in (InterfaceKind.CONTAINER, InterfaceKind.TUNNEL)
 
 

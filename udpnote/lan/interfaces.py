@@ -1,4 +1,7 @@
-"""The network interfaces of this machine, with their addresses and broadcast addresses."""
+"""The network interfaces of this machine, with their addresses and broadcast addresses.
+
+Some interfaces can carry probes, the datagrams by which discovery looks for servers on the LAN (see `endpoint`).
+"""
 
 import socket
 from contextlib import suppress

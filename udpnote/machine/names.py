@@ -15,7 +15,7 @@ def host_name() -> str:
 
 
 def cut(text: str, bytes_max: int) -> str:
-    """The start of `text` that fits in `bytes_max` bytes of UTF-8. A lone surrogate in `text` becomes a question mark."""
+    """The longest beginning of `text` that fits in `bytes_max` bytes of UTF-8. Each lone surrogate becomes a question mark."""
     return text.encode(errors="replace")[:bytes_max].decode(errors="ignore")
 
 

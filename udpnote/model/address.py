@@ -14,7 +14,8 @@ so IPv6 never fragments a datagram of this size. The other 80 bytes are for the 
 tunnel."""
 
 SERVER_IN_ASCII = str.maketrans("：．。０１２３４５６７８９", ":..0123456789")
-"""For `str.translate`: the signs of a server's address as an input method for Chinese types them, and their ASCII forms."""
+"""A table for `str.translate`. It replaces the full-width colon, dot and digits, which input methods for Chinese type, by ASCII
+characters, so that a server's address may have them."""
 
 
 def is_loopback(address: Address) -> bool:

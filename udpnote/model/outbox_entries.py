@@ -65,7 +65,7 @@ class StoredRun(NamedTuple):
 
 
 class OwnWrite(NamedTuple):
-    """The latest entry of an outbox's user that was not taken back.
+    """The latest entry that was added to an outbox and was not taken back.
 
     `notebook_id` is None if it is not known yet for which notebook the entry is. `number` is the entry's number there, or 0 if
     the entry is still in the outbox. `is_unsent` is true if the notebook certainly does not have the entry: it was never sent,

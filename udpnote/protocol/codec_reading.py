@@ -191,7 +191,7 @@ def _author_bytes(author: str) -> bytes:
 def _cursor(number: int, offset: int, time: int) -> Cursor:
     """The `Cursor` with these fields. Raises `BadDatagram` if one of them is out of range.
 
-    Cached, because a page begins where the page before it ends, and all pages of a burst (see `Read`) name the same end.
+    Cached, because a page begins where the page before it ends, and the pages of a burst (see `reading_messages`) name one end.
     """
     if number > SEQUENCE_MAX or offset > TEXT_BYTES_MAX or not WRITTEN_AT_MIN <= time <= WRITTEN_AT_MAX:
         raise BadDatagram("malformed")

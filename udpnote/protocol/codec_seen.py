@@ -19,7 +19,7 @@ def parse_seen(data: bytes, start: int) -> SeenEntry:
 def checked_seen(number: int, client_id: bytes, sequence: int) -> SeenEntry:
     """The `SeenEntry` with these fields. Raises `BadDatagram` unless it identifies an entry or is `NOTHING_SEEN`.
 
-    Cached, because all READs and PAGEs of a burst (see `Read`) have the same one.
+    Cached, because all READs and PAGEs of a burst (see `reading_messages`) have the same one.
     """
     seen = SeenEntry(number, client_id, sequence)
     if not (0 < number <= SEQUENCE_MAX and 0 < sequence <= SEQUENCE_MAX) and seen != NOTHING_SEEN:

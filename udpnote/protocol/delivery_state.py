@@ -1,4 +1,7 @@
-"""What a delivery remembers of entries: the revisions that wait for their turn, and the parts that the server keeps."""
+"""What a delivery remembers of entries: the revisions that wait for their turn, and the parts that the server keeps.
+
+A payload is what one datagram carries: here, a part of an entry (see `payloads`).
+"""
 
 from collections import deque
 from collections.abc import Collection, Iterable

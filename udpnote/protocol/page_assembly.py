@@ -1,8 +1,9 @@
 """Puts the pages that a reader has received in order, and delivers their items: it gives each item to the reader once.
 
-Pages that arrive out of order are kept until the missing pages have arrived. An entry that is longer than a page comes in
-parts, which this module joins. If somebody revises the entry before all parts were sent, the later parts belong to another
-text. The reader then asks for the entry again from its beginning.
+A cursor is a place in the results (see `Cursor` in `model.query`). Each page says at which cursors it begins and ends. Pages
+that arrive out of order are kept until the missing pages have arrived. An entry that is longer than a page comes in parts,
+which this module joins. If somebody revises the entry before all parts were sent, the later parts belong to another text. The
+reader then asks for the entry again from its beginning.
 """
 
 from collections.abc import Iterable, Iterator, Sequence

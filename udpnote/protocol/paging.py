@@ -95,7 +95,7 @@ class ServeContext(NamedTuple):
 
 _BurstKey = tuple[Requester, bytes, Cursor]
 """What identifies a burst: the requester, stream id and cursor of its READs. The burst's number is not in it, so a reader that
-sends its READs again, in a new burst, does not let the server look for the same results twice."""
+sends its READs again, in a new burst, does not make the server look for the same results twice."""
 
 
 class Pager:

@@ -240,7 +240,7 @@ class Reading:
         self.contact.receive_answer(now, sent_at=self._bursts.take_sent_at(page.burst), answered=count, in_flight=in_flight)
 
     def _go_back(self, now: float) -> None:
-        """Go back, because the notebook lacks the READ's `seen`: continue after an earlier entry that the follower has shown.
+        """Go back, because the notebook lacks the READ's `seen`: continue after an earlier one of the entries in `_shown`.
 
         Each further call goes back further. The READs get a new stream id, so late pages for the earlier READs are ignored.
         """

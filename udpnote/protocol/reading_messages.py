@@ -1,4 +1,9 @@
-"""READ and PAGE, the messages of reading, as immutable values; `codec` converts them to bytes and back."""
+"""READ and PAGE, the messages of reading, as immutable values; `codec` converts them to bytes and back.
+
+A reader sends READs, and a server answers each of them with a PAGE. A cursor is a place in the results of a query (see `Cursor`
+in `model.query`). A burst is a group of identical READs; the page for each READ begins where the page before it ends. A reader
+that waits for new results, after it has read all others, is a follower.
+"""
 
 from enum import IntEnum
 from typing import NamedTuple
@@ -49,12 +54,11 @@ class PageState(IntEnum):
 class Read(NamedTuple):
     """Asks for one page of the results of `query` in the notebook, from `cursor` on.
 
-    `stream_id` identifies the reading: it is the same in all READs for the results of one query. A burst is a group of
-    identical READs; the server answers each of them with one page, which begins where the page before it ends. `burst` numbers
-    the bursts of a reading from 1. The server sends at most `limit` entries in answer to one burst (0: no limit). If there is
-    no result yet, the server may keep the READ for up to `wait_milliseconds` until there is one. `seen` is the latest entry
-    before the cursor that a follower has read. If the notebook lacks that entry, the server answers `OLDER_COPY`. If `seen` is
-    `NOTHING_SEEN`, the server does not check this.
+    `stream_id` identifies the reading: it is the same in all READs for the results of one query. `burst` numbers the bursts of
+    a reading from 1. The server sends at most `limit` entries in answer to one burst (0: no limit). If there is no result yet,
+    the server may keep the READ for up to `wait_milliseconds` until there is one. `seen` is the latest entry before the cursor
+    that a follower has read. If the notebook lacks that entry, the server answers `OLDER_COPY`. If `seen` is `NOTHING_SEEN`,
+    the server does not check this.
     """
 
     notebook_id: bytes

@@ -4,10 +4,10 @@ The server drops a datagram that is in none of the notebook's envelopes. It answ
 the request came. If a request is sealed with an earlier key, which the server no longer accepts, the answer says only that the
 key has changed.
 
-The caller handles datagrams in batches. It passes each datagram to `receive_datagram`, stores the `notes_to_store`, reports the
-verdicts with `confirm_stored`, and sends the `datagrams_to_send`. Only `confirm_stored` acknowledges stored parts, so no
-acknowledgement can leave before its part is durable. Between batches this module keeps only counters, the latest READ and what
-the pager keeps, so its memory is bounded.
+The caller handles datagrams in batches. It passes each datagram to `receive_datagram`, stores the `notes_to_store` (parts, runs
+and bundles, see `model.entry`), reports the verdicts with `confirm_stored`, and sends the `datagrams_to_send`. Only
+`confirm_stored` acknowledges stored parts, so no acknowledgement can leave before its part is durable. Between batches this
+module keeps only counters, the latest READ and what the pager keeps, so its memory is bounded.
 """
 
 from collections import Counter

@@ -146,7 +146,7 @@ class Rediscovery:
         return events
 
     def handle_timeout(self, now: float) -> None:
-        """Do what is due by `now`: begin a discovery, start its next round, or end it in vain and plan the next one."""
+        """Do what is due by `now`: begin a discovery, start its next round, or end it and plan another one."""
         if self._prober is not None:
             self._prober.handle_timeout(now)
             if now >= self._prober.finished_at:

@@ -148,9 +148,10 @@ class ServerContact:
     def note_loss(self, *, sent_at: float, now: float) -> ServerSilent | None:
         """Record that datagrams were not answered in time. Returns `ServerSilent` if the server now is silent, else None.
 
-        `sent_at` is when the last of these datagrams was sent. If no answer has arrived since then, the window collapses. If
-        an answer to another datagram has arrived since, the window is halved. The timeout doubles. If several datagrams that
-        were in flight together are lost, the window is halved and the timeout is doubled only once.
+        `sent_at` is when the timer of the last of these datagrams started: usually when it was sent. If no answer has arrived
+        since then, the window collapses. If an answer to another datagram has arrived since, the window is halved. The timeout
+        doubles. If several datagrams that were in flight together are lost, the window is halved and the timeout is doubled
+        only once.
         """
         if sent_at > self.quiet_since:
             self.window.collapse(now=now)

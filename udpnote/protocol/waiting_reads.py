@@ -1,6 +1,7 @@
 """The READs that wait at the server for a result: how many may wait, and when the page that ends a wait is repeated.
 
-`paging` explains what a waiting READ is. Times are seconds of one monotonic clock.
+`paging` explains what a waiting READ and its lease are. READs with the same stream id belong to one stream: they are sent by
+one reading. Times are seconds of one monotonic clock.
 """
 
 from collections import Counter

@@ -1,4 +1,4 @@
-"""The loop of a server: waits for datagrams, stores their entries and answers, and does all other work in between.
+"""The loop of a server: waits for datagrams, stores the entries in them, sends answers, and does all other work in between.
 
 One thread runs the loop: it waits for a datagram, takes all that have arrived, decodes them, stores their entries in one
 transaction with one fsync, then sends the acknowledgements. The more datagrams arrive, the more entries share one fsync.
