@@ -109,7 +109,7 @@ class ShownEntries:
         return True
 
     def _begin_to_go_back(self) -> None:
-        """Record that the notebook was restored. Its entries with known numbers may be others than before: they are doubtful."""
+        """Record that the notebook was restored. From now on, an entry up to `_number_max` may be new or shown before."""
         self._restorations += 1
         self._doubtful_until = self._number_max
         if self._restorations > 1:
