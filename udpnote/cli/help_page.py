@@ -68,7 +68,7 @@ class Topic(NamedTuple):
 
 EXIT_CODES = [
     ("0", marked("The command has done its work.")),
-    ("1", marked("It could not do all of it.")),
+    ("1", marked("The command could not do all of its work.")),
     ("2", marked("An option, an argument or a setting is wrong.")),
     ("69", marked("No server was found.")),
     ("75", marked("An entry is queued, and is sent again later.")),

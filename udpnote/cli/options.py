@@ -37,7 +37,7 @@ FindingClient = Annotated[ClientOptions, OptionGroup(server=Server, port=Port)]
 
 NotebookFile = Annotated[
     str | None,
-    Option("--file", metavar="FILE", help="Read this notebook's file, even while a server uses it."),
+    Option("--file", metavar="FILE", help="Read the notebook from this file, not from its server, which may be running."),
 ]
 Name = Annotated[str | None, Option("--name", metavar="NAME", help="The notebook's name.  [default: this host's name]")]
 ListeningPort = Annotated[

@@ -27,8 +27,8 @@ def doctor(options: FindingClient = NO_OPTIONS, as_json: Json = False) -> int:
     """Say why a notebook is not found, and which command mends that.
 
     It examines this host, the LAN, and the way to the servers and back: the servers report what they receive. That takes some
-    seconds and needs no privileges. What cannot be examined is shown as "not checked". Exit code 0: no trouble was found. 1:
-    there is one.
+    seconds and needs no privileges. What cannot be examined is shown as "not checked". Exit code 0: no trouble was found. 1: at
+    least one was found.
 
     On the notebook's host it also says which other hosts the server has heard.
 

@@ -55,9 +55,9 @@ def export(
     """Write notes to a file or to standard output.
 
     `jsonl` (JSON lines) is complete: it has every revision and deletion, and can be imported. The other formats have the latest
-    text of each note. In `text`, a note is a line with its time, its text and a blank line; it can be imported, too. `csv` is
-    a table for spreadsheets, and `html` a web page. If FILE has another ending than .jsonl, .md, .txt, .csv or .html,
-    `--format` must say what it holds.
+    text of each note. In `text`, each note begins with a line that has its time; its text and a blank line follow. `text` can
+    be imported, too. `csv` is a table for spreadsheets, and `html` a web page. If FILE has another ending than .jsonl, .md,
+    .txt, .csv or .html, `--format` must name the format.
 
     FILE is replaced only when the export is complete: if it fails or is interrupted, FILE stays as it was.
 

@@ -34,7 +34,7 @@ def follow(
             metavar="NUMBER",
             smallest=0,
             largest=ENTRIES_MAX,
-            help=f"How many of the latest entries to print first.  [default: {FOLLOWED_ENTRIES}, with --exec 0]",
+            help=f"How many of the latest entries to print first.  [default: {FOLLOWED_ENTRIES}; with --exec: 0]",
         ),
     ] = None,
     command: Annotated[
@@ -50,9 +50,9 @@ def follow(
     Revisions and deletions are printed too. On a terminal each day is a heading, long texts are wrapped, and each author has a
     colour; in a pipe each entry is one line. Ctrl-C ends it, with exit code 130.
 
-    `--exec` runs COMMAND for each entry that is printed, one after the other. It gets the text on standard input, and the
-    variables NOTE_NUMBER, NOTE_AUTHOR, NOTE_TIME, NOTE_KIND (note, revision or deletion) and NOTE_REVISES (the number of the
-    version that a revision or deletion replaces).
+    `--exec` runs COMMAND for each entry that is printed, one after the other. COMMAND gets the text on its standard input, and
+    these environment variables: NOTE_NUMBER, NOTE_AUTHOR, NOTE_TIME, NOTE_KIND (note, revision or deletion) and NOTE_REVISES
+    (the number of the version that a revision or deletion replaces).
 
     Examples:
 

@@ -90,7 +90,7 @@ def leave(
     """Leave a sealed notebook: forget its key.
 
     While this machine has joined a notebook, it sends nothing to an open one with the same name or id. After it has left, it
-    may do so.
+    may send entries there, unencrypted.
 
     Examples:
 

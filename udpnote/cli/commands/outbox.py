@@ -56,7 +56,7 @@ Latest = Annotated[
         "-n",
         metavar="NUMBER",
         smallest=1,
-        help=f"How many of the latest entries.  [default: {LISTED_ENTRIES}; with --json all]",
+        help=f"How many of the latest entries.  [default: {LISTED_ENTRIES}; with --json: all]",
     ),
 ]
 To = Annotated[

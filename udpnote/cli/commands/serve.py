@@ -29,6 +29,19 @@ from udpnote.text.language import gettext as _
 LABEL_CELLS = 11
 """The width, in terminal cells, of the column with the labels of the lines that are printed first."""
 
+Sealed = Annotated[
+    bool | None,
+    Option(
+        "--sealed",
+        opposite="--open",
+        help="Answer only clients that have the notebook's key, or everybody. `--sealed` makes a key for a new notebook.  "
+        "[default: open]",
+    ),
+]
+TextFile = Annotated[
+    str | None, Option("--text-file", metavar="FILE", help="Also keep the notes in this text file, which any editor can open.")
+]
+
 app = DeclaredCommands()
 
 
@@ -41,17 +54,8 @@ def serve(
     ] = None,
     port: ListeningPort = None,
     file: ServedFile = None,
-    sealed: Annotated[
-        bool | None,
-        Option(
-            "--sealed",
-            opposite="--open",
-            help="Answer only clients with the notebook's key (made for a new notebook), or everybody.  [default: open]",
-        ),
-    ] = None,
-    text_file: Annotated[
-        str | None, Option("--text-file", metavar="FILE", help="Also keep the notes in this text file, for any editor.")
-    ] = None,
+    sealed: Sealed = None,
+    text_file: TextFile = None,
     quiet: Annotated[bool, Option("--quiet -q", help="Do not print the entries.")] = False,
     page: Page = PageOptions(),  # noqa: B008 - an immutable value
 ) -> int:

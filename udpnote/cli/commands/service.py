@@ -63,7 +63,7 @@ def install(
     is_system: System = False,
     name: Name = None,
     sealed: Annotated[
-        bool, Option("--sealed", help="Answer only clients with the notebook's key (made for a new notebook).")
+        bool, Option("--sealed", help="Answer only clients that have the notebook's key. A new notebook gets a key.")
     ] = False,
     instance: Instance = None,
     port: ListeningPort = None,
