@@ -12,7 +12,7 @@ from udpnote.model.entry import Entry, Kind, StoredEntry
 from udpnote.protocol.codec import decode
 from udpnote.protocol.envelope import OPEN
 from udpnote.protocol.reading_messages import Read
-from udpnote.protocol.server_contact import FOLLOWER_INTERVAL_SECONDS_MAX
+from udpnote.protocol.server_contact import FOLLOWER_INTERVAL_SECONDS_MAX, SILENT_INTERVAL_SECONDS
 
 IMPORTED = [StoredEntry(1, 0, Entry(b"another client\0\0", 1, Kind.NOTE, 0, 0, "bob@pi", "before"), 1)]
 CALLS: dict[str, Callable[[Client], object]] = {
@@ -91,3 +91,26 @@ def test_a_follower_gets_what_is_new_soon_after_its_server_is_back_and_asks_a_si
     early, all_sent = sent
     reads = [data for data in all_sent[len(early) :] if isinstance(decode(data, OPEN), Read)]
     assert len(reads) <= 1 + (outage_seconds - 60.0) / FOLLOWER_INTERVAL_SECONDS_MAX
+
+
+@pytest.mark.parametrize("host", [KITCHEN, CELLAR])
+@pytest.mark.parametrize("away_seconds", [602.0, 605.0, 608.0])
+def test_a_follower_asks_its_silent_server_again_as_soon_as_it_answers_another_call_of_the_client(
+    lan: Lan, host: str, away_seconds: float
+) -> None:
+    server = lan.serve()
+    client = lan.client()
+    client.send("before")
+    following = client.follow(last=1)
+    next(following)
+    server.stop()
+    back_at = lan.now + away_seconds
+
+    def send() -> None:
+        client.send("back")
+        client.wake()  # as a second thread would, which wants the lock
+
+    lan.after(away_seconds, lambda: lan.serve(host=host))
+    lan.after(away_seconds, send)
+    assert next(following).entry.text == "back"
+    assert lan.now - back_at <= SILENT_INTERVAL_SECONDS + 1.0

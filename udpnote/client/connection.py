@@ -128,7 +128,8 @@ class Connection:
         self.now = clock.monotonic
         """The monotonic time of `clock` in seconds."""
         self.random = random
-        self._listeners: list[Listener] = []
+        self.listeners: list[Listener] = []
+        """The objects that get each datagram. Only `add_listener` and `remove_listener` change this list."""
         # An RLock, because Ctrl-C may interrupt `lock` after it has taken the lock and before the `try` that gives it back. The
         # same thread can then still close the client.
         self._lock = threading.RLock()
@@ -220,12 +221,12 @@ class Connection:
 
     def add_listener(self, listener: Listener) -> None:
         """From now on pass each arriving datagram also to `listener`, whichever thread receives the datagram."""
-        self._listeners.append(listener)
+        self.listeners.append(listener)
 
     def remove_listener(self, listener: Listener) -> None:
         """Pass no more datagrams to `listener`. Does nothing if `listener` was not added."""
-        if listener in self._listeners:
-            self._listeners.remove(listener)
+        if listener in self.listeners:
+            self.listeners.remove(listener)
 
     def receive(self, until: float) -> list[Datagram]:
         """Wait for a datagram or `wake`, until the monotonic time `until` (infinity: for ever), and return what has arrived.
@@ -245,7 +246,7 @@ class Connection:
 
     def pass_on(self, datagrams: Sequence[Datagram], now: float) -> None:
         """Pass datagrams that arrived at the monotonic time `now`, each with its source address, to all listeners."""
-        for listener in self._listeners:
+        for listener in self.listeners:
             listener.receive_datagrams(datagrams, now)
         self._news += 1  # seen by the threads in `rest` when this one gives the lock back
 

@@ -8,7 +8,8 @@ of the client's monotonic clock.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Generic, Protocol, TypeVar
+from itertools import permutations
+from typing import Any, Generic, Protocol, TypeVar
 
 from udpnote.client.answers import impostor_notice, served_twice_notice, unreachable_notice
 from udpnote.client.connection import Connection
@@ -114,10 +115,7 @@ class Session(Generic[Event]):
 
     @property
     def answered_at(self) -> float:
-        """When the latest answer to a request arrived.
-
-        Before the first answer, it is minus infinity in a delivery, and the time of the beginning in a reading.
-        """
+        """When the latest answer to a request arrived; before that, minus infinity, or when the reading began."""
         return self._conversation.contact.answered_at
 
     @property
@@ -167,6 +165,14 @@ class Session(Generic[Event]):
             self._is_unreachable = True
             self._rediscovery.begin(now)
             self._take_events(now)
+
+    def note_answer_to(self, other: "Session[Any]", now: float) -> None:
+        """If the server counts as silent, but has answered the session `other` at `now`, ask it again soon, at that address."""
+        mine, theirs = self.notebook, other.notebook
+        is_same = (mine.notebook_id, mine.key_id) == (theirs.notebook_id, theirs.key_id)
+        if is_same and self.is_silent and other.answered_at == now:
+            self._rediscovery.notebook, self._rediscovery.address = theirs, other.address
+            self._conversation.contact.hasten_probe()
 
     def handle_timeout(self, now: float) -> None:
         """Act on the timers that have expired by `now`."""
@@ -344,6 +350,10 @@ class Driver:
         if len(datagrams) > 1:
             self._send_due(session)  # so that the server can answer while the listeners handle the other datagrams
             connection.pass_on(datagrams[1:], now)
+        if datagrams and len(connection.listeners) > 1:
+            sessions = [each for each in connection.listeners if isinstance(each, Session)]
+            for one, other in permutations(sessions, 2):
+                one.note_answer_to(other, now)
         if due is not None and now >= due:
             session.handle_timeout(now)
         self._send_due(session)
