@@ -25,7 +25,7 @@ def is_disk_full(path: str) -> bool:
 
 def has_no_inode(path: str) -> bool:
     """Whether the disk of `path` has free space, but no inode, so that it can hold no further file."""
-    disk = _disk(path)
+    disk = _disk(path)  # a file system that makes inodes as they are needed, such as btrfs, says that it has 0 in all
     return disk is not None and 0 == disk.f_favail < disk.f_files and not has_little_space(path)
 
 

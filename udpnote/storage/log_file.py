@@ -83,7 +83,7 @@ def has_frames_up_to(path: str, page_bytes: int, content: bytes) -> bool:
 
 
 def is_damaged(database: str) -> bool:
-    """Whether the log of the file `database` is damaged in a transaction that was durable. SQLite would drop it without a word.
+    """Whether the log of the file `database` is damaged in a durable transaction, which SQLite would drop without a word.
 
     Call this after a crash, before any program opens the database: opening it makes the index of the log anew, and this
     function needs the old one. Raises `OSError`.
@@ -141,7 +141,7 @@ def index_counts_uncopied(database: str) -> bool:
 
 
 def _indexed(database: str, salts: bytes) -> int:
-    """How many frames the log with these `salts` has by its index, the `-shm` file of `database`; 0 without a valid index."""
+    """How many frames the log of `database` has, according to its index; 0 if the index is not valid or has other `salts`."""
     frames, own_salts, _ = _index(database)
     return frames if own_salts == salts else 0
 

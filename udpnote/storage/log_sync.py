@@ -54,8 +54,8 @@ class LogSync:
 
         Raises `StorageError` if the outbox or its log was removed or replaced: SQLite goes on with the removed file, which the
         system deletes when the last program closes it. An outbox that was emptied counts as removed, because SQLite deletes the
-        log of an empty file at the end. So does one that was moved and has left a symbolic link: other programs look for its
-        log beside the file to which the link leads.
+        log of an empty file. An outbox that was moved, and has left a symbolic link, counts as removed, too: other programs
+        look for its log beside the file to which the link leads.
         """
         try:
             sync(self._opened())

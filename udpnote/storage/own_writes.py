@@ -184,7 +184,7 @@ class OwnWrites:
         self._connection.execute(f"UPDATE undoing SET target = NULL WHERE NOT {sent.format('sequence')}")
 
     def _last_waiting(self, notebook_id: bytes | None, destination: Destination | None) -> OwnWrite | None:
-        """The last write in the outbox that neither takes another one back nor is taken back by one; None if there is none.
+        """The last write in the outbox that neither takes a write back nor is taken back; None if there is none.
 
         For the arguments, see `last`.
         """

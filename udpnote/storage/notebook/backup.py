@@ -65,7 +65,7 @@ class Content(NamedTuple):
 
     @classmethod
     def read(cls, connection: sqlite3.Connection) -> Self:
-        """Return the content of the notebook that `connection` has open; this counts all rows. Raises `sqlite3.Error`."""
+        """Return the content of the notebook that `connection` has open. Counts all rows. Raises `sqlite3.Error`."""
         notebook_id, name, sealed = (read_property(connection, each) for each in ("notebook_id", "name", "sealed"))
         (entries,) = connection.execute("SELECT count(*) FROM entries").fetchone()
         last = last_number(connection)
@@ -303,9 +303,10 @@ def _write_keys(path: str, keys: NotebookKeys, name: str) -> None:
 
 
 def _place(draft: str, path: str, keys: NotebookKeys | None, name: str, *, replaces: bool) -> None:
-    """Put the backup in the file `draft` at `path`, and `keys`, those of the notebook `name`, beside it, if there are any.
+    """Put the backup in the file `draft` at `path`, with a key file that has `keys`; if they are None, without a key file.
 
-    If there is a file at `path`, the backup `replaces` it, or this raises `StorageError`. Raises `OSError`, too.
+    A comment in the key file has the notebook's `name`. If there is a file at `path`, it is replaced if `replaces` is true;
+    else this raises `StorageError`. Also raises `OSError`.
     """
     if keys is not None:
         _write_keys(key_path(path), keys, name)

@@ -123,10 +123,10 @@ class FileGuard:
     def end_use(self, connection: sqlite3.Connection) -> None:
         """Close `connection` as `close` does, with the same error, but keep other servers out until `release` is called."""
         try:
-            if self._file is not None:  # `watch` has recorded it: it cannot if, for example, no more files can be opened
+            if self._file is not None:  # it is None if `watch` has failed, for example because no more files can be opened
                 self.check()
             if self.is_log_copied:
-                self._close_reader()  # before the other one, which then removes the log
+                self._close_reader()  # then `connection` is the last one, and closing it removes the log
         except NotebookLost:
             self._put_log_aside()
             raise
