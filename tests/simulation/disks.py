@@ -121,9 +121,9 @@ class NotebookDisk(Notebook):
         self.lookup.index.close()
         self._open_index(None)
 
-    def store(self, notes: Sequence[Arrival], now: int) -> list[Verdict | None]:
-        verdicts = super().store(notes, now)
-        for each, verdict in zip(notes, verdicts, strict=True):
+    def store(self, arrivals: Sequence[Arrival], now: int) -> list[Verdict | None]:
+        verdicts = super().store(arrivals, now)
+        for each, verdict in zip(arrivals, verdicts, strict=True):
             if verdict is not None:
                 what = " on a run" * isinstance(each, NoteRun) + " on a bundle" * isinstance(each, Bundle)
                 self._coverage[f"verdict {verdict.status.name}{what}"] += 1

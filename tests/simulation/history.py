@@ -160,7 +160,7 @@ def check_tallies(history: History, asked: Asked, tallies: Sequence[Tally]) -> N
 def _check_outcome(history: History, asked: Asked, number: int, item: StoredEntry | None, *, must_be_there: bool) -> None:
     """Check `item`, which a reader has got for the entry `number`; None if it has got nothing. Raises `Violation`.
 
-    Nothing is right if the query did not find the entry at some moment of the reading, or if `must_be_there` is false.
+    None is allowed if the query did not find the entry at some moment of the reading, or if `must_be_there` is false.
     """
     step = -1 if asked.query.newest_first else 1
     is_before_start = asked.start is not None and step * number < step * asked.start

@@ -1,4 +1,4 @@
-"""Checks the traffic: a server sends to no address more bytes than came from there, and a client little to a silent server."""
+"""Checks that a server sends no address more bytes than came from there, and that a client sends little to a silent server."""
 
 from collections import Counter
 from functools import lru_cache
@@ -22,7 +22,7 @@ SILENT_PAUSE_SECONDS = 3.0  # the least time between two datagrams to a silent s
 CLOCK_ERROR_SECONDS = 1e-6  # the rounding error of sums and differences of seconds
 
 FOUND_IN_VAIN_MAX = 4
-"""How often in quick succession a client may find a silent server that then answers no request. So often may be bad luck."""
+"""How often in quick succession a client may find a silent server that then answers no request, because of bad luck."""
 
 
 Account = tuple[Address, bytes | None]
@@ -154,12 +154,12 @@ class Pace:
             self._silent_since = now
 
     def offered(self, now: float) -> None:
-        """Note that a probe was answered. If that was the client's server, the client sends before its notice calls `found`."""
+        """Note that a server has answered a probe. If it is the client's server, the client sends at once, before `found`."""
         self._offered_at = now
         self._heard_at = now
 
     def refused(self, now: float) -> None:
-        """Note that a server has refused a request. For the client, its server is silent then, before it says so."""
+        """Note that a server has refused a request. From now on the client takes it for silent, even before `begin_silence`."""
         self.answered(now)
         self._refused_at = now
 

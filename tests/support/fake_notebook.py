@@ -31,7 +31,7 @@ class FakeNotebook:
     """Answers all requests of the browser profile `profile`. `rig` is the script that it serves as /rig.js.
 
     Requests that bring entries meet the `faults` (see `FAULTS`), one each, in order; later requests meet none. `requests` has
-    the identities in each of them. `leading` says which tabs have begun and ended to lead, as rig.js reports it.
+    the identities in each of them. `leading` says which tabs began to lead or no longer lead, as rig.js reports it.
     """
 
     def __init__(self, profile: "BrowserContext", *, rig: Path, faults: Iterable[str] = ()) -> None:

@@ -128,7 +128,7 @@ KEY = bytes.fromhex("000102030405060708090a0b0c0d0e0f")
 """The key of the sealed examples; its join code is 0004-1061-050R-3GG2-8A1C-60T3-GF6."""
 SALT = bytes.fromhex("e0e1e2e3e4e5e6e7e8e9eaebecedeeef")
 SEALED = {"APPEND in Chinese": False, "ACK stored, conflict, part kept": True, "OFFER": True}
-"""The golden messages that docs/protocol.md also has sealed, with `KEY` and `SALT`: False: by a client, True: by a server."""
+"""The golden messages that docs/protocol.md also has sealed with `KEY` and `SALT`, and whether a server has sealed each."""
 
 
 @cache

@@ -30,9 +30,9 @@ for line in sys.stdin:
 def killable(program: str) -> Iterator[Callable[..., bool]]:
     """Give the block a function that runs the source code `program` in a process of its own, and may kill it.
 
-    `program` defines a function `run`, which calls `step()` before each of its steps. The arguments of the given function are
-    the number of steps after which `run` is killed, and those of `run`: each arrives there as a bool or a str. It returns
-    whether `run` was killed. Each process is a fork of one that has executed `program` already, which imports its modules.
+    `program` defines a function `run`, which calls `step()` before each of its steps. The first argument of the given function
+    is the number of steps after which `run` is killed. The others are passed on to `run`, each as a bool or a str. The given
+    function returns whether `run` was killed. Each process is a fork of one that has imported the modules of `program` already.
     """
     with subprocess.Popen(
         [sys.executable, "-c", _FORKING.format(program=program)], stdin=PIPE, stdout=PIPE, text=True, bufsize=1

@@ -87,7 +87,7 @@ class Killed:
         self.damage(lambda _log, _offset: None, 0)
 
     def is_refused(self) -> bool:
-        """Whether the next server refuses the notebook. The one after that must decide alike."""
+        """Whether the next two servers, one after the other, refuse the notebook."""
         return bool(self._refusal() and self._refusal())
 
     def _refusal(self) -> str:

@@ -1,6 +1,6 @@
 """Finds every call in the source of udpnote that makes an error or a notice, and checks it against the sentence of its kind.
 
-Also makes examples of each sentence.
+The sentences are in `udpnote.text.messages`. This module also makes examples of each sentence.
 """
 
 import ast
