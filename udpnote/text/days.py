@@ -197,6 +197,7 @@ def _read_which(match: re.Match[str], today: date) -> Days:
 
 
 def _read_year_first(match: re.Match[str], _: date) -> Days:
+    """Read a day or month with its year: `2026-05-03`, `20260503`, `2026/5`, `5/2026`."""
     year, month, day = int(match["year"]), int(match["month"]), match["day"]
     return _span_of(date(year, month, int(day))) if day else _month(year, month)
 
@@ -212,6 +213,7 @@ def _read_year(match: re.Match[str], today: date) -> Days:
 
 
 def _read_iso_week(match: re.Match[str], _: date) -> Days:
+    """Read a week of ISO 8601, or a day in it: `2026-w19`, `2026w197`."""
     first = date.fromisocalendar(int(match["year"]), int(match["week"]), int(match["day"] or 1))
     return _span_of(first) if match["day"] else _week(first)
 
@@ -258,6 +260,7 @@ def _read_english(match: re.Match[str], today: date) -> Days:
 
 
 def _read_english_month(match: re.Match[str], today: date) -> Days:
+    """Read a month: `may 2026`, or `may`, which is the latest May up to the present month."""
     month = _MONTHS[match["name"]]
     return _month(int(match["year"] or today.year - (month > today.month)), month)
 
@@ -321,6 +324,7 @@ def _read_ago(match: re.Match[str], today: date) -> Days:
 
 
 def _read_half_year(_: re.Match[str], today: date) -> Days:
+    """Read the day half a year before today: `half a year ago`, 半年前."""
     return _span_of(_months_later(today, -6))
 
 

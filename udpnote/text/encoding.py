@@ -11,8 +11,8 @@ _BYTE_ORDER_MARKS = {
 """For each byte order mark at the beginning of a text, the encoding (Unicode 15, section 23.8). The longer marks come first."""
 
 TWO_BYTE_CHARACTERS_MIN = 6
-"""This many Chinese characters in GBK are almost never valid UTF-8. Of 4,578 samples with only five characters, none was
-valid."""
+"""The bytes of this many Chinese characters in GBK are almost never valid UTF-8. Of 4,578 samples with only five characters,
+none was valid."""
 
 
 def other_encoding(data: bytes) -> str | None:
@@ -43,9 +43,9 @@ def _is_utf8_with_few_nuls(data: bytes) -> bool:
 
 
 def is_rather_utf8(data: bytes, text: str) -> bool:
-    """Whether `data`, which is `text` in the encoding of a locale such as GBK, is more likely a text in UTF-8.
+    """Whether `data` is more likely UTF-8 than the locale's encoding, such as GBK. `text` is `data` decoded from that encoding.
 
-    It is more likely if `data` is valid UTF-8 and has enough characters that are not ASCII, because that hardly happens by
+    UTF-8 is more likely if `data` is valid UTF-8 and has enough characters that are not ASCII, because that hardly happens by
     chance. If the locale's encoding has one byte for each character, one such character is enough. In GBK or Big5, the two
     bytes of a character such as `路` are often one valid character of UTF-8. So there the UTF-8 must have a character of three
     or four bytes, such as a Chinese one, or `TWO_BYTE_CHARACTERS_MIN` characters of two bytes.

@@ -84,7 +84,7 @@ def _replaced(found: re.Match[str]) -> str:
 
 
 def _is_needed_mark(text: str, place: int) -> bool:
-    """Whether the direction mark at the index `place` is near a Hebrew or Arabic letter, and no other mark is before it."""
+    """Whether the direction mark `text[place]` stays: it is near a Hebrew or Arabic letter, and no mark is just before it."""
     is_repeated = place > 0 and text[place - 1] in _MARKS
     near = _pattern(_RIGHT_TO_LEFT).search(text, max(place - _NEAR, 0), place + _NEAR + 1)
     return near is not None and not is_repeated

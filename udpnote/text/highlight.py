@@ -42,7 +42,7 @@ def occurrences(text: str, words: Iterable[str]) -> list[tuple[int, int]]:
 
 
 def _tag_occurrences(text: str, words: Sequence[Word]) -> Iterator[tuple[int, int]]:
-    """Yield the places in `text` of the tags for which `words` stand, including the `#`."""
+    """Yield (start, end) of each tag in `text` that one of `words` stands for: from its `#` to its end, which is exclusive."""
     for tags, start, end in tag_term_places(text) if words else ():
         if any(word.is_among(tags) for word in words):
             yield start, end

@@ -48,7 +48,7 @@ def _closed(items: Iterable[str], ending: str) -> str:
 
 
 def _joined(items: Iterable[str], template: str) -> str:
-    """Join `items`. `template` adds each item (as `item` or `clause`) to the items before it (`items`). Empty without items."""
+    """Join `items`. In `template`, `{items}` is the text so far, `{item}` or `{clause}` the next item. Empty without items."""
     text = ""
     for item in items:
         text = template.format(items=text, item=item, clause=item) if text else item

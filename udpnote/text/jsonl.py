@@ -32,10 +32,10 @@ _EPOCH_DAY = _EPOCH.toordinal()
 _MINUTE_MICROSECONDS = 60_000_000
 _SIXTY = [f"{number:02}" for number in range(60)]
 _THOUSAND = [f"{number:03}" for number in range(1000)]
-"""`00` to `59`, for minutes and seconds, and `000` to `999`, for fractions. Formatting each number again would take longer."""
+"""Numbers with leading zeros: 00 to 59 for minutes and seconds, 000 to 999 for fractions. Formatting each again is slower."""
 
 _STAYS = bytes(code >= 0x20 and code not in b'"\\\x7f' for code in range(256))
-"""For each ASCII character, 1 if it stands for itself in a JSON string, and 0 if it must be escaped."""
+"""A table for `bytes.translate` of ASCII: 1 for a character that stays as it is in a JSON string, 0 for one to be escaped."""
 
 _NOTE = Kind.NOTE
 _KIND_NAMES = {Kind.NOTE: "note", Kind.REVISION: "revision", Kind.DELETION: "deletion"}

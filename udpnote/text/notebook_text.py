@@ -129,8 +129,8 @@ def text_block(written_at: int, utc_offset: int, text: str) -> str:
 class TextEntry(NamedTuple):
     """The `entry` of a block of a text file, and what `stored_blocks` needs to find it in a notebook.
 
-    `key` is the same for all blocks with the same time and text, and different for others. `copies` counts the earlier blocks
-    with this key, back to the last block with another time.
+    `key` is the same for all blocks with the same time and text, and different for others. `copies` is the number of earlier
+    blocks with this key. It counts back only to the last block with another time.
     """
 
     entry: Entry

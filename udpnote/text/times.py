@@ -244,7 +244,7 @@ def _named_moment(day: date, match: re.Match[str], now: datetime) -> NamedTime:
 
 
 def _after_midnight(day: date, hours: int, now: datetime) -> datetime:
-    """The time at the full hour `hours` of `day`, by the local clocks. `hours` above 23 are on the next day."""
+    """The time at the full hour `hours` of `day`, in the time zone of `now`. `hours` above 23 are on the next day."""
     is_in_calendar = hours < 24 or day < date.max
     local = datetime.combine(day, time()) + timedelta(hours=hours) if is_in_calendar else datetime.max
     return local.replace(tzinfo=now.tzinfo)

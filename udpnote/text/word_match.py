@@ -57,7 +57,7 @@ class Word(NamedTuple):
 
     @property
     def has_signs(self) -> bool:
-        """Whether the word has signs. Then its terms alone do not decide whether a text contains it."""
+        """Whether the word has signs and is no tag. Then its terms alone do not decide whether a text contains it."""
         return not self.tag and any(self.signs)
 
     def is_among(self, tags: Iterable[str]) -> bool:
@@ -88,9 +88,10 @@ def _plain(folded: str) -> str:
 
 
 class Comparison(NamedTuple):
-    """The words with signs in a query. The index does not decide whether a note has them, so they are compared with its text.
+    """The part of a query that the index cannot decide, because it has words with signs: a note's text is compared with it.
 
-    A note must contain at least one word of each group in `wanted`, and no word of `left_out`.
+    The text must contain at least one word of each group in `wanted`, and no word of `left_out`. A group with a word with signs
+    may also have words without signs.
     """
 
     wanted: tuple[tuple[Word, ...], ...]
@@ -111,7 +112,7 @@ class Comparison(NamedTuple):
 
 
 def comparison_of(query: Query) -> Comparison | None:
-    """Return the words with signs (`C++`) that each note that `query` finds must have or must not have.
+    """Return the part of `query` with which the texts of notes must be compared, because it has words with signs (`C++`).
 
     None if no word of `query` has signs: then the index alone decides.
     """
@@ -125,7 +126,8 @@ def contains(text: str, groups: Sequence[Sequence[Word]]) -> Generator[SearchRun
     """Compare `text` with the words of `groups`, and return whether it contains at least one word of each group.
 
     A long text is compared in portions of `PORTION_CHARACTERS`. If the text has more than `UNPAUSED_CHARACTERS`, this yields a
-    `SearchRunning` after each word that a portion lacks. The caller may do other work there, but need not.
+    `SearchRunning` after each word that a portion lacks, so that the caller can do other work. It is over at once, so the
+    caller need not wait.
     """
     missing = list(groups)
     if any(word.tag for group in groups for word in group):
@@ -200,7 +202,7 @@ class FoldedTerms:
 
     @cached_property
     def _joined_places(self) -> list[int]:
-        """For each term: where in the string `_joined` the space before it is, as an index."""
+        """For each term, the index in the string `_joined` of the space before it."""
         return list(accumulate((len(match[0]) + 1 for match in self._matches), initial=0))
 
     def _has_all_signs(self, word: Word, first: int) -> bool:
@@ -224,8 +226,8 @@ def _has_signs(gap: str, signs: str, *, is_first: bool, is_last: bool) -> bool:
     """Whether `gap` has the `signs`, which are an element of `Word.signs`. `gap` is the text between two terms, or before or
     after all of them.
 
-    White space in `signs` stands for any text. Signs without white space between them and a term must touch that term in `gap`,
-    too. `is_first` says that the word has no term before the signs, `is_last` that it has none after them.
+    White space in `signs` stands for any text. Signs that touch a term in the word must touch that term in the text, too.
+    `is_first` says that no term of the word is before the signs, `is_last` that none is after them.
     """
     pieces = signs.split()
     touches_start, touches_end = not is_first and not signs[0].isspace(), not is_last and not signs[-1].isspace()

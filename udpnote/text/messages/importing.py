@@ -16,7 +16,7 @@ def _import_format_unknown(text: str) -> str:
 
 
 def _import_result(new: int, revised: int, there: int, different: int, named: Sequence[int]) -> str:
-    """`named` has the numbers of the first of the `different` entries."""
+    """`named` has the numbers of those of the `different` entries that the sentence shows: the first ones."""
     clauses = [ngettext("{count:,} entry imported", "{count:,} entries imported", new).format(count=new)]
     if revised:
         clauses.append(ngettext("{count:,} revised", "{count:,} revised", revised).format(count=revised))
@@ -42,7 +42,7 @@ def _import_rehearsed(result: object, first: str, last: str) -> str:
 
 
 def _import_orphaned(count: int, named: Sequence[tuple[int, int]]) -> str:
-    """`named` has, for each of the first of the `count` entries, its number and that of the note that it revises."""
+    """`named` has a pair for each entry that the sentence shows, the first of `count`: its number, and that of the note."""
     entries = [_("#{number} (#{note})").format(number=number, note=note) for number, note in named]
     return ngettext(
         "{count:,} entry is not imported, because the note that it revises is missing. The entry, with that note in "

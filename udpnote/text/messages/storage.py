@@ -95,8 +95,9 @@ def _files(paths: tuple[str, ...]) -> str:
 
 def _key_file_damaged(path: str, reason: Notice) -> str:
     return _(
-        "the key file {path} is damaged ({reason}). Restore it from a backup. Or write into it the join code that a client "
-        'has used: key = "CODE". If you have neither, move the file away, and make a new key with `udpnote key rotate`'
+        'the key file {path} is damaged ({reason}). Restore it from a backup. Or write a line key = "CODE" into it, with the '
+        "join code that a client has used. If you have neither, move the file away, and make a new key with `udpnote key "
+        "rotate`"
     ).format(path=path, reason=reason)
 
 

@@ -33,7 +33,7 @@ _FOLDERS = {"photos": "jpeg", "videos": "mp4", "audios": "m4a", "pdfAttachments"
 """The fields of an entry that list files, each with the extension of file names to use where the list gives none."""
 
 _FOLDER_NAMES = {"pdfAttachments": "pdfs"}
-"""The folder of a field's files in the export, where it does not have the name of the field."""
+"""For a field of `_FOLDERS`: the folder in the export with its files, if the folder does not have the name of the field."""
 
 _OBJECT_REPLACEMENT = "\ufffc"
 """Day One writes this character for a picture, in addition to the reference to it."""
@@ -101,7 +101,7 @@ def _text(fields: dict[str, Any]) -> str:
 
 
 def _files(fields: dict[str, Any]) -> dict[str, str]:
-    """For each file of an entry, by the identifier that the text uses for it: the path of the file in the export."""
+    """The path in the export of each file of an entry, by the identifier that the entry's text uses for the file."""
     files = {}
     for array, ending in _FOLDERS.items():
         listed = fields.get(array)
@@ -113,7 +113,7 @@ def _files(fields: dict[str, Any]) -> dict[str, str]:
 
 
 def _rich_pieces(rich: str) -> Iterator[str]:
-    """Yield the pieces of the text that the JSON `rich`, the rich text of an entry, has. Yield none if it is not valid."""
+    """Yield the pieces of text in `rich`, the JSON of an entry's rich text. Yield none if `rich` is not valid JSON."""
     try:
         fields = json.loads(rich or "{}")
     except (ValueError, RecursionError):

@@ -157,9 +157,10 @@ _TESTS: dict[str, Callable[[dict[str, Any]], bool]] = {
 
 
 def format_of_records(read: Callable[[int], str]) -> str | None:
-    """Return the `SOURCE` of the program that wrote the JSON: jrnl, Day One or memos. None if its first record is of none.
+    """Return the `SOURCE` of the program that wrote the JSON: jrnl, Day One or memos.
 
-    `read(n)` returns the next characters of the file (see `json_records`).
+    None if the first record is of another program, or if there is none. `read(n)` returns the next characters of the file (see
+    `json_records`).
     """
     try:
         for record in json_records(read, _ARRAYS):

@@ -12,10 +12,14 @@ class Fate(Enum):
     """What an import does with a note of another program."""
 
     NEW = "new"
+    """The notebook does not have the note. The import stores it."""
+
     CHANGED = "changed"
     """The notebook has an earlier text of the note, from an import. The import revises the note."""
 
     THERE_ALREADY = "there already"
+    """The notebook has the note with this text or a later one, or has deleted it. The import stores nothing."""
+
     CHANGED_HERE_TOO = "changed here too"
     """The text was changed in the other program, and also in the notebook. The notebook's text stays."""
 
