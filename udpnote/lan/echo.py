@@ -42,8 +42,8 @@ class Echo(NamedTuple):
 def listen_for_echoes(interfaces: Iterable[Interface], token: bytes, port: int) -> list[Echo]:
     """For each IPv4 address of `interfaces`, send this host a datagram by unicast and one by broadcast. Return which arrive.
 
-    This waits up to `ECHO_SECONDS`. The result has an `Echo` for each address, but for `PLACES_MAX` at most. It is empty if
-    this machine has no IPv4. The datagrams contain `token`, `ECHO_TOKEN_BYTES` random bytes. They come from the UDP `port` if
+    This waits up to `ECHO_SECONDS`. The result has an `Echo` for each address, but at most `PLACES_MAX`. It is empty if this
+    machine has no IPv4. The datagrams contain `token`, `ECHO_TOKEN_BYTES` random bytes. They come from the UDP `port` if
     it is free.
     """
     places = [(interface.name, *pair) for interface in interfaces for pair in interface.broadcasts][:PLACES_MAX]

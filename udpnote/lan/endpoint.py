@@ -115,7 +115,7 @@ class Endpoint:
 
     @property
     def unsent(self) -> int:
-        """How many datagrams of `send` the system has refused to send with EPERM, for example because of a firewall."""
+        """How many of the datagrams given to `send` the system has refused with EPERM, for example because of a firewall."""
         return sum(sender.unsent for sender in self._senders.values())
 
     def send(self, datagrams: Sequence[Datagram]) -> None:
@@ -193,7 +193,7 @@ class Endpoint:
     def host_lookup(self, host: str, port: int) -> "HostLookup":
         """Return a lookup of the addresses of `host` with UDP `port`. It begins when the caller calls its `begin`.
 
-        If it has not ended when `begin` returns, it calls `wake` when it ends.
+        If the lookup has not ended when `begin` returns, it calls `wake` of this endpoint when it ends.
         """
         from udpnote.lan.host_names import HostLookup  # here, because most clients name no host
 
@@ -263,7 +263,7 @@ class Endpoint:
             self._selector.register(watch, selectors.EVENT_READ, note_change)
 
     def _listen_at_first_free(self, bind: str | None, ports: Sequence[int]) -> None:
-        """Listen at the first of `ports` that is free (see `listen`).
+        """Listen at the first of `ports` that is free. For `bind` and the errors, see `listen`.
 
         If there are several `ports`, a port also counts as taken if another server receives the probes that are sent to it.
         """

@@ -58,8 +58,8 @@ class InterfaceKind(Enum):
 class HostInterface(NamedTuple):
     """A network interface that can carry probes (see `lan_interfaces`).
 
-    `scope` is its index. `networks` has its IPv4 networks, as 192.168.1.5/24 with the interface's own address. `broadcasts` are
-    the broadcast addresses of these networks, `ipv6` its link-local IPv6 addresses. `mtu` is in bytes, or None if unknown.
+    `scope` is its index. `networks` has its IPv4 networks, each with the interface's own address: 192.168.1.5/24. `broadcasts`
+    are the broadcast addresses of these networks, `ipv6` its link-local IPv6 addresses. `mtu` is in bytes, or None if unknown.
     `is_up` and `is_connected` have the same meaning as in a `netlink.Link`; they are True if the system does not say.
     """
 

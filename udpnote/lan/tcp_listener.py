@@ -47,7 +47,7 @@ def peek_byte(connection: TcpSocket) -> bytes:
 
 
 def _addresses(bind: str | None, port: int) -> list[tuple[socket.AddressFamily, Address]]:
-    """The addresses at which to listen, each with its address family. For `bind` and `port`, see `listen_tcp`."""
+    """The addresses at which to listen, each with its address family. For `bind`, `port` and the errors, see `listen_tcp`."""
     if bind is None:
         return [(socket.AF_INET, ("0.0.0.0", port)), (socket.AF_INET6, ("::", port, 0, 0))]
     try:

@@ -20,8 +20,8 @@ LIMIT_MAX = 2**32 - 1
 """The largest limit that fits into a READ. If the reading's limit is larger, later READs ask for the rest."""
 
 BURSTS_TIMED_MAX = 64
-"""How many of its latest bursts a reading remembers the time of sending of. So even a late answer gives a sample of the
-round-trip time."""
+"""A reading remembers when it sent its latest bursts, at most this many. So even a late answer gives a sample of the round-trip
+time."""
 
 
 class Burst:

@@ -241,7 +241,7 @@ class Delivery:
         return resend_at
 
     def _expect_answers_from(self, now: float) -> None:
-        """Called before entries are added. If none is outstanding, begin to measure the server's silence at `now`."""
+        """Before entries are added: if no entry is outstanding, begin to measure the server's silence at `now`."""
         if not self._entries:
             self.contact.expect_answers_from(now)
 

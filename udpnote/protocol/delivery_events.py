@@ -29,7 +29,7 @@ DeliveryEvent = Stored | Rejected | ServerSilent | WrongServer | KeyChanged
 
 
 def joined_events(events: Iterable[DeliveryEvent]) -> list[DeliveryEvent]:
-    """Return `events` in the same order, but join neighbouring `Stored` events about notes that follow one another into one.
+    """Return `events` in the same order, but replace neighbouring `Stored` events by one if their notes follow one another.
 
     Such notes have one client, consecutive sequence numbers, and consecutive numbers in the notebook. Handling one event for
     many notes takes less time than handling one for each datagram.

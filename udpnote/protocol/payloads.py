@@ -32,7 +32,8 @@ from udpnote.protocol.codec_runs import (
 from udpnote.protocol.messages import Append, content_check, run_check
 
 SHORT_NOTE_BYTES_MAX = 512
-"""The longest text of a short note, in bytes of UTF-8. Two longer notes do not fit into one datagram, so each travels alone."""
+"""The longest text of a short note, in bytes of UTF-8: nearly half of a datagram. Two notes that are much longer do not fit
+into one datagram, so each of them travels alone."""
 
 ATTEMPT_MAX = 2**16 - 1
 """The largest attempt number that fits into a datagram. Further attempts have this number, too. With a minute between attempts,
@@ -124,7 +125,7 @@ class RunPayload:
 class BundlePayload:
     """Several short notes that need not be alike: `entries`. For the other attributes see `PartPayload`.
 
-    Either none of `notes` is imported, or each but the first names the note before it as its predecessor.
+    Either none of `notes` is imported, or all are, and each but the first names the note before it as its predecessor.
     """
 
     __slots__ = ("_content", "_restored", "entries", "key", "sent_at", "timed_from")

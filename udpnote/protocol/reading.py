@@ -351,7 +351,7 @@ class Reading:
             self._send_burst(self._assembly.position, 1, now)
 
     def _send_next_burst(self, now: float) -> None:
-        """Send a burst from `position` on if none is in flight. If one is in flight, send a second one, from its end on.
+        """If no burst is in flight, send one from `position` on. If one is in flight, send a second one from its end on.
 
         Do nothing in a pause. Send no second burst if the end of the first is unknown, or if the reading has a limit.
         """
@@ -366,10 +366,10 @@ class Reading:
                 self._send_burst(burst.burst_end, self._pages_to_ask_for(), now)
 
     def _ask_again(self, now: float) -> None:
-        """Ask again for one page at each gap between the early pages and, if the window has room left, for more after the last
-        one. If the gaps are more than the window has room for, ask for the first ones only.
+        """Ask again for missing pages: one at each gap between the early pages, then more after the last early page.
 
-        If the server counts as silent, send a probe instead, but only if one is due (see `_send_probe`).
+        Ask for as many as the window has room for, the first gaps first. If the server counts as silent, send a probe instead,
+        but only if one is due (see `_send_probe`).
         """
         if self.contact.is_silent:
             self._send_probe(now)

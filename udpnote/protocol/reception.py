@@ -179,7 +179,7 @@ class Reception:
         return drops
 
     def _receive_notes(self, message: Append | Run, source: Address, envelope: Envelope) -> None:
-        """Keep `message` for `notes_to_store`, or answer it at once if this notebook, or any, would not store its notes."""
+        """Keep `message` for `notes_to_store`. But if this notebook, or every notebook, would refuse it, answer it at once."""
         if message.notebook_id != self._notebook_id:
             self._datagrams.append((encode(_refusal(message, Reason.WRONG_NOTEBOOK), envelope), source))
             return

@@ -30,7 +30,7 @@ estimate of the round-trip time."""
 
 FOLLOWER_INTERVAL_SECONDS_MAX = 10.0
 """The longest time between two datagrams of a follower to a silent server. Somebody looks at a screen and expects new entries
-there, soon after the server is back. While the server answers, a follower sends a datagram each 3 seconds."""
+there, soon after the server is back. While the server answers, a follower sends a datagram every 3 seconds."""
 
 
 class ServerSilent(NamedTuple):

@@ -70,7 +70,7 @@ class WaitingReads:
         return bool(self._due)
 
     def have_room_for(self, read: Read, requester: Requester) -> bool:
-        """Whether `read` may wait: the limits of all and of its host are not reached, and no later READ of its stream waits."""
+        """Whether `read` may wait: no later READ of its stream waits, and neither of this module's two limits is reached."""
         has_room = len(self._reads) < WAITING_READS_MAX and self._of_host[requester.address[0]] < WAITING_PER_HOST_MAX
         return has_room and not self.have_later(read, requester)
 

@@ -24,8 +24,8 @@ class Incoming(Protocol):
     def receive(self, timeout_seconds: float, /) -> list[Datagram]:
         """Wait up to `timeout_seconds` for a datagram. Return the datagrams that have arrived.
 
-        Returns none after a timeout, or if the endpoint was woken. Returns at most `BATCH_DATAGRAMS_MAX` or a few more; all
-        others stay in the kernel until the next call.
+        The list is empty after a timeout, or if the endpoint was woken. It has at most `BATCH_DATAGRAMS_MAX` datagrams or a few
+        more; all others stay in the kernel until the next call.
         """
 
 

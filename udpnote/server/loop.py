@@ -52,7 +52,7 @@ KEYS_SECONDS = 1.0
 
 STORAGE_RETRY_SECONDS = 1.0
 """For this long after an error of the disk, the loop neither serves readers nor updates the index, because more attempts do not
-repair a disk. An error in storing or looking up for a client does not count, because the answer tells the client."""
+repair a disk. If storing or looking up for a client fails, there is no such pause, because the answer tells the client."""
 
 
 class Loop:

@@ -55,8 +55,8 @@ class RequestHandler:
 
         READs in the batch are answered later, by `serve_readers`. `now` is the server's clock, in microseconds since 1970 UTC.
         `unsent` is how many answers the system has refused to send since the server's start, for `udpnote doctor`. If the
-        notebook cannot be written, the answers say that, and `take_failure` returns the error. Raises
-        `NotebookLost` if the notebook's file is not in its place any more; then no datagram of the batch is answered.
+        notebook cannot be written, the answers say that, and `take_failure` returns the error. Raises `NotebookLost` if the
+        notebook's file is not in its place any more; then no datagram of the batch is answered.
         """
         last_before = self._notebook.last_number
         self._reporter.begin_batch(now, unsent)

@@ -156,7 +156,7 @@ class Server:
     def start(self) -> Self:
         """Serve in a background thread until `stop` is called. Returns this server at once.
 
-        If the notebook's file is lost (see `serve_forever`), the thread ends, and `on_notice` is called. Raises `UdpnoteError`
+        If the notebook's file is lost (see `serve_forever`), the thread ends, and `on_notice` is told so. Raises `UdpnoteError`
         if the server was started before, or has stopped.
         """
         self._begin()
@@ -165,7 +165,7 @@ class Server:
         return self
 
     def serve_forever(self) -> None:
-        """Serve in the calling thread until `stop` is called, then close all sockets and files; do nothing if stopped before.
+        """Serve in the calling thread until `stop` is called, then close all sockets and files. If already stopped, do nothing.
 
         Acknowledged entries are safe however this ends. Raises `NotebookLost`, after closing, if the notebook's file or its
         write-ahead log was deleted, moved, replaced or hard-linked, and `UdpnoteError` if the server was started before.
@@ -246,8 +246,8 @@ class Server:
 def _settings(*, name: str | None, bind: str | None, port: int | None, sealed: bool | None) -> Settings:
     """Check these arguments of `Server`, and return its settings: an argument that is not None replaces the user's setting.
 
-    The port 0 stands for any free port. The setting `port` cannot be 0, so that argument is not in the result. Raises
-    `TypeError` or `InvalidSetting` for an invalid argument or setting.
+    There is one exception: the argument `port` may be 0, which stands for any free port, but the setting may not. So a 0 is not
+    in the result. Raises `TypeError` or `InvalidSetting` for an invalid argument or setting.
     """
     for argument, value, kind in (("port", port, int), ("sealed", sealed, bool)):
         if value is not None:
