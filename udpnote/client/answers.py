@@ -108,8 +108,7 @@ def served_twice_notice(found: Answer, known: Iterable[KnownNotebook]) -> Notice
 
 
 LOOKING_KINDS = frozenset({"server_silent", "server_port_closed", "server_unreachable"})
-"""The kinds of the notices that the client looks for its server, which is silent or, as an `unreachable_notice` says, cannot
-be reached."""
+"""The kinds of the notices that the client is looking for its server: "server_silent", and those of `unreachable_notice`."""
 
 
 def unreachable_notice(address: Address, error: SendError) -> Notice:

@@ -83,8 +83,8 @@ def join_notebook(driver: Driver, code: str, *, ports: Sequence[int]) -> KnownNo
 def leave_notebook(outbox: Outbox, name_or_id: str, *, sends_open: bool) -> KnownNotebook:
     """Forget the key of the joined notebook `name_or_id`, and that it was sealed. Returns the notebook as it was known before.
 
-    Raises `InvalidSetting` unless exactly one joined notebook has this name or id. Raises `EntriesWait` if entries in the
-    outbox wait for this notebook, because they might then be sent unencrypted. `sends_open` allows that: then it is not raised.
+    Raises `InvalidSetting` unless exactly one joined notebook has this name or id. If entries in the outbox wait for this
+    notebook, raises `EntriesWait`, because they might then be sent unencrypted. With `sends_open`, that is allowed.
     """
     check_type("name_or_id", name_or_id, str)
     check_type("sends_open", sends_open, bool)

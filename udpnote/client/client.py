@@ -167,9 +167,9 @@ class Client(NotebookReader, OutboxAccess, NotebookChoice):
     def send(self, text: str, *, author: str | None = None, wait: float | None = None) -> SentEntry:
         """Store `text` as a note in the client's notebook. Returns a `SentEntry` with the entry and its number in the notebook.
 
-        Raises `InvalidEntry` before anything is saved or sent. Raises `Queued` if no acknowledgement arrives within `wait`
-        seconds, or if the notebook cannot be found or cannot store the entry now: the entry stays in the outbox, and a later
-        `send` or `deliver` sends it again. Raises `EntryRefused` if the notebook has refused the entry for good.
+        Raises `InvalidEntry` for an invalid text or author: nothing is saved or sent. Raises `Queued` if no acknowledgement
+        arrives within `wait` seconds, or if the notebook cannot be found or cannot store the entry now. Then the entry stays in
+        the outbox, and a later `send` or `deliver` sends it again. Raises `EntryRefused` if the notebook refuses it for good.
         """
         return self._send_one(text, kind=Kind.NOTE, number=0, seen=None, author=author, wait=wait)
 

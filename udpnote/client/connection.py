@@ -97,7 +97,7 @@ class ClientEndpoint(Protocol):
         """
 
     def host_lookup(self, host: str, port: int, /) -> "HostLookup":
-        """Prepare a lookup of the addresses of `host` with UDP `port`. It begins with `begin`, and its end wakes `receive`."""
+        """Prepare a lookup of the addresses of `host` with UDP `port`. Its `begin` starts it, and its end wakes `receive`."""
 
     def end_probing(self) -> None:
         """Close the sockets that only `probe` needs. From then on, answers that arrive at these sockets are lost."""

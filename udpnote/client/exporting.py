@@ -25,8 +25,9 @@ def export_pieces(
     """Yield an export of the entries in `notebook` that `filters` choose, in the format `form`: its text in UTF-8, in pieces.
 
     The format `jsonl` has all versions of the notes, the other formats only their latest texts. `for_file` says that the text
-    is for a file, not for standard output. Entries are read in portions. When the caller has taken the text of one portion and
-    asks for more, `on_written` is called with the entries of this portion. Raises the errors of reading (see `NotebookReader`).
+    is for a file, not for standard output (see `csv_table`). Entries are read in portions. When the caller has taken the text
+    of one portion and asks for more, `on_written` is called with the entries of this portion. Raises the errors of reading (see
+    `NotebookReader`).
     """
 
     def counted(portions: Iterator[list[StoredEntry]]) -> Iterator[list[StoredEntry]]:

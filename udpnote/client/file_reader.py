@@ -29,7 +29,7 @@ from udpnote.storage.notebook.read_only import ReadOnlyNotebook
 from udpnote.storage.permissions import too_open, untold
 
 INDEXING_STEP_SECONDS = 0.2
-"""While a search waits for the search index, `on_indexing` is called after each such time."""
+"""While a search waits for the search index, `on_indexing` is called at this interval."""
 
 FIRST_PAGE_ITEMS = 32
 PAGE_ITEMS_MAX = 4096
@@ -159,7 +159,7 @@ class FileReader(NotebookReader):
                         self._on_indexing(indexed, self._file.last_number())
 
     def _page(self, query: Query, place: "_Place", items_max: int) -> "tuple[list[Item], _PageEnd | IndexBehind]":
-        """Read at most `items_max` results of `query` from `place` on. Return them, and why they are not more.
+        """Read at most `items_max` results of `query` from `place` on. Return them, and why the page ends after them.
 
         Moves `place` after all that was read. A page is also full when its texts have `PAGE_CHARACTERS_MAX` characters. The
         second value is an `IndexBehind` if the search index is damaged, or not up to date after `INDEXING_STEP_SECONDS`. Then
@@ -203,7 +203,7 @@ class _PageEnd(Enum):
 
 
 class _Place:
-    """The `cursor` at which the reading of the results of `query` goes on."""
+    """Where in the results of `query` reading goes on: at `cursor`."""
 
     def __init__(self, query: Query, cursor: Cursor) -> None:
         self._query = query

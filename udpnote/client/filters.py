@@ -27,8 +27,8 @@ class Filters(TypedDict, total=False):
     `datetime` (without a time zone it is local time), or an int, in microseconds since 1970 UTC. `on` must be a day or another
     span of time, and cannot be combined with `since` or `until`.
 
-    `author` is the author of the note, such as `lin@desk`, or only the part before the `@`. The note must have all of `tags`, a
-    sequence, or a str if it is only one; each tag may begin with `#` or not. Revisions and deletions are read if their note
+    `author` is the author of the note, such as `lin@desk`, or only the part before the `@`. `tags` is a sequence of tags, or a
+    str for a single tag, with or without `#`; the note must have all of them. Revisions and deletions are read if their note
     meets the conditions.
     """
 

@@ -95,8 +95,8 @@ class NotebookChoice:
         """Forget the key of a joined notebook, and that it was sealed. `name_or_id` is its name, its id or the start of its id.
 
         Returns the notebook as it was known before. From now on the client trusts an open notebook with this id or name. Raises
-        `InvalidSetting` unless exactly one joined notebook has this name or id. Raises `EntriesWait` if entries in the outbox
-        wait for this notebook, because they might then be sent unencrypted. `sends_open` allows that: then it is not raised.
+        `InvalidSetting` unless exactly one joined notebook has this name or id. If entries in the outbox wait for this
+        notebook, raises `EntriesWait`, because they might then be sent unencrypted. With `sends_open`, that is allowed.
         """
         from udpnote.client.choosing import leave_notebook  # here, because a one-shot send leaves nothing
 

@@ -225,10 +225,10 @@ class NotebookFinder:
     ) -> DiscoveryAnswer[Address]:
         """Run discoveries until the notebook that `destination` names answers, and return its answer.
 
-        The search ends at the monotonic time `until`. If the notebook has answered, it ends up to a second after this answer,
-        so that other notebooks can answer as well. If the notebook `expected` is given, its last address is asked, too. If
-        `expected` answers, and `destination` names it, the search ends at once, and this answer is returned, even if other
-        notebooks have answered. If two servers have the notebook, gives a notice.
+        The search ends at the monotonic time `until`. After an answer of the notebook, it goes on for up to a second, so that
+        other notebooks can answer as well. If the notebook `expected` is given, its last address is asked, too. If `expected`
+        answers, and `destination` names it, the search ends at once, and this answer is returned, even if other notebooks have
+        answered. If two servers have the notebook, gives a notice.
 
         Raises `ServerNotFound` if no notebook that `destination` names answers, `SeveralNotebooks` if several do,
         `WrongNotebook` if another notebook answers at the named server, `NotSealed` if only an impostor answers, and `OldKey`

@@ -44,7 +44,7 @@ def open_outbox(outbox: str | os.PathLike[str] | Outbox, settings: Settings, on_
 
     If other users have access to the outbox, the prompt's history or the settings file, this takes the access away, and gives a
     notice about each such file. For the key file and for udpnote's folders, it gives only a notice, once. Raises
-    `StorageError`.
+    `StorageError` if the outbox is damaged or cannot be read.
     """
     if isinstance(outbox, Outbox):
         return outbox
