@@ -125,7 +125,7 @@ class InterfaceWatch:
 
     def drain(self) -> None:
         """Read and drop the reports that have arrived. After that, only a later change makes the descriptor readable again."""
-        with suppress(OSError):  # none is left, or there were more than the system keeps
+        with suppress(OSError):  # no report is left, or the system had to drop some
             while self._socket.recv(1 << 16):
                 pass
 

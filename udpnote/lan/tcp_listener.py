@@ -61,7 +61,7 @@ def _addresses(bind: str | None, port: int) -> list[tuple[socket.AddressFamily, 
 def _listen(family: socket.AddressFamily, address: Address) -> TcpSocket:
     """A socket that listens at `address`. Raises `TooManyOpenFiles`, and `OSError` if `address` cannot be used."""
     with opening_sockets():
-        listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)  # for asyncio: without TCP, no TCP_NODELAY
+        listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)  # named, or asyncio would not set TCP_NODELAY
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # connections of an earlier process may still be closing
         if family == socket.AF_INET6:

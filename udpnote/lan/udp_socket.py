@@ -33,7 +33,7 @@ SEND_WAIT_SECONDS = 0.05
 
 _IS_LINUX = sys.platform == "linux"
 _UDP_SEGMENT, _UDP_GRO = 103, 104  # <linux/udp.h>; the socket module has no names for them before 3.14
-_SEGMENTS_MAX = 64  # UDP_MAX_SEGMENTS of the kernels that have 64
+_SEGMENTS_MAX = 64  # UDP_MAX_SEGMENTS of older kernels; newer ones have 128
 _SEGMENTED_BYTES_MAX = 65_000  # below the largest UDP payload, 65,507 bytes
 _CANNOT_SEGMENT = (errno.EINVAL, errno.EIO, errno.EMSGSIZE, errno.EOPNOTSUPP)  # no checksum offload, or a small MTU
 _RECEIVE_BYTES = 1 << 16
@@ -240,7 +240,7 @@ class UdpSocket:
                 self._socket.sendmsg(buffers, control, 0, address)  # the error was about an earlier datagram
         except OSError as error:
             self.unsent += error.errno == errno.EPERM
-            # EPERM never comes by ICMP. If a firewall of this host rejects datagrams, it makes an ICMP message, too.
+            # EPERM never comes by ICMP. If a firewall of this host rejects a datagram, there is also an ICMP message about it.
             came_by_icmp = self._take_delivery_errors() and error.errno != errno.EPERM
             if self._is_noting_errors and not came_by_icmp and error.errno is not None:
                 self._errors[address] = SendError(error.errno, came_by_icmp=False)

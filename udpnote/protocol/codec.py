@@ -242,7 +242,7 @@ def _decode_append(body: bytes, restored: Restored | None = None) -> Append:
         and WRITTEN_AT_MIN <= written_at <= WRITTEN_AT_MAX
     ):
         raise BadDatagram("malformed")
-    if part_bytes != total_bytes or offset or part_bytes > _part_bytes_max(author_bytes):  # not one whole text
+    if part_bytes != total_bytes or offset or part_bytes > _part_bytes_max(author_bytes):  # unless one part has the whole text
         _check_cut(total_bytes, offset, part_bytes, bytes_max=_part_bytes_max(author_bytes))
     if text_end != len(body):
         _check_padding(body, text_end)

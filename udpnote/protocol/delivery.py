@@ -77,7 +77,7 @@ class Delivery:
         )
         """What this delivery knows of its server."""
         self._entries: dict[Identity, Entry] = {}
-        self._given_up: set[Identity] = set()  # only those that are outstanding still (see `give_up`)
+        self._given_up: set[Identity] = set()  # given up, but still outstanding (see `give_up`)
         self._kept_by_server = KeptParts()
         self._unsent = UnsentPayloads()
         self._in_flight: dict[PayloadKey, Payload] = {}
@@ -258,7 +258,7 @@ class Delivery:
                 if self._in_flight.pop(key, None) is None:
                     del self._lost[key]
                 acknowledged += 1
-                if attempt <= len(outgoing.sent_at):  # else a copy of this client has sent it more often
+                if attempt <= len(outgoing.sent_at):  # if not, a copy of this client has sent the payload
                     sent_at = outgoing.sent_at[attempt - 1]
                 if not isinstance(outgoing, PartPayload):
                     self._settle_run(outgoing, status, number)

@@ -219,7 +219,7 @@ class Offerer:
     """
 
     def __init__(self, *, notebook_id: bytes, name: str, version: str, server_id: bytes) -> None:
-        encode(Offer(bytes(PROBE_ID_BYTES), notebook_id, name, 0, version, 0, server_id))  # fails if the name is too long
+        encode(Offer(bytes(PROBE_ID_BYTES), notebook_id, name, 0, version, 0, server_id))  # asserts that they fit
         self._notebook_id = notebook_id
         self._name = name
         self._version = version
