@@ -48,8 +48,8 @@ def exit_code_of_change(work: Callable[[], int]) -> int:
     standard output cannot be written, let `work` go on.
 
     In that case later output is discarded, and after `work` has ended, a message says that not all results were printed, and
-    whether all work was done. If the exit code would be DONE, it is then REFUSED, because the user has not seen the results. It
-    stays DONE if the reason is that the reader of a pipe has ended, because that reader did not want them.
+    whether all work was done. An exit code DONE then becomes REFUSED, because the user has not seen all results. It stays DONE
+    if the reason is that the reader of a pipe has ended, because that reader did not want the rest.
     """
     with streams.optional_output() as output:
         code = exit_code_of(work)
@@ -88,7 +88,8 @@ def exit_code_of(work: Callable[[], int]) -> int:
 def exit_code_without_output(error: OSError) -> int:
     """Handle `error`, which has ended a command, most likely because it could not print. Return the exit code REFUSED.
 
-    Later output is discarded. A message names the error, unless the reader of a pipe has ended: then nobody would read it.
+    Later output is discarded. A message names the error, unless the reader of a pipe has ended, as in `udpnote list | head`:
+    that reader did not want the rest.
     """
     if not isinstance(error, BrokenPipeError):
         streams.say(_notice_of(error))

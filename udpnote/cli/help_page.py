@@ -192,7 +192,7 @@ class _Page:
         if lines[-1]:  # an example, which has no blank line after it yet
             lines.append("")
         for box in boxes:
-            lines += self._boxed(box) if self._is_boxed else self._listed(box)
+            lines += self._boxed(box) if self._is_boxed else self._unboxed(box)
         return "\n".join(lines).rstrip("\n")
 
     def _boxed(self, box: Box) -> Iterator[str]:
@@ -205,7 +205,7 @@ class _Page:
             yield f"{side} {line}{' ' * (inner - line_cells)} {side}"
         yield self._styled(f"{corners[2]}{across * (inner + 2)}{corners[3]}", _DIM)
 
-    def _listed(self, box: Box) -> Iterator[str]:
+    def _unboxed(self, box: Box) -> Iterator[str]:
         yield self._styled(f"{box.title}:", _BOLD)
         for line, _cells in self._rows(box, self._columns - 2, NARROW_LABEL_CELLS_MAX):
             yield f"  {line}"

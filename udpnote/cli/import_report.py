@@ -84,7 +84,7 @@ class ImportReport:
             if self._has_entries:
                 self._say_held()
         if self._bad == NAMED_MAX and not self._has_entries:
-            raise self._other_kind()
+            raise self._wrong_format()
 
     def watched(self, entries: Iterable[StoredEntry]) -> Iterator[StoredEntry]:
         """Yield `entries`, the entries of the source, and record that there are any. At the end, raise `InvalidImport` if the
@@ -94,7 +94,7 @@ class ImportReport:
             self._found_entry()
             yield stored
         if self._held and not self._has_entries:
-            raise self._other_kind()
+            raise self._wrong_format()
 
     def interrupted(self) -> int:
         """Print how many entries were imported before Ctrl-C or, in a rehearsal, that nothing was. Return the exit code."""
@@ -110,9 +110,9 @@ class ImportReport:
         """Print how many entries were imported and how many not, and what was left out. Return the exit code.
 
         The exit code is REFUSED if a part of the source is not an entry, or if an entry of the source is not in the notebook
-        now. It is DONE if neither is the case. Entries that were erased from the notebook do not matter. The counts are printed
-        on standard error and, with `as_json`, also as JSON on standard output. In a rehearsal, all of this is said of the
-        outcomes that an import would have.
+        now, except entries that were erased from it. In all other cases the exit code is DONE. The counts are printed on
+        standard error and, with `as_json`, also as JSON on standard output. In a rehearsal, the counts and the exit code are
+        those that an import would have.
         """
         if self._bad > NAMED_MAX:
             say(Notice("more_not_imported", count=self._bad - NAMED_MAX))
@@ -156,7 +156,8 @@ class ImportReport:
             say(Notice("not_imported", problem=error))
         self._held.clear()
 
-    def _other_kind(self) -> InvalidImport:
+    def _wrong_format(self) -> InvalidImport:
+        """Return the error that no part of the source is an entry. It names the first error that `count_bad` has kept."""
         return InvalidImport("import_of_other_kind", problem=self._held[0])
 
     def _result(self) -> Notice:

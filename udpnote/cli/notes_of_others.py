@@ -1,4 +1,4 @@
-"""Shows at the prompt of `udpnote write` what other people store meanwhile."""
+"""Shows at the prompt of `udpnote write` the entries that other people store while the prompt is open."""
 
 import threading
 from collections import deque
@@ -78,10 +78,10 @@ class NotesOfOthers:
                     self._take(stored)
 
     def _take(self, stored: StoredEntry) -> None:
+        """Keep `stored` for the next output. If too many entries are kept, count the oldest as passed over, and drop it."""
         with self._lock:
-            # A full deque drops its oldest entry.
             self._passed_over += len(self._arrived) == SHOWN_AT_ONCE_MAX
-            self._arrived.append(stored)
+            self._arrived.append(stored)  # a full deque drops its oldest entry
         self._has_news.set()
 
     def _show(self) -> None:

@@ -1,4 +1,4 @@
-"""The prompt of `udpnote write`: line editing, what may be typed besides entries, and what is delivered meanwhile."""
+"""The prompt of `udpnote write`: line editing, the words that are no entries, and delivery of queued entries in a thread."""
 
 import os
 import re
@@ -113,9 +113,9 @@ class Prompt:
     def ask(self, prompt: str, *, is_kept: bool = True, text: str = "") -> str:
         """Show `prompt`, let the user edit `text`, and return the result. If `is_kept`, keep the result in the history.
 
-        What other threads print meanwhile appears above the prompt. The result has several lines if several were pasted. Raises
-        `EOFError` after Ctrl-D and `KeyboardInterrupt` after Ctrl-C. SIGTERM and SIGHUP end the process; see
-        `giving_terminal_back`.
+        What other threads print while the user edits appears above the prompt. The result has several lines if the user has
+        pasted several. Raises `EOFError` after Ctrl-D and `KeyboardInterrupt` after Ctrl-C. SIGTERM and SIGHUP end the process
+        (see `giving_terminal_back`).
         """
         from prompt_toolkit.patch_stdout import patch_stdout
 
@@ -128,8 +128,8 @@ DELIVERY_PAUSE_MAX_SECONDS = 24.0
 """The pause before the next attempt to deliver queued entries. It doubles after each failed attempt, up to the maximum."""
 
 DELIVERY_WAIT_SECONDS = SETTLING_SECONDS + 0.5
-"""How long an attempt to deliver queued entries waits for an answer, in seconds. A line typed meanwhile may have to wait as
-long.
+"""How long an attempt to deliver queued entries waits for an answer, in seconds. A line that the user types during an attempt
+may have to wait as long.
 
 It is longer than a discovery on the LAN, which takes `SETTLING_SECONDS` from the first answer on.
 """

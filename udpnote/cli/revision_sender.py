@@ -79,7 +79,7 @@ class RevisionSender:
 
     @property
     def end_of_numbers(self) -> int:
-        """The number after that of the notebook's last entry. It is read now. Raises `Unreachable` if no server answers."""
+        """The number that the notebook's next entry gets. The server is asked now. Raises `Unreachable` if none answers."""
         return self._client.last_number() + 1
 
     def read(self, numbers: Sequence[int]) -> dict[int, NoteState]:
@@ -293,9 +293,8 @@ class RevisionSender:
         """Read the versions of a note that were stored after the version `seen` and before the version `sent`. Print a message
         about each.
 
-        `note` is the number of the note, `seen` that of the latest version that the user has seen, and `sent` that of the
-        version that was just stored. `is_deleted_now` says that the version `sent` is a deletion. Errors of reading are
-        ignored.
+        `note`, `seen` and `sent` are numbers: of the note, of the latest version that the user has seen, and of the version
+        that was just stored. `is_deleted_now` says that the version `sent` is a deletion. Errors of reading are ignored.
         """
         with suppress(UdpnoteError):  # the revision is stored anyway, and the clients of the other writers report it
             for version in self._client.log(numbers=[note], start=seen + 1):

@@ -11,10 +11,10 @@ def waiting_elsewhere(client: Client, notebook: KnownNotebook | None) -> Notice 
     """Return a notice that entries in the outbox of `client` wait for something else than `notebook`; None if no entry does, or
     if `notebook` is None. Refused entries do not count.
 
-    An entry that is not assigned to a notebook yet waits for what the user named when writing it, such as a server. If `client`
-    names the same, and `notebook` is its notebook, the entry waits for `notebook`: another command has just written it, and
-    has not found the notebook yet. If the user named nothing, the entry waits for the notebook that the user has chosen by
-    `udpnote use`.
+    An entry that is assigned to a notebook waits for that notebook. An entry that is not assigned yet waits for what the user
+    named when writing it, such as a server, or else for the notebook that the user has chosen by `udpnote use`. If `client`
+    names the same server and has found `notebook` there, such an entry waits for `notebook`: another command has just written
+    the entry, and has not found the notebook yet.
     """
     counts = client.waiting_counts()
     if notebook is None or not counts:
@@ -23,12 +23,12 @@ def waiting_elsewhere(client: Client, notebook: KnownNotebook | None) -> Notice 
     is_chosen = chosen is not None and chosen.notebook_id == notebook.notebook_id
     is_own = own is not None and own.notebook_id == notebook.notebook_id
 
-    def is_for_it(waiting: WaitingCount) -> bool:
+    def is_for_notebook(waiting: WaitingCount) -> bool:
         if waiting.notebook_id is None and not waiting.destination.names_nothing:
             return is_own and waiting.destination == client.destination
         return waits_for(waiting, notebook) and (is_chosen or waiting.notebook_id is not None)
 
-    entries = sum(each.entries for each in counts if each.refused is None and not is_for_it(each))
+    entries = sum(each.entries for each in counts if each.refused is None and not is_for_notebook(each))
     if not entries:
         return None
     known = client.known()

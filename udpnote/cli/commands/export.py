@@ -136,7 +136,7 @@ class _Export:
 def _print(export: _Export) -> int:
     """Write the export to standard output, in the terminal's encoding on a terminal, in UTF-8 to a file or pipe.
 
-    Return the exit code: DONE, or INTERRUPTED after Ctrl-C. In the latter case, also print a message.
+    Return the exit code: DONE, or INTERRUPTED after Ctrl-C. After Ctrl-C, also print a message.
     """
     try:
         if sys.stdout.isatty():

@@ -178,7 +178,7 @@ def _print_row(notebook: FoundNotebook, *, is_first: bool) -> None:
 
 
 def _seal(notebook: FoundNotebook) -> str:
-    """The word for `notebook` in the column SEAL: `not sealed`, `sealed`, `impostor`, or `old key` (that of this machine)."""
+    """The word for `notebook` in the column SEAL: `not sealed`, `sealed`, `impostor`, or `old key` if this machine has one."""
     if notebook.is_impostor:
         return _("impostor")
     if notebook.has_new_key:

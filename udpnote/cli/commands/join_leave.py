@@ -104,11 +104,11 @@ def leave(
 
 
 def _found_code(key_file: str | None) -> str:
-    """Find the join code that is not on the command line, and return it.
+    """Return the join code of a user who has not typed it on the command line.
 
-    The code comes from the file `key_file`. If `key_file` is None, the code comes from the settings, which have it or name a
-    file. If they do neither, it comes from standard input; at a terminal, the user is asked for it. A file may have the join
-    code, or be a notebook's key file. Raises `InvalidKey` if there is no code, and `StorageError` if a file cannot be read.
+    The code comes from the first of these that exists: the file `key_file`, the code in the settings, the file that the
+    settings name, standard input. At a terminal, the user is asked for the code. A file may have the join code, or be a
+    notebook's key file. Raises `InvalidKey` if there is no code, and `StorageError` if a file cannot be read.
     """
     if key_file is not None:
         return join_code(read_code_file(os.path.expanduser(key_file)))

@@ -325,8 +325,8 @@ class _Report:
         If standard output could not be written, also print how many entries were stored. If there was nothing to send, print
         that. Print what `find_waiting_elsewhere` has found. If no server has answered, recommend `udpnote doctor`.
 
-        Return the exit code: REFUSED if an entry was refused or discarded, or a line could not be sent. If neither is the case,
-        QUEUED if an entry is queued, and DONE if none is.
+        Return the exit code: REFUSED if an entry was refused or discarded, or a line could not be sent; else QUEUED if an entry
+        is queued; else DONE.
         """
         sys.stdout.flush()
         if output_error() is not None:

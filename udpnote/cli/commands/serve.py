@@ -174,8 +174,8 @@ def _page_of(server: Server, bind: str | None, options: PageOptions) -> Abstract
 class Screen:
     """Prints the server's entries to standard output and its messages to standard error, in two threads.
 
-    So if one output is stopped (Ctrl-S), neither the server nor the other output waits for it. What does not fit into memory
-    meanwhile is skipped, and a message says how much.
+    So if one output is stopped (Ctrl-S), the server and the other output do not wait for it. If too many lines wait for a
+    stopped output, further lines are skipped, and a message says how many.
     """
 
     def __init__(self) -> None:

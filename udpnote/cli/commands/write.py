@@ -165,7 +165,7 @@ class _Dialogue:
         self._has_explained_ctrl_c = False
 
     def run(self) -> None:
-        """Read lines, send or obey each of them, and print what became of it, until a line or Ctrl-D ends the dialogue."""
+        """Read lines, send or obey each of them, and print the outcome, until a line or Ctrl-D ends the dialogue."""
         if self._prompt.problem is not None:
             say_here(self._prompt.problem)
         goes_on = True

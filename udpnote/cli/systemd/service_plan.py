@@ -72,7 +72,7 @@ def _for_user(service: Service, flags: Flags) -> ServicePlan:
     """Plan a service of this user. Without the option `file`, a service with an `instance` gets a notebook's file of its own.
 
     The service reads the user's settings file. Of the environment variables of this command that begin with `UDPNOTE_`, the
-    service gets only UDPNOTE_HOME. The settings that come from the others become options. Raises `InvalidSetting` if a setting
+    service gets only UDPNOTE_HOME. The settings in the other variables become options. Raises `InvalidSetting` if a setting
     cannot be used.
     """
     if service.instance and flags["file"] is None:

@@ -17,6 +17,7 @@ JSON_ESCAPES = "udpnote.json"
 
 _PICTURES = range(0x2400, 0x2420)
 _PICTURE_OF_DELETE = 0x2421
+"""The code points of ␀ to ␟, and of ␡: `harmless` has put these pictures in place of control characters."""
 
 
 class EscapingOutput:

@@ -164,8 +164,8 @@ def _codec_name(stream: TextIO) -> str:
 def said(message: str | Notice) -> str:
     """The line that `say` prints for `message`, without its newline: `udpnote: ` and the message.
 
-    Control characters are replaced, because parts of the message may come from the network. If no file can be opened to import
-    the sentence of a notice, the spare descriptor is closed for it.
+    Control characters are replaced, because parts of the message may come from the network. If too many files are open to
+    import the sentence of a notice, this closes the spare descriptor (see `_spare`) and tries again.
     """
     try:
         text = _sentence(message) if isinstance(message, Notice) else message

@@ -195,8 +195,8 @@ def snippet(text: str, words: Sequence[str], cells: int) -> "Text":
 def _ends_of_part(text: str, matches: Sequence[tuple[int, int]], cells: int) -> tuple[int, int]:
     """Two positions in `text`: the beginning and the end of the part that `snippet` shows.
 
-    Each of `matches` is a pair (start, end), as for a slice of `text`. The part may be wider than `cells` terminal cells,
-    but not much: so the rest of a long text need not be measured.
+    Each of `matches` is a pair (start, end), as for a slice of `text`. The part may be wider than `cells` terminal cells, and
+    `snippet` then cuts it. But it is never long, because to measure a long text takes long.
     """
     from rich.cells import cell_len
 
