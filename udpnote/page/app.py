@@ -31,8 +31,8 @@ CODE_BYTES_MAX = 1024
 
 COOKIE = "udpnote"
 COOKIE_OVER_HTTPS = "__Host-udpnote"
-"""The beginnings of the names of the cookie that has the session's token, over HTTP and over HTTPS. The port of the page's
-address follows.
+"""The name of the cookie that has the session's token begins with `COOKIE` over HTTP, and with `COOKIE_OVER_HTTPS` over HTTPS.
+The port of the page's address follows, as in `udpnote-6680`.
 
 A browser sends the cookies of one port of a host to all its ports (RFC 6265, section 8.5). So without the port in the name, two
 pages at one host would each replace the other's cookie.

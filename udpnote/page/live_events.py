@@ -117,6 +117,7 @@ class LiveEvents:
         return self._follower
 
     def _note_change(self) -> None:
+        """Act on a change of the notebook's attributes: of `served`, of `absence`, or of whether browsers may use it."""
         if self._served != self._notebook.served and self._follower is not None:
             self._follower.forget()  # notes may have been erased while no server ran
         self._served = self._notebook.served

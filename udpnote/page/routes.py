@@ -369,7 +369,7 @@ class StreamRoutes:
     async def _events(self, request: Request) -> Response:
         """Answer with a stream of live events. It counts for its host until it has ended.
 
-        The stream begins after the entry that the browser names; with those that are stored from now on, if it names none.
+        If the browser names an entry, the stream sends what was stored after it; if not, what is stored from now on.
         Raises the `Refusal` of `notebook_of`, and a `Refusal` if the name is malformed (400) or if there are too many streams
         (503).
         """

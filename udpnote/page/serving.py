@@ -33,7 +33,7 @@ END_SECONDS = 1
 
 
 class Listener(NamedTuple):
-    """An application, and the sockets at which it answers: over HTTPS if `tls` is given. If `tls` is None, over HTTP."""
+    """An application, and the sockets at which it answers: over HTTPS with the context `tls`, or over HTTP if `tls` is None."""
 
     app: ASGIApp
     sockets: Sequence[TcpSocket]

@@ -36,7 +36,7 @@ export class Notebook {
   /** "enter" or "cancel": the person has asked for the form of the join code, or closed it. null: it is shown if a code is needed. */
   #codeChoice = null;
 
-  /** How often the state was asked for, and which of these questions is the latest that was answered. */
+  /** How often the server was asked for the state, and the number of the latest of these questions that it has answered. */
   #asked = 0;
   #answered = 0;
 
@@ -69,7 +69,7 @@ export class Notebook {
 
   /**
    * Ask the page's server for the notebook's state, and show that and the notes. Returns whether the page's server answers.
-   * `isSign`: if it does and no join code is needed, send waiting entries at once.
+   * `isSign`: take an answer as a sign that the notebook can be reached, and call `onSign`, unless a join code is needed.
    */
   async refresh({ isSign = true } = {}) {
     const wasSealed = this.state.needs_code;
@@ -107,7 +107,7 @@ export class Notebook {
     this.showConnection(state.away ? "away" : "live", state.reason);
   }
 
-  /** Load the notes or, if they are shown already, what has changed among them. `served` is that of the state. */
+  /** Load the notes or, if they are shown already, what has changed among them. `served` is a field of the state. */
   async #loadNotes(served) {
     const { timeline } = this;
     const isUpToDate = !timeline.isLoaded || (await this.#renewNotes({ isWhole: served !== this.#served }));
@@ -186,7 +186,7 @@ export class Notebook {
     const { status, reason } = failure;
     if (status === 401) this.#noteRefusal();
     else if (status === 409) this.refresh({ isSign: false }); // the page shows another notebook now
-    else if (status === 0) this.showConnection(reason ? "live" : "lost"); // only an answer has a reason: an entry was not stored
+    else if (status === 0) this.showConnection(reason ? "live" : "lost"); // a reason comes from a server: it answers, but an entry was not stored
     else if (status === 503) this.showConnection("away", reason);
     else if (reason) this.telling.toast(reason);
     this.waiting.showHeld();

@@ -21,8 +21,10 @@ import { result } from "./database.js";
 export const BATCH_ENTRIES_MAX = 100;
 export const BATCH_CHARACTERS_MAX = 1 << 18;
 
-/** How many drafts are remembered, so that none is sent twice, and how many stored writes of this browser, to take them back. */
+/** How many names of drafts are remembered, so that no draft becomes two entries. */
 const DRAFTS_MAX = 50;
+
+/** How many stored entries of this browser are remembered as own writes, so that a person can take them back. */
 const WRITES_MAX = 50;
 
 /** The fields of an entry that are sent to the notebook. */
@@ -34,8 +36,8 @@ export function sentForm(entry) {
 }
 
 /**
- * Whether `stored`, which the page's server has sent, is this entry of the outbox. The identity alone does not do: if the browser's
- * profile was copied, the notebook may have another entry under it.
+ * Whether `stored`, which the page's server has sent, is this entry of the outbox. To compare the identities is not enough: if the
+ * browser's profile was copied, the notebook may have another entry under the same one.
  */
 export function isStoredAs(entry, { client, sequence, text, is_cut: isCut }) {
   const isSame = isCut ? entry.text.startsWith(text.slice(0, -1)) : entry.text === text; // a cut text ends with …
@@ -86,7 +88,7 @@ export class Outbox {
    * `entry` has the fields kind, text, author, written_at, utc_offset, revises, seen, and notebook (an id; null: not known yet).
    * `draft` is the name of the draft in which the entry was written. A second entry from one draft is not kept, and null is
    * returned. So two presses of Enter, or two tabs with the same draft, write one note. `undoes` is the `order` of the own write
-   * that the entry takes back. If that was taken back already, null is returned.
+   * (see `WRITES_MAX`) that the entry takes back. If that was taken back already, null is returned.
    */
   add(entry, { draft = null, undoes = null } = {}) {
     return this.#change(async (transaction) => {
@@ -317,7 +319,10 @@ async function forgetWrite(transaction, order) {
   return true;
 }
 
-/** Call `visit` with each entry, the oldest first, until it returns false. An entry that `replace` returns is kept in its place. */
+/**
+ * Call `visit` with each entry, the oldest first, until it returns false. Keep what `replace` returns in place of an entry; if that
+ * is null, leave the entry as it is.
+ */
 function eachEntry(transaction, visit, replace) {
   return new Promise((resolve, reject) => {
     const request = transaction.objectStore("entries").openCursor();

@@ -59,7 +59,7 @@ class Page {
     });
     this.live = new Live({ channel: this.channel });
     this.lease = new Lease(this.database, newId());
-    this.lease.noteLeft(recall("left")); // the page that was here before a reload: this one could not hear from it by the channel
+    this.lease.noteLeft(recall("left")); // before a reload, a page was here: it has left before this one listened to the channel
     this.leader = new Leader({ locks: navigator.locks, lease: this.lease });
     this.takingBack = new TakingBack({ outbox: this.outbox, request, change: (fields) => this.writing.change(fields) });
   }

@@ -34,7 +34,7 @@ export class Search {
       event.preventDefault();
       this.begin();
     });
-    addEventListener("popstate", () => this.#isAddressShown() || this.showAddress()); // a dialog that closes does not change it
+    addEventListener("popstate", () => this.#isAddressShown() || this.showAddress()); // Back may only have closed a dialog
   }
 
   /** Show the notes that match these filters, and put the filters into the address. `isTyped`: the words are still being typed. */

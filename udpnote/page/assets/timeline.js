@@ -160,7 +160,7 @@ export class Timeline {
     return answer !== null;
   }
 
-  /** Let `change` be called once more after the requests that are under way. */
+  /** Call `change` once more after the requests that are under way: their answers may be older than the change. */
   #noteMeanwhile(change) {
     if (this.#loading > 0) this.#meanwhile.push({ filters: this.filters, change });
   }
@@ -234,7 +234,7 @@ export class Timeline {
     return this.#show(note);
   }
 
-  /** `put` once, or once more. A note after the last one that was loaded is only counted: a person comes to it by loading more. */
+  /** Do what `put` does. A note after the last one that was loaded is only counted: a person comes to it by loading more. */
   #show(note) {
     const { list } = this;
     const shown = this.get(note.number);

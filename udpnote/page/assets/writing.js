@@ -73,7 +73,7 @@ export class Writing {
     const { words, composer, waiting } = this;
     const editing = composer.draft.editing;
     if (!editing || editing.note !== note || waiting.ownClients.has(client)) return;
-    const isDeletion = kind === "deletion"; // this sentence tells all of it, but not the text of an edit: that counts as not seen
+    const isDeletion = kind === "deletion"; // the sentence tells all of a deletion, so it counts as seen. An edit does not
     composer.noteEdited(isDeletion ? { seen: { number, client, sequence } } : {},
       words.say(isDeletion ? "editing_deleted" : "editing_edited", { number: `#${note}` }));
   }
@@ -96,8 +96,8 @@ export class Writing {
   }
 
   /**
-   * `note` with the identity of its latest version. Lists do not have that of an edited note, so the server is asked for it. Null if
-   * there is no answer: then the change names the note as it was written, and its history says that the reader missed the edits.
+   * `note` with the identity of its latest version. A list has that identity only for notes that were not edited. For others this
+   * asks the server. Null if there is no answer: then the change names the first version, as if the person had seen no edit.
    */
   async #withLatest(note) {
     if (note.latest || note.version === note.number) return note;
@@ -106,8 +106,8 @@ export class Writing {
 }
 
 /**
- * The version of a note that its reader has seen: its latest one where its identity is known, or else the note itself. A number
- * alone does not do: after the notebook was restored from an older copy, it may be that of another note.
+ * What identifies the version of a note that the person has seen: the latest one or, if its identity is not known, the first. A
+ * number alone is not enough: after the notebook was restored from an older copy, another note may have it.
  */
 function seenIn({ latest, number, client, sequence }) {
   return latest ?? { number, client, sequence };
