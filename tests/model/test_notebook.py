@@ -1,7 +1,19 @@
 """What a notebook is called in messages and commands, and how a destination is written."""
 
+import pytest
+
+from udpnote.errors import InvalidSetting
 from udpnote.model.language import SIMPLIFIED
-from udpnote.model.notebook import Destination, KnownNotebook, SealedNotebook, address_of, display_name, name_or_id, short_id
+from udpnote.model.notebook import (
+    Destination,
+    KnownNotebook,
+    SealedNotebook,
+    address_of,
+    check_notebook_name,
+    display_name,
+    name_or_id,
+    short_id,
+)
 from udpnote.text.language import speaking
 
 HOME = KnownNotebook(b"h" * 16, "家里 2", "192.0.2.7", 6683, 0, b"k" * 16)
@@ -28,3 +40,19 @@ def test_a_name_that_two_notebooks_have_is_followed_by_the_start_of_the_id_and_a
     assert sealed.is_at("pi.local:6683", "192.0.2.99", 6683)
     assert sealed.is_at("pi:6683", "192.0.2.7", 6683)
     assert not sealed.is_at("pi:6683", "192.0.2.7", 7000)
+
+
+@pytest.mark.parametrize(
+    ("name", "problem"),
+    [
+        ("two\nlines", "notebook_name_not_one_line"),
+        (" ", "notebook_name_not_one_line"),
+        ("家里 2", "notebook_name_too_long"),
+        ("\udcff", "notebook_name_not_utf8"),
+    ],
+)
+def test_the_error_of_an_invalid_name_says_what_is_wrong_with_it(name: str, problem: str) -> None:
+    check_notebook_name("家里 2", bytes_max=8)
+    with pytest.raises(InvalidSetting) as invalid:
+        check_notebook_name(name, bytes_max=7 if name == "家里 2" else 128)
+    assert invalid.value.notice.kind == problem

@@ -134,5 +134,7 @@ def check_notebook_name(name: str, *, bytes_max: int) -> None:
         size = len(name.encode())
     except UnicodeEncodeError:
         raise InvalidSetting("notebook_name_not_utf8") from None
-    if not is_one_line(name) or size > bytes_max:
-        raise InvalidSetting("notebook_name_invalid", bytes=size, bytes_max=bytes_max)
+    if not is_one_line(name):
+        raise InvalidSetting("notebook_name_not_one_line")
+    if size > bytes_max:
+        raise InvalidSetting("notebook_name_too_long", bytes=size, bytes_max=bytes_max)

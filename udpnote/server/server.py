@@ -54,7 +54,7 @@ class Server:
     For arguments that are not given, the environment, the settings file or the defaults apply, as for the `udpnote` command.
 
     The constructor raises `StorageError`, `AddressInUse`, `AddressUnavailable`, `TooManyOpenFiles`, `InvalidSetting`,
-    `NotebookSealed` or `NotebookOpen` if it cannot serve.
+    `NotebookSealed` or `NotebookOpen` if it cannot serve, and `TypeError` if `port` or `sealed` has a wrong type.
     """
 
     # Notices go to a callback. So `udpnote serve` can print them without `logging`, which is only the default.

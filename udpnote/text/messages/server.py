@@ -60,7 +60,10 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     # Why a server cannot start
     "server_port_invalid": "port must be a UDP port from 0 to 65535, not {port}",
     "notebook_name_not_utf8": "the notebook's name is not valid UTF-8: give it another name",
-    "notebook_name_invalid": "a notebook's name must be one line of 1 to {bytes_max} bytes of UTF-8; this one has {bytes}",
+    "notebook_name_not_one_line": "the notebook's name is blank or has several lines: write a name of one line",
+    "notebook_name_too_long": (
+        "the notebook's name has {bytes} bytes of UTF-8, but at most {bytes_max} are allowed: write a shorter name"
+    ),
     "notebook_is_sealed": (
         "{path} is sealed. `udpnote serve --sealed` serves it to clients that have its key. `udpnote unseal` opens it to "
         "everybody"
