@@ -128,6 +128,20 @@ def test_the_page_asks_for_no_join_code_where_others_could_read_it(site: Site, v
     assert amy.page.evaluate(given) == 403
 
 
+def test_a_page_without_https_says_of_a_silent_notebook_that_it_takes_no_join_code(site: Site, visitors: Visitors) -> None:
+    site.start()
+    amy, ben = visitors.visit(site.plain_address), visitors.visit(site.address)
+    for each in (amy, ben):
+        each.write("while it was open")
+        each.sees_nothing_waiting()
+    site.server.stop()
+    for each, is_refused in ((amy, True), (ben, False)):
+        notice = each.page.locator("#notice-connection .detail", has_text="sealed meanwhile")
+        notice.wait_for()
+        assert ("udpnote page --https" in notice.inner_text()) == is_refused
+        assert each.page.get_by_role("button", name="Enter the join code").is_visible() != is_refused
+
+
 @pytest.mark.parametrize("has_joined", [True, False], ids=["joined", "not-joined"])
 def test_a_page_that_was_started_again_asks_for_the_join_code_again_and_shows_nothing_till_then(
     site: Site, visitors: Visitors, has_joined: bool

@@ -164,11 +164,15 @@ export class Notebook {
     this.elements.connection.textContent = isAsked ? "" : words.say(short);
     document.body.classList.toggle("away", !isGood);
     // Without its key, nobody can tell a sealed notebook from a silent one.
-    const mayGiveCode = (isSealed || (state === "away" && !this.#hasKey)) && this.state.may_give_code;
-    const actions = mayGiveCode ? [{ text: words.say("give_code"), act: () => this.#askForCode() }] : [];
-    const isCodeRefused = state === "away" && !this.state.notebook && this.state.may_give_code === false;
-    const detail = isCodeRefused ? words.say("code_why_https") : reason;
-    telling.notice("connection", isGood ? null : words.say(isSealed ? "sealed" : state), isSealed ? null : detail, ...actions);
+    const mayNeedCode = isSealed || (state === "away" && !this.#hasKey);
+    const isCodeTaken = mayNeedCode && this.state.may_give_code;
+    const actions = isCodeTaken ? [{ text: words.say("give_code"), act: () => this.#askForCode() }] : [];
+    let detail = isSealed ? null : reason;
+    if (mayNeedCode && this.state.may_give_code === false) {
+      if (!this.state.notebook) detail = words.say("code_why_https");
+      else if (detail) detail = words.say("code_refused", { reason: detail });
+    }
+    telling.notice("connection", isGood ? null : words.say(isSealed ? "sealed" : state), detail, ...actions);
     telling.notice("polled", isPolled ? words.say("polled") : null);
     this.waiting.showHeld();
   }

@@ -124,6 +124,7 @@ export const ENGLISH = {
   code_why: "Enter the notebook's join code. On the notebook's machine, `udpnote key show` prints it.",
   code_why_silent: "The notebook does not answer. It may be off. Or it is sealed: then only its join code opens it. On the notebook's machine, `udpnote key show` prints the code.",
   code_why_https: "The notebook may be off. Or it is sealed: then only its join code opens it. This page takes join codes only over HTTPS, because otherwise others on the LAN could read them. Ask the person who runs the page to start it with `udpnote page --https`.",
+  code_refused: "{reason} This page takes join codes only over HTTPS. `udpnote page --https` starts it with HTTPS.",
   code: "Join code",
   enter: "Open",
   give_code: "Enter the join code",

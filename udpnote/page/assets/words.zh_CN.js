@@ -118,6 +118,7 @@ export const SENTENCES = {
   code_why: "请输入加入码。在记事本所在的主机上运行 `udpnote key show` 可以看到它。",
   code_why_silent: "记事本没有应答：可能没有运行，也可能已加密。加密的记事本只有用加入码才能打开。在记事本所在的主机上运行 `udpnote key show` 可以看到加入码。",
   code_why_https: "记事本可能没有运行，也可能已加密。加密的记事本只有用加入码才能打开，而此网页只通过 HTTPS 接受加入码，否则局域网上的其他人可能读到它。请让运行此网页的人用 `udpnote page --https` 启动。",
+  code_refused: "{reason}此网页只通过 HTTPS 接受加入码。用 `udpnote page --https` 启动的网页使用 HTTPS。",
   code: "加入码",
   enter: "打开",
   give_code: "输入加入码",

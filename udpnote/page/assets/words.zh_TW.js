@@ -118,6 +118,7 @@ export const SENTENCES = {
   code_why: "請輸入加入碼。在記事本所在的主機上執行 `udpnote key show` 可以看到它。",
   code_why_silent: "記事本沒有回應：可能沒有執行，也可能已加密。加密的記事本只有用加入碼才能開啟。在記事本所在的主機上執行 `udpnote key show` 可以看到加入碼。",
   code_why_https: "記事本可能沒有執行，也可能已加密。加密的記事本只有用加入碼才能開啟，而此網頁只透過 HTTPS 接受加入碼，否則區域網路上的其他人可能讀到它。請讓執行此網頁的人用 `udpnote page --https` 啟動。",
+  code_refused: "{reason}此網頁只透過 HTTPS 接受加入碼。用 `udpnote page --https` 啟動的網頁使用 HTTPS。",
   code: "加入碼",
   enter: "開啟",
   give_code: "輸入加入碼",
