@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 
 from tests.support.notice_calls import faults, sentences
-from tests.support.source import RIDDLES
+from tests.support.source import RIDDLES, modules
 from udpnote.errors import Notice
 from udpnote.model.language import SIMPLIFIED
 from udpnote.model.notebook import KnownNotebook, SilentServer
@@ -54,6 +54,19 @@ def test_sentences_count_list_and_quote_their_values() -> None:
     assert dropped == "1,201 datagrams dropped in the last minute: 1,200 not of udpnote, 1 damaged"
     assert told("entries_wait", entries=1, name="家里").startswith("1 entry waits in the outbox for 家里, ")
     assert told("entries_wait", entries=1200, name="家里").startswith("1,200 entries wait in the outbox for 家里, ")
+
+
+def test_each_reason_for_which_a_server_drops_datagrams_is_said_in_each_language() -> None:
+    reasons = {
+        reason
+        for name, module in modules().items()
+        if name.startswith(("udpnote.protocol.", "udpnote.server."))
+        for reason in re.findall(r'(?:_drops\[|BadDatagram\(|Counter\(\{)"([a-z ]+)"', module.text)
+    }
+    assert {"forged", "early", "overload", "too many searches"} <= reasons
+    for reason in reasons:
+        with speaking(SIMPLIFIED):
+            assert reason not in told("datagrams_dropped", counts={reason: 2})
 
 
 def test_each_thing_that_an_import_leaves_out_has_a_sentence_of_its_own() -> None:

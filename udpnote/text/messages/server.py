@@ -17,6 +17,8 @@ _DROPPED = {
     "oversized": marked("too long"),
     "sealed": marked("for sealed notebooks"),
     "strange": marked("under an unknown key"),
+    "too many reads": marked("from senders that read too much at once"),
+    "too many searches": marked("for too many searches at once"),
     "truncated": marked("too short"),
     "type": marked("of an unknown type"),
     "unexpected": marked("not requests"),
