@@ -76,7 +76,7 @@ class Reception:
         self._reporter = reporter
         self._pager = pager
         self._latest_read: tuple[bytes, Read, Requester] | None = None
-        """The READ that came last, after its datagram and before its requester; None if there is none."""
+        """The datagram of the READ that came last, that READ, and its requester; None if no READ has come."""
         self._unconfirmed: list[tuple[Append | Run, Address, Envelope]] = []
         self._acks: dict[tuple[Address, Envelope, bytes, bytes], list[PartAck]] = {}
         self._datagrams: list[Datagram] = []
