@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator
 
 from udpnote.cli import exit_codes
 from udpnote.cli.terminal.streams import say
-from udpnote.client.importing import Imported, ImportOutcome
-from udpnote.errors import InvalidImport, Notice
+from udpnote.client.importing import Imported, ImportOutcome, is_rest_missing
+from udpnote.errors import InvalidImport, Notice, UdpnoteError
 from udpnote.model.entry import Kind, StoredEntry
 from udpnote.text.import_format import Format
 from udpnote.text.jsonl import iso_time
@@ -36,6 +36,8 @@ class ImportReport:
         self._bad = 0
         self._held: list[InvalidImport] = []
         self._has_entries = False
+        self._unknown = 0
+        """How many entries were read from the source and have no outcome yet. They may be stored."""
         self._first: StoredEntry | None = None
         self._last: StoredEntry | None = None
 
@@ -46,6 +48,7 @@ class ImportReport:
         in JSON lines, such an entry counts as THERE_ALREADY: the two entries can differ only in the author and the time zone,
         which come from the import command and not from the source.
         """
+        self._unknown -= 1
         old, outcome, _ = imported
         if outcome is ImportOutcome.DIFFERENT and self._form is not Format.JSONL:
             outcome = ImportOutcome.THERE_ALREADY
@@ -92,19 +95,29 @@ class ImportReport:
         """
         for stored in entries:
             self._found_entry()
+            self._unknown += 1
             yield stored
         if self._held and not self._has_entries:
             raise self._wrong_format()
 
     def interrupted(self) -> int:
-        """Print how many entries were imported before Ctrl-C or, in a rehearsal, that nothing was. Return the exit code."""
-        say(Notice("nothing_changed") if self._is_rehearsal else Notice("import_interrupted", result=self._result()))
+        """Print how many entries were imported before Ctrl-C, and how many more may be stored. In a rehearsal, print that none
+        was. Return the exit code.
+        """
+        if self._is_rehearsal:
+            say(Notice("nothing_changed"))
+        else:
+            say(Notice("import_interrupted", result=self._result(), unknown=self._unknown))
         return exit_codes.INTERRUPTED
 
-    def cut_short(self) -> None:
-        """Print how many entries were imported before an error. In a rehearsal, or without any outcome yet, print nothing."""
-        if self._outcomes and not self._is_rehearsal:
-            say(Notice("import_cut_short", result=self._result()))
+    def cut_short(self, error: UdpnoteError) -> None:
+        """Print how many entries were imported before `error`, and how many more may be stored.
+
+        In a rehearsal, or if no entry was or may be imported, print nothing.
+        """
+        unknown = 0 if is_rest_missing(error) else self._unknown
+        if (self._outcomes or unknown) and not self._is_rehearsal:
+            say(Notice("import_cut_short", result=self._result(), unknown=unknown))
 
     def conclude(self, *, as_json: bool) -> int:
         """Print how many entries were imported and how many not, and what was left out. Return the exit code.

@@ -19,7 +19,7 @@ from typing import NamedTuple
 from udpnote.client.notebook_finder import LOCATE_SECONDS_MIN
 from udpnote.client.renumbering import Prepared, Renumbering
 from udpnote.client.session import Driver, Session
-from udpnote.errors import EntryRefused, NoSpace, NotebookInUse, ServerNotFound, StorageError
+from udpnote.errors import EntryRefused, NoSpace, NotebookInUse, ServerNotFound, StorageError, UdpnoteError
 from udpnote.machine.clock import wall_microseconds
 from udpnote.machine.names import host_name
 from udpnote.model.entry import (
@@ -50,6 +50,9 @@ PENDING_ENTRIES_MAX = 2 * WINDOW_MAX
 
 CHUNK_ENTRIES = 1024
 """The most entries in one transaction of a notebook file. With so many, the fsync costs hardly anything for each entry."""
+
+_ERRORS_OF_VERDICTS = {"import_refused", "no_space_to_import", "notebook_not_writable_to_import"}
+"""The kinds of the errors that `ImportQueue.finished` raises."""
 
 CHARACTERS_MAX = 4 << 20
 """About how many characters of text may be in memory, and in one transaction: a few of the longest entries."""
@@ -235,6 +238,14 @@ class ImportQueue:
             return Imported(old, ImportOutcome.THERE_ALREADY, number)
         self._last_number = number
         return Imported(old, ImportOutcome.NEW, number)
+
+
+def is_rest_missing(error: UdpnoteError) -> bool:
+    """Whether an import that has ended with `error` has stored no entry after those whose outcomes it has yielded.
+
+    If not, entries may be stored whose acknowledgements have not arrived.
+    """
+    return error.notice.kind in _ERRORS_OF_VERDICTS
 
 
 def import_through(

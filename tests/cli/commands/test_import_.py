@@ -12,6 +12,7 @@ from tests.support.exports import mixed_log, notes
 from tests.support.machine import Machine
 from udpnote.cli.import_report import ImportReport
 from udpnote.client.importing import Imported, ImportOutcome
+from udpnote.errors import EntryRefused, ServerNotFound
 from udpnote.text.import_format import Format
 from udpnote.text.jsonl import parse_jsonl
 
@@ -79,9 +80,27 @@ def test_an_interrupted_import_is_continued_by_the_same_command_and_shows_its_pr
 def test_a_rehearsal_that_is_interrupted_or_fails_calls_nothing_imported(capsys: pytest.CaptureFixture[str]) -> None:
     report = ImportReport(Format.JSONL, is_rehearsal=True)
     report.count_outcome(Imported(parse_jsonl(notes("one").jsonl), ImportOutcome.NEW, 0))
-    report.cut_short()
+    report.cut_short(ServerNotFound("no_server"))
     assert report.interrupted() == 130
     assert capsys.readouterr().err == "udpnote: nothing was changed\n"
+
+
+def test_entries_without_an_answer_are_said_to_be_perhaps_stored_unless_the_notebook_has_refused_one(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    report = ImportReport(Format.JSONL)
+    entries = report.watched(notes(*map(str, range(1001))).entries)
+    assert report.interrupted() == 130
+    for _ in range(3):
+        report.count_outcome(Imported(next(entries), ImportOutcome.NEW, 0))
+    next(entries)
+    report.cut_short(ServerNotFound("no_server"))
+    list(entries)
+    assert report.interrupted() == 130
+    report.cut_short(EntryRefused("import_refused", number=4, status="REFUSED"))
+    said = capsys.readouterr().err.splitlines()
+    assert [re.findall("([0-9]+) entr[a-z]+ imported", line) for line in said] == [["0"], ["3"], ["3"], ["3"]]
+    assert [re.findall("([0-9]+) more", line) for line in said] == [[], ["1"], ["998"], []]
 
 
 def test_the_old_notebooks_file_comes_back_as_it_was(served: Machine, file: Path) -> None:

@@ -98,8 +98,8 @@ def import_file(
                         progress.advance()
             except KeyboardInterrupt:
                 return report.interrupted()
-            except UdpnoteError:
-                report.cut_short()
+            except UdpnoteError as error:
+                report.cut_short(error)
                 raise
     return report.conclude(as_json=as_json)
 

@@ -33,6 +33,24 @@ def _import_result(new: int, revised: int, there: int, different: int, named: Se
     return in_clauses(clauses)
 
 
+def _import_interrupted(result: object, unknown: int) -> str:
+    return in_sentences(_("interrupted: {result}").format(result=result), *_more(unknown), _("Import the same again to go on"))
+
+
+def _import_cut_short(result: object, unknown: int) -> str:
+    return in_sentences(_("so far, {result}").format(result=result), *_more(unknown))
+
+
+def _more(unknown: int) -> list[str]:
+    """The sentence about `unknown` entries that may be stored, although no acknowledgement has arrived. Empty if it is 0."""
+    sentence = ngettext(
+        "{count:,} more entry may be stored, but no answer about it has arrived",
+        "Up to {count:,} more entries may be stored, but no answer about them has arrived",
+        unknown,
+    )
+    return [sentence.format(count=unknown)] if unknown else []
+
+
 def _import_rehearsed(result: object, first: str, last: str) -> str:
     """`first` and `last` are the times of the new entries; both are empty if there are none."""
     sentences = [_("nothing was stored; an import would end with: {result}").format(result=result)]
@@ -203,8 +221,8 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "import_comparing": "comparing with the notebook: {percent} %",
     "import_result": _import_result,
     "import_rehearsed": _import_rehearsed,
-    "import_interrupted": "interrupted: {result}; import the same again to go on",
-    "import_cut_short": "so far, {result}",
+    "import_interrupted": _import_interrupted,
+    "import_cut_short": _import_cut_short,
     "import_orphaned": _import_orphaned,
     "left_out": _left_out,
 }
