@@ -1,7 +1,6 @@
 """Reads a notebook through its server."""
 
 from collections.abc import Callable, Iterator
-from itertools import pairwise
 from typing import NamedTuple
 
 from udpnote.client.notebook_finder import LOCATE_SECONDS_MIN
@@ -220,13 +219,15 @@ def overtaken_revisions(reader: NotebookReader, driver: Driver) -> list[Overtake
     current = {note.version for note in reader.entries(numbers=numbers)}
     found, decided = [], []
     for number in set(numbers) - current:  # these have a later version, or are not in the notebook
-        # The loop runs once: for the revision and the version after it. It does not run if there is no later version.
-        for version, following in pairwise(reader.log(numbers=[number], limit=2, start=number)):
-            decided.append(number)
-            is_lost = version.as_seen in watched and is_overtaken(version, following)
-            state = reader.note_states([number]).get(number) if is_lost else None
-            if state is not None:
-                found.append(Overtaken(state.note.number, number, following))
+        versions = list(reader.log(numbers=[number], limit=2, start=number))  # the revision, and the version after it
+        if len(versions) < 2:
+            continue
+        version, following = versions
+        decided.append(number)
+        is_lost = version.as_seen in watched and is_overtaken(version, following)
+        state = reader.note_states([number]).get(number) if is_lost else None
+        if state is not None:
+            found.append(Overtaken(state.note.number, number, following))
     with driver.connection.lock(), driver.finder.optional_writes:
         driver.outbox.revisions.forget(notebook.notebook_id, decided)
     return sorted(found)

@@ -115,7 +115,7 @@ class Session(Generic[Event]):
 
     @property
     def answered_at(self) -> float:
-        """When the latest answer to a request arrived; before that, minus infinity, or when the reading began."""
+        """When the latest answer arrived. Before the first one: minus infinity in a delivery, the beginning in a reading."""
         return self._conversation.contact.answered_at
 
     @property
@@ -167,7 +167,7 @@ class Session(Generic[Event]):
             self._take_events(now)
 
     def note_answer_to(self, other: "Session[Any]", now: float) -> None:
-        """If the server counts as silent, but has answered the session `other` at `now`, ask it again soon, at that address."""
+        """If the server counts as silent, but has answered `other` at `now`: ask it again soon, at the address of `other`."""
         mine, theirs = self.notebook, other.notebook
         is_same = (mine.notebook_id, mine.key_id) == (theirs.notebook_id, theirs.key_id)
         if is_same and self.is_silent and other.answered_at == now:
@@ -352,7 +352,7 @@ class Driver:
             connection.pass_on(datagrams[1:], now)
         if datagrams and len(connection.listeners) > 1:
             sessions = [each for each in connection.listeners if isinstance(each, Session)]
-            for one, other in permutations(sessions, 2):
+            for one, other in permutations(sessions, 2):  # `one` may count as silent the server that has answered `other`
                 one.note_answer_to(other, now)
         if due is not None and now >= due:
             session.handle_timeout(now)
