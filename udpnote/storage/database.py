@@ -211,14 +211,14 @@ def _error_of_sqlite(path: str, error: sqlite3.Error) -> StorageError:
     extended_code = getattr(error, "sqlite_errorcode", 0)
     if extended_code == sqlite3.SQLITE_IOERR_SHORT_READ:  # SQLite's index counts more of the log than there is
         return StorageError("log_removed_in_use", path=path, log=f"{path}-wal")
-    code = extended_code & 0xFF
+    code = extended_code & 0xFF  # the primary code
     if code == sqlite3.SQLITE_FULL or (code in _CODES_ON_FULL_DISK and is_disk_full(path)):
         return NoSpace("no_inode" if has_no_inode(path) else "disk_full", path=path)
     if code == sqlite3.SQLITE_BUSY:
         return StorageError("database_busy", path=path)
     if code == sqlite3.SQLITE_CANTOPEN and (problem := _problem_of_opening()) is not None:
         return StorageError("too_many_open_files", problem=problem)
-    reason = refusal(path, SPACE_BYTES_MIN) if code in _CODES_ON_FULL_DISK else 0
+    reason = refusal(path, SPACE_BYTES_MIN) if code in _CODES_ON_FULL_DISK else 0  # an error number of the system
     if reason in _REFUSALS:
         return _REFUSALS[reason](path)
     kind = "disk_fails" if code == sqlite3.SQLITE_IOERR else "database_failed"
@@ -250,7 +250,7 @@ def _problem_of_opening() -> str | None:
 def atomic(connection: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
     """Run the block in a write transaction. Commit it at the end, or roll it back if the block or the commit raises an error.
 
-    It begins after the transactions of other processes have ended. Raises `sqlite3.Error`.
+    The transaction begins after those of other processes have ended. Raises `sqlite3.Error`.
     """
     try:
         connection.execute("BEGIN IMMEDIATE")  # in the `try`, because Ctrl-C may come when the transaction has just begun

@@ -28,9 +28,9 @@ class KnownNotebooks:
     _connection: Connection
 
     def remember(self, notebook: KnownNotebook, *, may_choose: bool = False) -> KnownNotebook | None:
-        """Durably save the name, address and key id with which `notebook` has answered. Return the chosen notebook.
+        """Durably save the name, address and key id with which `notebook` has answered. Return the notebook chosen by then.
 
-        With `may_choose`, `notebook` becomes the chosen one if none is chosen. Returns None if none is chosen then. In two
+        With `may_choose`, `notebook` becomes the chosen one if none is chosen. Returns None if still none is chosen. In two
         cases `notebook` is neither saved nor chosen: it has answered as open but is saved as sealed, or it has answered with
         another key than the one with which this client has joined it. Only `join`, `leave` and `JoinedKeys.renew` save such a
         change.
@@ -61,8 +61,8 @@ class KnownNotebooks:
         """Durably save a sealed notebook and its `key`, which replaces an earlier key, and make the notebook the chosen one.
 
         Entries for which the user named only this key are assigned to the notebook. `server` is the HOST:PORT that the user
-        gave: from now on, an open server there counts as an impostor. It replaces the servers that were saved for this
-        notebook. If it is None, they are only removed.
+        gave, or None. From now on, an open server there counts as an impostor. The servers that were saved for this notebook
+        before are forgotten.
         """
         with storage_errors(self.path), atomic(self._connection) as connection:
             connection.execute("INSERT INTO keys VALUES (?, ?) ON CONFLICT DO NOTHING", (notebook.key_id, key))

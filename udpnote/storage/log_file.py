@@ -103,7 +103,7 @@ def is_damaged(database: str) -> bool:
         whole = 0  # how many frames belong to whole transactions
         is_good, previous = True, checksums  # whether all frames so far are good; the checksums of the frame before
         for place, (length, frame_salts, checksums, checked) in enumerate(_frames(file, page_bytes, salts), 1):
-            is_own = frame_salts == salts
+            is_own = frame_salts == salts  # if not, the frame is older than the log's beginning, or was overwritten
             follows = is_own and bool(previous) and _continued(previous, checked, order) == checksums
             if follows and not is_good:
                 return True
@@ -181,7 +181,8 @@ _LOCKED_BYTE = 128
 
 _IS_LINUX = sys.platform == "linux"
 _FLOCK = struct.Struct("hhqqi0q" if _IS_LINUX else "qqihh")
-"""C's `struct flock`: type of a lock, what its start counts from, start, length, process. Elsewhere the first two are last."""
+"""C's `struct flock` on Linux: type of a lock, what its start counts from, start, length, process. On macOS, the first two
+come last."""
 
 _TYPE = struct.Struct("h" if _IS_LINUX else "20xh")
 """The type of a lock, in such a structure."""

@@ -1,4 +1,4 @@
-"""Notices that the log of an outbox was damaged, removed or left alone while no command used it, and keeps such a log.
+"""Notices that the log of an outbox was damaged, removed or left without its outbox while no command used it; keeps the log.
 
 A command that is killed leaves the log of its latest transactions. SQLite reads it up to the first bad page and drops the rest
 without a word, so entries that were never sent would vanish. As in a notebook, the log itself and SQLite's index of it show the
@@ -78,7 +78,7 @@ def move_lone_log(path: str) -> str | None:
 
 
 def _is_damaged(path: str, log: str) -> bool:
-    """Whether the file `log`, the log of the outbox at `path`, was damaged since this machine was started.
+    """Whether the file `log`, the log of the outbox at `path`, is damaged and was last written after this machine was started.
 
     False if another process has the outbox open.
     """

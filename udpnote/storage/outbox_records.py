@@ -20,7 +20,7 @@ REVISIONS_WATCHED_MAX = 100
 """How many of this client's stored revisions are watched in each notebook: as many numbers as one query may name."""
 
 ROUND_TRIP_SECONDS_MIN = RTO_MIN_SECONDS / 3
-"""A shorter time is saved as this one. The first timeout is three times the saved time: so it has at least its minimum."""
+"""A shorter time is saved as this one. The first timeout is three times the saved time, and at least `RTO_MIN_SECONDS`."""
 
 
 class NamedServers:

@@ -62,7 +62,7 @@ def reading_mode(path: str) -> str:
 
 
 def _fits_log_index(path: str) -> bool:
-    """Whether SQLite can make its index of the log of the database at `path`: False if a quota does not allow it."""
+    """Whether SQLite can make its index of the log of the database at `path`: False if a disk or quota has no room for it."""
     try:
         check_log_index(path)
     except OSError:

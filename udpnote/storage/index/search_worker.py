@@ -245,10 +245,10 @@ def matches(
 ) -> Iterator[int | PausePoint | SearchRunning | HalfIndexed]:
     """Yield the numbers of the notes that meet the `conditions`, from `start` up or, with `newest_first`, from `start` down.
 
-    `state` is the present state of the index. If `start_time` is not None, they come in the order of time, from the note with
-    that time and the number `start` on. Also yields a `PausePoint` after each question but the last, and `SearchRunning` while
-    a `BackgroundSearch` works on one. Ends after a `HalfIndexed`. If `searched` is a connection, each question searches one
-    shard or one window of time, in the caller's thread. Raises `sqlite3.Error` if the index cannot be read.
+    `state` is the present state of the index. If `start_time` is not None, the notes come in the order of time, from the one
+    with that time and the number `start` on. Also yields a `PausePoint` after each question but the last, and `SearchRunning`
+    while a `BackgroundSearch` works on one. Ends after a `HalfIndexed`. If `searched` is a connection, each question searches
+    one shard or one window of time, in the caller's thread. Raises `sqlite3.Error` if the index cannot be read.
     """
     question = Question(conditions, start, newest_first, MATCHES_MIN, state, start_time)
     while True:

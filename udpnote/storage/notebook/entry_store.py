@@ -157,7 +157,7 @@ class EntryStore:
         return [self._compare(each, new) if isinstance(each, Part) else self._compare_run(each, new) for each in whole]
 
     def _compare(self, part: Part, new: set[int]) -> Verdict:
-        """The verdict on `part`, a whole entry, after the insertion of several. `new` has the numbers that were inserted.
+        """The verdict on `part`, a whole entry, after several entries were inserted. `new` has their numbers.
 
         STORED if the entry's number is in `new`. This removes the number from `new`, so a second such part is STORED_ALREADY.
         """
