@@ -15,8 +15,8 @@ OUT_OF_FILES = (errno.EMFILE, errno.ENFILE)
 class Notice:
     """A message to a person. `kind` names a sentence in `text.messages`, and `values` are the values that the sentence shows.
 
-    `str()` of a notice is the sentence, in the language that `text.language.language` returns. It is the `repr()` if too many
-    files are open to import the sentences. Two notices are equal if they have the same kind and values.
+    `str()` of a notice is the sentence, in the language that `text.language.language` returns. If too many files are open to
+    import the sentences, `str()` is the `repr()`. Two notices are equal if they have the same kind and values.
     """
 
     __slots__ = ("kind", "values")

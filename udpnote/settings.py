@@ -38,7 +38,7 @@ SETTINGS_FILE_BYTES_MAX = 1 << 16
 _KEYS = {"key", "key_file"}
 """Both settings give the notebook's key: `key` as a join code, `key_file` as the path of a file with the join code or the key.
 
-If one comes from a place with higher precedence than the other, only that one counts.
+If both are given, only the one from the place with the higher precedence counts; if both are from one place, `key` counts.
 """
 
 
