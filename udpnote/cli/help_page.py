@@ -217,8 +217,8 @@ class _Page:
         No line is wider than `columns`, unless a single word is wider. A label wider than `label_cells_max` gets a line of its
         own.
         """
-        beside = [cells for label, _ in box.rows if (cells := cell_count(label)) <= label_cells_max]
-        indent = 2 + max(beside, default=2)  # the sentences begin two cells after the longest label that stands beside one
+        widths_beside = [cells for label, _ in box.rows if (cells := cell_count(label)) <= label_cells_max]
+        indent = 2 + max(widths_beside, default=2)  # sentences begin two cells after the longest label beside a sentence
         for label, sentence in box.rows:
             lines = wrapped(sentence, columns - indent)
             shown = " ".join(

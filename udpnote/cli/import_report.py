@@ -34,7 +34,7 @@ class ImportReport:
         self._different: list[int] = []
         self._orphaned: list[tuple[int, int]] = []
         self._bad = 0
-        self._held: list[InvalidImport] = []
+        self._held_errors: list[InvalidImport] = []
         self._has_entries = False
         self._unknown = 0
         """How many entries were read from the source and have no outcome yet. They may be stored."""
@@ -83,9 +83,9 @@ class ImportReport:
         """
         self._bad += 1
         if self._bad <= NAMED_MAX:
-            self._held.append(error)
+            self._held_errors.append(error)
             if self._has_entries:
-                self._say_held()
+                self._say_held_errors()
         if self._bad == NAMED_MAX and not self._has_entries:
             raise self._wrong_format()
 
@@ -97,7 +97,7 @@ class ImportReport:
             self._found_entry()
             self._unknown += 1
             yield stored
-        if self._held and not self._has_entries:
+        if self._held_errors and not self._has_entries:
             raise self._wrong_format()
 
     def interrupted(self) -> int:
@@ -162,16 +162,16 @@ class ImportReport:
         """Record that the source has had an entry. If it is the first one, print the errors that `count_bad` has kept."""
         if not self._has_entries:
             self._has_entries = True
-            self._say_held()
+            self._say_held_errors()
 
-    def _say_held(self) -> None:
-        for error in self._held:
+    def _say_held_errors(self) -> None:
+        for error in self._held_errors:
             say(Notice("not_imported", problem=error))
-        self._held.clear()
+        self._held_errors.clear()
 
     def _wrong_format(self) -> InvalidImport:
         """Return the error that no part of the source is an entry. It names the first error that `count_bad` has kept."""
-        return InvalidImport("import_of_other_kind", problem=self._held[0])
+        return InvalidImport("import_of_other_kind", problem=self._held_errors[0])
 
     def _result(self) -> Notice:
         """A notice that says how many entries were imported, how many of them as revisions, how many the notebook had already,

@@ -62,7 +62,7 @@ def split_arguments(
             return Arguments([*arguments[:position]], [*arguments[position + 1 :]])
         name = _option_name(word)
         if name:
-            is_unknown = name not in options and (name.startswith("--") or name[:2] not in options)
+            is_unknown = name not in options and (name.startswith("--") or name[:2] not in options)  # `-n5` is the option -n
             if is_query and is_unknown and not name.startswith("--"):
                 raise InvalidQuery("word_to_leave_out_first", word=word, command=command)
             has_unknown_option = has_unknown_option or is_unknown
@@ -102,6 +102,7 @@ def in_ascii_dashes(word: str, options: Collection[str]) -> str:
     if word.isascii() or word[:1] not in DASHES:
         return ""
     name, sign, value = word.replace("＝", "=", 1).partition("=")
+    # From full-width forms to ASCII, which stands 0xFEE0 before them in Unicode.
     bare = "".join(chr(ord(each) - 0xFEE0) if "！" <= each <= "～" else each for each in name.lstrip(DASHES))
     option = f"{'-' if len(bare) == 1 else '--'}{bare}"
     meant = f"{option}{sign}{value}"

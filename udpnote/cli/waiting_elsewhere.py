@@ -12,9 +12,9 @@ def waiting_elsewhere(client: Client, notebook: KnownNotebook | None) -> Notice 
     if `notebook` is None. Refused entries do not count.
 
     An entry that is assigned to a notebook waits for that notebook. An entry that is not assigned yet waits for what the user
-    named when writing it, such as a server, or else for the notebook that the user has chosen by `udpnote use`. If `client`
-    names the same server and has found `notebook` there, such an entry waits for `notebook`: another command has just written
-    the entry, and has not found the notebook yet.
+    named when writing it, such as a server, or else for the notebook that the user has chosen by `udpnote use`. If the options
+    of `client` name the same, and `client` has found `notebook` by them, the entry waits for `notebook`: another command has
+    just written the entry, and has not found the notebook yet.
     """
     counts = client.waiting_counts()
     if notebook is None or not counts:

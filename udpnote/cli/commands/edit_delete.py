@@ -114,11 +114,11 @@ def _delete(sender: RevisionSender, states: dict[int, NoteState | None], ranges:
     Once a deletion is queued, the ranges that follow are not deleted. A message names each.
     """
     counted = [(each, *sender.count(each)) for each in ranges]
-    numbers = [number for number, state in states.items() if state is not None]  # the question names the smallest and largest
-    numbers += chain.from_iterable((within.start, within.stop - 1) for _, notes, within in counted if notes)
-    notes = sum(state is not None for state in states.values()) + sum(notes for _, notes, _ in counted)
-    if notes > DELETED_WITHOUT_QUESTION_MAX and not yes and sys.stdin.isatty():
-        question = Notice("delete_question", notes=notes, first=min(numbers), last=max(numbers))
+    found = [number for number, state in states.items() if state is not None]
+    ends = [*found, *chain.from_iterable((within.start, within.stop - 1) for _, notes, within in counted if notes)]
+    total = len(found) + sum(notes for _, notes, _ in counted)
+    if total > DELETED_WITHOUT_QUESTION_MAX and not yes and sys.stdin.isatty():
+        question = Notice("delete_question", notes=total, first=min(ends), last=max(ends))
         if not is_confirmed(question):
             say(Notice("nothing_deleted"))
             return [exit_codes.REFUSED]
@@ -137,9 +137,10 @@ def _delete_range(sender: RevisionSender, numbers: range, notes: int, within: ra
 
     `notes` is how many notes have a number in `numbers` and are not deleted yet. `within` goes from the first of these notes to
     the last. Print how many notes were deleted, and how many numbers were skipped: those of notes deleted before, and of
-    revisions. As soon as one deletion is queued, delete no further notes, because the user would not see what further deletions
-    do. Print then which part of the range is left. The exit code of the queued deletion is in the result. Raises the errors of
-    reading (see `NotebookReader`).
+    revisions. Raises the errors of reading (see `NotebookReader`).
+
+    As soon as one deletion is queued, delete no further notes, because the user would not see what further deletions do, and
+    print which part of the range is left. The exit code of the queued deletion is in the result.
     """
     if not notes:
         say(Notice("range_empty", numbers=range_name(numbers)))

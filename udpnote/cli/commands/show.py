@@ -103,15 +103,15 @@ class _NotePrinter:
         printed before is not printed again.
         """
         found = 0
-        for note in self._notes_in(numbers, has_history=has_history):
+        for state in self._notes_in(numbers, has_history=has_history):
             found += 1
-            if self._is_printed(note.note.number):
+            if self._is_printed(state.note.number):
                 continue
             if has_history:
-                versions = self._notebook.log(numbers=[note.note.number])
+                versions = self._notebook.log(numbers=[state.note.number])
                 self._print_history(next(versions), versions)
             else:
-                self._print_note(*note)
+                self._print_note(*state)
         skipped = min(numbers.stop - 1, self._notebook.last_number()) - numbers.start + 1 - found
         if not found:
             say(Notice("range_empty", numbers=range_name(numbers)))
