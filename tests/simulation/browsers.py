@@ -48,6 +48,7 @@ class PageProcess(Process):
         self._go_on()
 
     def join_again(self) -> None:
+        """Let the process join the notebook with its present key before it forwards anything more."""
         self._must_join = True
         self._go_on()
 
@@ -141,6 +142,7 @@ class Browser:
             self._lan.clock.after(0.0, self._post)
 
     def take_answers(self, answers: list[tuple[Entry, Verdict | None]]) -> None:
+        """Drop the entries that are stored or refused for good, and check these verdicts. None stands for no verdict yet."""
         for entry, verdict in answers:
             if verdict is None or verdict.status.is_temporary:
                 self._lan.count("browser told to try again later")
@@ -153,6 +155,7 @@ class Browser:
                 self._kept.pop(entry.sequence, None)
 
     def check(self) -> None:
+        """Check at the end that the revisions were stored in order."""
         self._lan.witness.look_at_order(self._written)
 
     def _check_stored(self, entry: Entry, number: int) -> None:
@@ -162,6 +165,7 @@ class Browser:
             raise Violation(f"a browser was told that its entry {entry.sequence} is #{number}, which has another identity")
 
     def _post(self) -> None:
+        """Post some of the kept entries, and plan the next time."""
         self._will_post = bool(self._kept)
         if not self._kept:
             return

@@ -120,6 +120,7 @@ class ProcessEndpoint(SimulatedEndpoint):
             self._process.resume()
 
     def _check_round(self) -> None:
+        """Raise `Violation` if the client has waited again and again without any time passing."""
         self._rounds = self._rounds + 1 if self._moment == self._lan.clock.now else 0
         self._moment = self._lan.clock.now
         if self._rounds > ROUNDS_MAX:

@@ -263,6 +263,7 @@ class Process:
         )
 
     def _work(self, client: Client) -> None:
+        """What the process does, in its own thread, until it ends. Each subclass defines this."""
         raise NotImplementedError
 
     def _take_notice(self, notice: Notice) -> None:
@@ -290,6 +291,7 @@ class JoinAgain:
         self.is_due = False
 
     def later(self) -> None:
+        """Call `join` some time from now, if it is still needed then."""
         if not self.is_due:
             self.is_due = True
             self._lan.clock.after(self._lan.random.uniform(*JOIN_SECONDS), self._now)

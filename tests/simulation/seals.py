@@ -108,6 +108,7 @@ class Seals:
 
     @property
     def may_rotate(self) -> bool:
+        """Whether the notebook may get another key: it is sealed, and has not had too many keys yet."""
         return 0 < len(self._keys) <= EARLIER_KEYS_MAX
 
     @property
@@ -125,6 +126,7 @@ class Seals:
 
     @cached_property
     def stranger(self) -> Envelope:
+        """The envelope of a client with a key that the notebook never had."""
         return Key(self._random, {}).client
 
     @property
@@ -144,6 +146,7 @@ class Seals:
         self._seal.read_again()
 
     def of_server(self, now: float) -> Envelopes:
+        """The envelopes that the server uses at `now`, in seconds. Notes which keys are not accepted by then."""
         if not self.are_used:
             return Envelopes()
         self._taken_back = [key_id for key_id, key in self._keys.items() if key.accepted_until <= _microseconds(now)]
@@ -161,6 +164,7 @@ class Seals:
                 return
 
     def look(self, data: bytes) -> Sealed | None:
+        """Return what is known of the sealed datagram `data`; None if no watched envelope has sealed it."""
         sealed = self.sealed.get(data[:SALT_END])
         return sealed if sealed is not None and sealed.data == data else None
 
@@ -182,6 +186,7 @@ class Seals:
         return not self.are_used or (sealed is not None and sealed.is_request)
 
     def is_taken_back(self, key_id: bytes | None) -> bool:
+        """Whether the key with this id is not accepted any more."""
         return key_id in self._taken_back
 
     def check_request(self, data: bytes, key_ids: Collection[bytes]) -> None:
@@ -225,6 +230,7 @@ class Seals:
 
 
 def _check_openly_said(data: bytes) -> None:
+    """Raise `Violation` unless `data`, an open datagram, only asks which open notebooks there are."""
     try:
         message = decode(data)
     except BadDatagram:
@@ -234,6 +240,7 @@ def _check_openly_said(data: bytes) -> None:
 
 
 def _check_concealed(sealed: Sealed) -> None:
+    """Raise `Violation` if pieces of the body can be read in the sealed datagram."""
     data, body = sealed.data, sealed.body
     places = (4, len(body) // 2, len(body) - READABLE_BYTES)
     if any(body[start : start + READABLE_BYTES] in data for start in places if 4 <= start <= len(body) - READABLE_BYTES):

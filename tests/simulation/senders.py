@@ -41,9 +41,11 @@ class SendingProcess(Process):
 
     @property
     def is_idle(self) -> bool:
+        """Whether the process has nothing to do: no job, and no note whose outcome is still open."""
         return not self._jobs and not self._texts and (self._is_idle or (self._is_streaming and not self._unsettled))
 
     def do(self, job: Job) -> None:
+        """Let the process do `job` after the jobs that it was given before."""
         self._jobs.append(job)
         self._go_on()
 
@@ -103,6 +105,7 @@ class SendingProcess(Process):
             self._is_streaming, self._unsettled = False, 0
 
     def _stream(self) -> Iterator[str | None]:
+        """Yield the texts for one call of `send_many`; None means that more may follow later."""
         while True:
             while self._texts:
                 self._unsettled += 1

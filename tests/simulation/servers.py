@@ -100,6 +100,7 @@ class ServerHost:
         self._sleep()
 
     def look_at_keys(self) -> None:
+        """Let the server, if it runs, use the keys that are accepted now."""
         if self.is_up:
             self._handler.use_envelopes(self._envelopes())
 
@@ -107,6 +108,7 @@ class ServerHost:
         return self._seals.of_server(self._lan.clock.now)
 
     def crash(self) -> None:
+        """End the server at once. What it has received and not handled is lost."""
         self._inbox = []
         self.is_up = False
         self._searcher.is_gone = True
@@ -196,6 +198,7 @@ class ServerHost:
         self._send(pages)
 
     def _keep_index(self) -> None:
+        """Index some entries, unless there is something more urgent to do. The server may crash after that."""
         if self._lan.clock.now < self._indexing_at or self._handler.is_indexed or self._handler.has_readers:
             return
         try:
@@ -218,6 +221,7 @@ class ServerHost:
             self._wake_by(max(timeout - self._clock_offset, now) + random.uniform(*BATCH_SECONDS))
 
     def _spending(self) -> Callable[[], bool]:
+        """Make a function `is_time_up` that returns True at random, seldom or often."""
         random = self._lan.random
         rate = random.choice(SPENT_RATES)
         return lambda: random.random() < rate
@@ -230,6 +234,7 @@ class ServerHost:
             self._lan.network.send(data, self._lan.random.choice(self.addresses), destination)
 
     def _dies(self, where: str) -> bool:
+        """Decide at random whether the server crashes here, at `where`. If it does, it starts again later."""
         if not self._lan.happens(self._lan.server_crash_rate, where):
             return False
         self.crash()
@@ -237,6 +242,7 @@ class ServerHost:
         return True
 
     def _keep_house(self) -> None:
+        """Remove partial entries that are too old, now and every `HOUSEKEEPING_SECONDS`."""
         self._lan.clock.after(HOUSEKEEPING_SECONDS, self._keep_house)
         self._expire_partial_entries()
 

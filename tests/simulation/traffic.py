@@ -49,6 +49,7 @@ class Balance:
         self._unanswered: dict[tuple[Account, bytes, Cursor], list[_Burst]] = {}
 
     def received(self, batch: list[Datagram]) -> None:
+        """Note `batch`, the datagrams that the server handles together."""
         for data, source in batch:
             if not self._seals.may_be_answered(data):
                 continue
@@ -116,6 +117,7 @@ class _Burst:
 
 @lru_cache(maxsize=512)
 def message_of_reading(data: bytes) -> "Message | None":
+    """Return the message in the open datagram `data` if it is a READ or a PAGE; else None."""
     try:
         return decode(data) if message_type(data) in (READ, PAGE) else None
     except BadDatagram:
@@ -134,9 +136,11 @@ class Pace:
         self._found_in_vain = 0
 
     def begin(self, now: float) -> None:
+        """Note that the client begins a job: it has sent nothing for it, so nothing is late."""
         self._heard_at = now
 
     def begin_anew(self, now: float) -> None:
+        """Note that the client goes on with a new key: what it knew of the server no longer counts."""
         self._heard_at = self._anew_at = now
         self._silent_since = float("inf")
 
@@ -150,6 +154,7 @@ class Pace:
             self._heard_at = float("-inf")
 
     def begin_silence(self, now: float) -> None:
+        """Note that the client has reported its server as silent."""
         if now > self._anew_at:  # a silence at this moment is reported by the session with the old key, which ends
             self._silent_since = now
 
@@ -164,6 +169,7 @@ class Pace:
         self._refused_at = now
 
     def answered(self, now: float) -> None:
+        """Note that a server has answered a request."""
         if self.is_silent or self._refused_at == now:
             self._silence_ended_at = now
         self._heard_at = now
@@ -185,13 +191,18 @@ class Pace:
 
     @property
     def is_silent(self) -> bool:
+        """Whether the client has reported its server as silent, and nothing has ended that."""
         return self._silent_since != float("inf")
 
     @property
     def awaits_answer(self) -> bool:
+        """Whether nothing has answered the client since it last sent something."""
         return self._sent_at >= self._heard_at
 
     def sent(self, datagrams: int, now: float) -> None:
+        """Note that the client sends so many requests together. Raises `Violation` if its server is silent, and these requests
+        are several or come too soon.
+        """
         is_limited = (self._silent_since < now and self._offered_at < now) or now - self._heard_at > self._unheard_seconds
         if datagrams and is_limited:
             pause = now - self._sent_at + CLOCK_ERROR_SECONDS

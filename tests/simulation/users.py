@@ -51,6 +51,7 @@ class Users:
             outbox.close()
 
     def plan(self) -> None:
+        """Plan what the users do until the faults end, and when."""
         for installation in self.installations:
             self._plan_writes(installation)
         plans = ((self._read, self._scenario.readings), (self._follow, self._scenario.followers))
@@ -66,10 +67,12 @@ class Users:
                 self._clock.at(random.uniform(0.0, self._scenario.trouble_seconds), self._page.crash)
 
     def command(self) -> None:
+        """Let a process of each installation deliver the entries that wait."""
         for installation in self.installations:
             installation.command()
 
     def write(self, installation: Installation, *, long_entries: float) -> None:
+        """Let a few new notes be written. `long_entries` is the share (0 to 1) of long ones."""
         installation.write(self._new_texts(self._random.choice((1, 1, 1, 2, 5)), long_entries))
 
     def revise_again_and_again(self, installation: Installation, seconds: float) -> None:
@@ -83,6 +86,7 @@ class Users:
                 self._clock.at(min(time, self._scenario.trouble_seconds), partial(installation.revise, revises, text))
 
     def write_letter(self, installation: Installation) -> None:
+        """Let one long note be written, which needs several parts."""
         self._texts += 1
         installation.write([draw_lines(self._texts)])
 
@@ -165,6 +169,7 @@ class Users:
             self.readers.follow(query, last=self._random.randint(1, 10))
 
     def import_file(self) -> None:
+        """Let a user import a file: an export of another notebook or, sometimes, of this one."""
         witness = self._lan.witness
         if self._random.random() < 0.3:
             self._lan.count("own log imported")
@@ -190,6 +195,7 @@ class Users:
         return outbox
 
     def _keep(self, outbox: OutboxDisk, host: str) -> None:
+        """Let `outbox` know the notebook at the address `host`; join it if it is sealed."""
         if self._lan.seals.are_used:
             outbox.join(self._lan.known(host), self._lan.seals.key)
         else:

@@ -92,6 +92,7 @@ class World:
         Attacker(self._lan, self._scenario.attacks)
 
     def run(self) -> Counter[str]:
+        """Run the seed from trouble to calm, and return what it has tried. Raises `Violation` if a promise is broken."""
         self._lan.tell("{}", vars(self._scenario))
         self._network.weather = self._scenario.weather
         self._lan.client_crash_rate = self._scenario.client_crash_rate
@@ -179,6 +180,7 @@ class World:
             raise Violation(f"readers with nothing to read have sent {sent['reader']} datagrams")
 
     def _check(self) -> None:
+        """Check at the end, when all is settled, every promise about what is stored and found."""
         self._users.readers.dismiss()
         self._lan.witness.look_at_all()
         for query in ALL_QUERIES:
@@ -249,6 +251,7 @@ class World:
         follower.crash()
 
     def _cause(self, kind: str) -> None:
+        """Let the incident `kind` happen, one of those that `Scenario` draws."""
         self._lan.tell("incident: {}", kind)
         installation = self._random.choice(self._users.installations)
         match kind:
@@ -295,6 +298,7 @@ class World:
                     importing.crash()
 
     def _cut_off(self) -> None:
+        """Cut some hosts off for a while: they cannot send, cannot receive, or can do neither."""
         hosts = {address[0] for address in self._network.receivers if self._random.random() < 0.3}
         seconds = self._random.uniform(1.0, 40.0)
         mute, deaf = self._network.mute, self._network.deaf
@@ -303,6 +307,7 @@ class World:
             self._clock.after(seconds, partial(cut_off.difference_update, hosts))
 
     def _stop_server(self, seconds_max: float) -> None:
+        """Crash the server, and start it again within `seconds_max` seconds."""
         if self._server.is_up:
             self._lan.count("server crashed at rest")
             self._server.crash()
@@ -347,6 +352,7 @@ class World:
             self._clock.at(accepted_until + 0.001, self._server.look_at_keys)
 
     def _fill_disk(self) -> None:
+        """Fill the notebook's disk for a while, and let one note be revised meanwhile."""
         self._lan.count("disk filled")
         self._lan.was_full = True
         self._lan.notebook.fill()
