@@ -6,11 +6,11 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Generator, Iterator
-from contextlib import closing
+from contextlib import closing, suppress
+from importlib import import_module
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
 
 from tests.support.disks import mounted
 from tests.support.forked import Forks
@@ -30,6 +30,8 @@ OBJECTS_BETWEEN_COLLECTIONS = 20_000
 
 LONG = ("test_doctor.py", "test_endurance.py", "test_locales.py", "test_looks.py", "test_loss.py", "test_readme.py")
 """The files with the longest tests. They come first: at the end, no worker is busy with one while the others are idle."""
+
+TESTS = Path(__file__).parent
 
 MEMORY = "/dev/shm"
 """A folder whose files are in memory, on Linux."""
@@ -62,6 +64,14 @@ def _keep_bytecode() -> None:
     sys.dont_write_bytecode = False
 
 
+def _be_patient() -> None:
+    """Let an example of hypothesis take long: the machine may be busy."""
+    from hypothesis import settings  # only now: in a new environment, pytest compiles it, and here its bytecode is kept
+
+    settings.register_profile("patient", deadline=None)
+    settings.load_profile("patient")
+
+
 def _heed_signals() -> None:
     """Let Ctrl-C and a closed terminal end the programs that tests start, as they do by default.
 
@@ -75,8 +85,7 @@ def _heed_signals() -> None:
 _keep_files_in_memory()
 _keep_bytecode()
 _heed_signals()
-settings.register_profile("patient", deadline=None)  # a busy machine may take long for an example
-settings.load_profile("patient")
+_be_patient()
 
 
 def pytest_xdist_auto_num_workers() -> int:
@@ -85,15 +94,32 @@ def pytest_xdist_auto_num_workers() -> int:
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_collection() -> Generator[None, object, object]:
+def pytest_collection(session: pytest.Session) -> Generator[None, object, object]:
     """Keep the garbage collector off while pytest collects the tests, and keep it from looking at the collected tests later."""
     gc.disable()
     gc.set_threshold(OBJECTS_BETWEEN_COLLECTIONS)
     try:
+        _import_in_turn(session.config)
         return (yield)
     finally:
         gc.freeze()
         gc.enable()
+
+
+def _import_in_turn(config: pytest.Config) -> None:
+    """In a worker that runs all tests, import their modules, beginning at a place that is this worker's own.
+
+    In a fresh clone, they must be compiled. Workers that began at the same place would all compile the same module at the
+    same time; so each of them compiles its part, and finds the bytecode of the others.
+    """
+    worker = getattr(config, "workerinput", None)
+    if worker is None or config.args != config.getini("testpaths"):
+        return
+    names = [".".join(path.relative_to(config.rootpath).with_suffix("").parts) for path in sorted(TESTS.rglob("test_*.py"))]
+    first = len(names) * int(worker["workerid"].removeprefix("gw")) // worker["workercount"]
+    for name in names[first:] + names[:first]:
+        with suppress(Exception, pytest.skip.Exception):  # pytest imports it again, and reports it
+            import_module(name)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
