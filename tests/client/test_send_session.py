@@ -180,7 +180,7 @@ def test_a_server_that_answers_nothing_more_is_looked_for_in_every_state(world: 
             case 2:
                 session.receive_datagrams(arriving(random, sent, probes), world.now)
             case _:
-                session.note_unreachable(world.now)
+                session.record_unreachable(world.now)
         messages = [decode(data) for data, _ in session.datagrams_to_send()]
         sent += [message for message in messages if isinstance(message, Append | Run)]
         probes += session.probes_to_send()

@@ -40,7 +40,7 @@ def test_a_closed_port_is_reported_with_its_address_and_no_other_datagram_is_los
     with closing(UdpSocket(receiver._socket.family)) as closed:
         closed.bind(LOOPBACK[receiver._socket.family])
         nobody = closed.address
-    sender.note_errors()
+    sender.record_errors()
     for _ in range(3):
         assert sender.send(b"to nobody", nobody) is None
         assert sender.send(b"to somebody", receiver.address) is None

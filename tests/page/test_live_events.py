@@ -138,7 +138,7 @@ def test_a_server_that_answers_again_while_away_is_sent_is_reported_as_back() ->
         notebook.absence = Notice("page_server_silent")
         stream = live.stream(None)
         sent = [await anext(stream), await anext(stream)]
-        notebook.note_answer()
+        notebook.record_answer()
         sent.append(await anext(stream))
         live.end()
         await stream.aclose()  # type: ignore[attr-defined]
@@ -201,7 +201,7 @@ def test_when_the_server_answers_again_a_follower_that_takes_it_for_silent_begin
         assert (await anext(stream)).startswith(b"retry")
         assert (await anext(stream)).startswith(b"event: away")
         await asyncio.to_thread(eventually, lambda: bool(followers) and followers[0].is_following.is_set(), "it follows")
-        notebook.note_answer()
+        notebook.record_answer()
         with suppress(AssertionError):
             await asyncio.to_thread(eventually, lambda: len(followers) == 2, "it follows with a new client", 5.0)
         live.end()

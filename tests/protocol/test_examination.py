@@ -51,9 +51,9 @@ def test_answers_that_were_not_sent_are_reported_for_a_minute() -> None:
 def test_only_an_examiner_on_the_same_host_learns_which_hosts_were_heard_as_many_as_fit_into_the_answer() -> None:
     server = reporter()
     for source in (LAPTOP, PHONE, LAPTOP):
-        server.note_heard(source)
+        server.record_heard(source)
     server.begin_batch(STORED_AT + 61_999_999, 0)
-    server.note_heard(PHONE)
+    server.record_heard(PHONE)
     assert report(server, LAPTOP, 0).heard_hosts == ()
     heard = (HeardHost(LAPTOP[0], 0, 0, 3), HeardHost("fe80::9", 2, 0, 2))
     assert report(server, LOOPBACK, 1).heard_hosts == heard

@@ -37,7 +37,7 @@ def contact(
 
 def silent(key_id: bytes | None = None) -> ServerContact:
     made = contact(key_id=key_id)
-    assert isinstance(made.note_loss(sent_at=0.0, now=SILENCE), ServerSilent)
+    assert isinstance(made.record_loss(sent_at=0.0, now=SILENCE), ServerSilent)
     return made
 
 
@@ -47,24 +47,24 @@ def answer(made: ServerContact, now: float, *, sent_at: float | None = None) -> 
 
 def test_the_server_is_silent_once_a_timeout_expires_with_nothing_answered_for_long_enough() -> None:
     made = contact(now=5.0)
-    assert made.note_loss(sent_at=5.0, now=5.0 + SILENCE - 0.01) is None
+    assert made.record_loss(sent_at=5.0, now=5.0 + SILENCE - 0.01) is None
     assert not made.is_silent
     answer(made, 6.0)
-    assert made.note_loss(sent_at=5.0, now=6.5) is None
-    assert isinstance(made.note_loss(sent_at=6.1, now=6.0 + SILENCE), ServerSilent)
+    assert made.record_loss(sent_at=5.0, now=6.5) is None
+    assert isinstance(made.record_loss(sent_at=6.1, now=6.0 + SILENCE), ServerSilent)
     assert (made.is_silent, made.next_probe_at, made.answered_at) == (True, 6.0 + SILENCE, 6.0)
     made = contact()
     made.expect_answers_from(10.0)
-    assert (made.note_loss(sent_at=10.0, now=10.5), made.is_silent) == (None, False), "before that, nothing was asked"
+    assert (made.record_loss(sent_at=10.0, now=10.5), made.is_silent) == (None, False), "before that, nothing was asked"
 
 
 @pytest.mark.parametrize("seconds_max", [RTO_MAX_SECONDS, FOLLOWER_INTERVAL_SECONDS_MAX])
 def test_a_silent_server_is_sent_one_datagram_per_three_seconds_at_most_and_ever_fewer(seconds_max: float) -> None:
     made, now, pauses = contact(probe_interval_max_seconds=seconds_max), SILENCE, list[float]()
-    made.note_loss(sent_at=0.0, now=SILENCE)
+    made.record_loss(sent_at=0.0, now=SILENCE)
     for _ in range(20):
         assert made.is_probe_due(now)
-        made.note_probe(now)
+        made.record_probe(now)
         assert made.next_probe_at is not None
         assert not made.is_probe_due(made.next_probe_at - 0.001)
         pauses.append(made.next_probe_at - now)
@@ -76,11 +76,11 @@ def test_a_silent_server_is_sent_one_datagram_per_three_seconds_at_most_and_ever
 def test_a_new_request_after_a_pause_hastens_the_next_probe_but_not_below_three_seconds() -> None:
     made = silent()
     for now in (SILENCE, 10.0, 30.0):
-        made.note_probe(now)
+        made.record_probe(now)
         made.expect_answers_from(now + 1.0)
         assert made.next_probe_at == now + SILENT_INTERVAL_SECONDS
     made = contact()
-    made.note_refusal(is_key_changed=False, now=100.0)
+    made.record_refusal(is_key_changed=False, now=100.0)
     made.expect_answers_from(101.0)
     assert made.next_probe_at == 100.0 + SILENT_INTERVAL_SECONDS
     answer(made, 104.0)
@@ -90,7 +90,7 @@ def test_a_new_request_after_a_pause_hastens_the_next_probe_but_not_below_three_
 
 def test_an_answer_ends_the_silence_and_the_backoff_and_a_server_that_was_found_has_a_fresh_path() -> None:
     made = silent()
-    made.note_probe(2.0)
+    made.record_probe(2.0)
     assert answer(made, 2.5, sent_at=2.0)
     assert (made.is_silent, made.is_probe_due(100.0), made.window.datagrams) == (False, False, 10)
     assert (made.answered_at, made.quiet_since) == (2.5, 2.5)
@@ -101,21 +101,21 @@ def test_an_answer_ends_the_silence_and_the_backoff_and_a_server_that_was_found_
     assert (made.is_silent, made.window.datagrams) == (False, 10)
     assert made.timer.timeout_seconds == pytest.approx(0.3)
     assert made.answered_at == 0.0, "being found is no answer"
-    assert made.note_loss(sent_at=2.0, now=2.0 + SILENCE - 0.01) is None, "and the silence counts from then on"
+    assert made.record_loss(sent_at=2.0, now=2.0 + SILENCE - 0.01) is None, "and the silence counts from then on"
 
 
 def test_losses_halve_and_collapse_the_window_and_those_of_one_round_trip_double_the_timeout_once() -> None:
     made = contact()
     answer(made, 0.0)
     for sent_at in (0.0, 0.005, 0.01):
-        made.note_loss(sent_at=sent_at, now=0.04)
+        made.record_loss(sent_at=sent_at, now=0.04)
     once = made.timer.timeout_seconds
     assert 0.06 <= once <= 0.075
-    made.note_loss(sent_at=0.04, now=0.1)
+    made.record_loss(sent_at=0.04, now=0.1)
     assert made.timer.timeout_seconds >= 2 * once
     made = contact()
     for sent_at, now, datagrams in ((0.0, 0.03, 5), (0.03, 0.1, 2)):
-        made.note_loss(sent_at=sent_at, now=now)
+        made.record_loss(sent_at=sent_at, now=now)
         assert made.window.datagrams == datagrams
     made = contact(round_trip_seconds=None)
     assert made.timer.timeout_seconds == RTO_INITIAL_SECONDS > SILENCE
@@ -139,9 +139,9 @@ def test_a_timer_expires_after_its_timeout_or_as_soon_as_the_server_counts_as_si
 @pytest.mark.parametrize("key_id", [None, KEY_ID])
 def test_the_server_of_another_notebook_is_reported_once_and_left_alone(key_id: bytes | None) -> None:
     made = contact(key_id=key_id)
-    assert isinstance(made.note_refusal(is_key_changed=False, now=1.0), WrongServer)
+    assert isinstance(made.record_refusal(is_key_changed=False, now=1.0), WrongServer)
     assert made.next_probe_at == 1.0 + SILENT_INTERVAL_SECONDS
-    assert made.note_refusal(is_key_changed=False, now=2.0) is None
+    assert made.record_refusal(is_key_changed=False, now=2.0) is None
     assert made.next_probe_at == 1.0 + SILENT_INTERVAL_SECONDS
 
 
@@ -149,6 +149,6 @@ def test_a_changed_key_is_reported_by_a_sealed_server_only_even_during_a_silence
     made = silent(KEY_ID)
     made.next_probe_at = 30.0
     for now, until in ((2.0, 30.0), (29.0, 29.0 + SILENT_INTERVAL_SECONDS)):
-        assert isinstance(made.note_refusal(is_key_changed=True, now=now), KeyChanged)
+        assert isinstance(made.record_refusal(is_key_changed=True, now=now), KeyChanged)
         assert made.next_probe_at == until
-    assert isinstance(contact().note_refusal(is_key_changed=True, now=1.0), WrongServer)
+    assert isinstance(contact().record_refusal(is_key_changed=True, now=1.0), WrongServer)

@@ -218,7 +218,7 @@ def test_who_changes_the_key_waits_until_the_server_uses_it_or_has_ended_but_not
 ) -> None:
     now, notebook = 0.0, Notebook(path)
     keys = opened(key_file, NotebookKeys(OLD))
-    keys.note_use(notebook)
+    keys.record_use(notebook)
     write(key_file, NotebookKeys(NEW))
 
     def sleep(length: float) -> None:
@@ -226,7 +226,7 @@ def test_who_changes_the_key_waits_until_the_server_uses_it_or_has_ended_but_not
         now += length
         if now >= 1.0 and happens == "taken up":
             keys.read_again()
-            keys.note_use(notebook)
+            keys.record_use(notebook)
         elif now >= 1.0 and happens == "ended":
             notebook.close()
 
@@ -241,6 +241,6 @@ def test_a_server_goes_on_if_it_cannot_note_which_key_it_uses_and_who_asks_is_to
 ) -> None:
     notebook = Notebook(path)
     notebook.close()
-    opened(key_file, NotebookKeys(NEW)).note_use(notebook)
+    opened(key_file, NotebookKeys(NEW)).record_use(notebook)
     path.write_bytes(b"nonsense")
     assert wait_for_use(str(path), NEW) is KeyUse.NOT_IN_USE

@@ -428,16 +428,16 @@ def test_a_revision_gets_the_newest_entry_that_its_notebook_was_seen_to_have(out
         return entry.seen
 
     newest, given = SeenEntry(9, b"c" * 16, 3), SeenEntry(2, b"d" * 16, 1)
-    outbox.note_newest(HERE.notebook_id, newest)
+    outbox.record_newest(HERE.notebook_id, newest)
     assert outbox.notebooks() == [], "it is known only by what it answers"
     for notebook in (HERE, WORK):
         outbox.remember(notebook)
     assert revise() == NOTHING_SEEN
-    outbox.note_newest(HERE.notebook_id, newest)
+    outbox.record_newest(HERE.notebook_id, newest)
     outbox.remember(HERE._replace(name="elsewhere"))
     assert (revise(), revise(seen=given), revise(WORK)) == (newest, given, NOTHING_SEEN)
     assert [entry.seen for entry in add(outbox, "a note")] == [NOTHING_SEEN]
-    outbox.note_newest(HERE.notebook_id, NOTHING_SEEN)
+    outbox.record_newest(HERE.notebook_id, NOTHING_SEEN)
     assert revise() == NOTHING_SEEN
     outbox.remove(
         HERE.notebook_id, [StoredRun(range(7, 9), 4, b"c" * 16, Kind.NOTE), StoredRun(range(9, 10), 3, b"c" * 16, Kind.NOTE)]

@@ -248,7 +248,7 @@ class AnswerLosingProxy:
         with suppress(OSError):
             while data := source.recv(1 << 16):
                 if source is browser and data.startswith(b"POST /api/entries"):
-                    self._note_request(browser)
+                    self._record_request(browser)
                 if source is browser or not self._loses(browser):
                     sink.sendall(data)
         with self._lock:
@@ -259,7 +259,7 @@ class AnswerLosingProxy:
         with self._lock:
             self._sockets.discard(source)
 
-    def _note_request(self, browser: socket.socket) -> None:
+    def _record_request(self, browser: socket.socket) -> None:
         with self._lock:
             self.requests_with_entries += 1
             self._asking.add(browser)

@@ -23,7 +23,7 @@ class Visitor:
         self.faults: list[str] = []
         self.page: Page = profile.new_page()
         self.page.on("pageerror", lambda error: self.faults.append(str(error)))
-        self.page.on("console", self._note_console)
+        self.page.on("console", self._record_console)
         self.open()
 
     def open(self) -> None:
@@ -124,7 +124,7 @@ class Visitor:
     def choose(self, action: str) -> None:
         self.page.locator("#sheet").get_by_role("button", name=action, exact=True).click()
 
-    def _note_console(self, message: "ConsoleMessage") -> None:
+    def _record_console(self, message: "ConsoleMessage") -> None:
         """Note errors and warnings, but not those of the network, which tests cause on purpose."""
         meant = ("Failed to load resource", "error occurred when fetching the script", "registration blocked by Playwright")
         is_meant = any(each in message.text for each in meant)

@@ -198,10 +198,10 @@ class ImportQueue:
                 item.verdict = _ERASED if self._renumbering.changes_erased(old) else _ORPHANED
         return taken
 
-    def note_verdict(self, entry: Entry, verdict: Verdict) -> None:
+    def record_verdict(self, entry: Entry, verdict: Verdict) -> None:
         """Keep the notebook's verdict on `entry`, which `take` has returned."""
         self._pending.pop(entry[:2]).verdict = verdict
-        self._renumbering.note_verdict(entry, verdict)
+        self._renumbering.record_verdict(entry, verdict)
 
     def finished(self) -> Iterator[Imported]:
         """Yield the outcomes that were not yielded yet, in order, up to the first entry without a verdict.
@@ -280,7 +280,7 @@ def _import_all(driver: Driver, session: ImportSession, queue: ImportQueue, wait
     Raises `ServerNotFound` if the server does not answer for `wait_seconds`.
     """
     rounds = driver.drive(
-        session, started=driver.now(), patience_seconds=wait_seconds, on_events=lambda events: _note_verdicts(queue, events)
+        session, started=driver.now(), patience_seconds=wait_seconds, on_events=lambda events: _record_verdicts(queue, events)
     )
     while not queue.is_done:
         session.add(queue.take())
@@ -295,15 +295,15 @@ def _import_all(driver: Driver, session: ImportSession, queue: ImportQueue, wait
 _GIVEN_UP = object()  # stands for the next round when there is none, because the session has made no progress for too long
 
 
-def _note_verdicts(queue: ImportQueue, events: list[Stored | Rejected]) -> None:
+def _record_verdicts(queue: ImportQueue, events: list[Stored | Rejected]) -> None:
     """Pass the server's verdicts in `events` on to `queue`."""
     for event in events:
         match event:
             case Stored(entries, first):
                 for number, entry in enumerate(entries, first):
-                    queue.note_verdict(entry, Verdict(Status.STORED, number))
+                    queue.record_verdict(entry, Verdict(Status.STORED, number))
             case Rejected(entry, status):
-                queue.note_verdict(entry, Verdict(status, 0))
+                queue.record_verdict(entry, Verdict(status, 0))
 
 
 def import_into_file(path: str, entries: Iterable[StoredEntry], revised: Collection[int]) -> Iterator[Imported]:
@@ -327,7 +327,7 @@ def import_into_file(path: str, entries: Iterable[StoredEntry], revised: Collect
             for prepared, verdict in zip(chunk, _store(notebook, chunk, wall_microseconds()), strict=True):
                 if verdict is None:
                     break  # an entry before it was refused: `finished` raises there
-                queue.note_verdict(prepared.entry, verdict)
+                queue.record_verdict(prepared.entry, verdict)
             yield from queue.finished()
             assert not queue.has_pending, "an entry without a verdict would never be imported, and the loop would not end"
     finally:

@@ -106,7 +106,7 @@ class NamedServer:
             self._on_notice(Notice("notebook_of_lost_host_sought", failure=failure.notice, name=name))
         return notebook
 
-    def note_errors(self) -> None:
+    def record_errors(self) -> None:
         """Give a notice, only once, if the system says that the server cannot be reached at any of its addresses."""
         errors = self._connection.endpoint.errors()
         self._unreachable |= {address[:2] for address in errors}

@@ -288,7 +288,7 @@ class NotebookFinder:
         now = self._connection.now()
         due = prober.next_timeout() if now < prober.finished_at else until
         datagrams = self._connection.receive(min(due, until))
-        self.server.note_errors()
+        self.server.record_errors()
         now = self._connection.now()
         if datagrams:
             self._connection.pass_on(datagrams, now)

@@ -150,7 +150,7 @@ def _read_all(
             match event:
                 case NotebookRestored(number):
                     driver.on_notice(Notice("notebook_restored", number=number))
-                    _note_newest(driver, session)  # `drive` calls `tell` while it holds the lock
+                    _record_newest(driver, session)  # `drive` calls `tell` while it holds the lock
                 case NotebookUnreadable():
                     driver.on_notice(Notice("followed_notebook_not_readable"))
 
@@ -166,7 +166,7 @@ def _read_all(
         if session.newest != noted:
             noted = session.newest
             with driver.connection.lock():
-                _note_newest(driver, session)
+                _record_newest(driver, session)
         if session.indexing is not None and on_indexing is not None:
             on_indexing(*session.indexing)
         yield session.items()
@@ -178,7 +178,7 @@ def _read_all(
         raise failure
 
 
-def _note_newest(driver: Driver, session: ReadSession) -> None:
+def _record_newest(driver: Driver, session: ReadSession) -> None:
     """Save in the outbox the newest entry of the notebook that the client has seen. Does nothing if the outbox cannot be
     written. The caller must hold the lock of the connection.
     """
@@ -187,7 +187,7 @@ def _note_newest(driver: Driver, session: ReadSession) -> None:
         # `assign` comes first: it sets the `seen` of waiting revisions to the newest entry that the outbox remembers. That must
         # still be the newest entry from the time when they were written.
         driver.outbox.assign(notebook_id, destination=driver.finder.destination)
-        driver.outbox.note_newest(notebook_id, session.newest)
+        driver.outbox.record_newest(notebook_id, session.newest)
 
 
 def _failure_of(driver: Driver, session: ReadSession) -> UdpnoteError | None:

@@ -57,7 +57,7 @@ class Renumbering:
         self._predecessor = identity
         return prepared
 
-    def note_verdict(self, entry: Entry, verdict: Verdict) -> None:
+    def record_verdict(self, entry: Entry, verdict: Verdict) -> None:
         """Remember the new number of the imported `entry`, or that it was erased, if later entries of the file change it."""
         old = self._under_way.pop((entry.client_id, entry.sequence), None)
         if old is not None and verdict.number:

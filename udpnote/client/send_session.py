@@ -204,7 +204,7 @@ class SendSession(Session[Stored | Rejected | Renewed]):
             case Rejected(entry, status):
                 self._outbox.mark_refused(self.notebook.notebook_id, entry.sequence, status)
                 if status is Status.OLDER_COPY:
-                    self._outbox.note_newest(self.notebook.notebook_id, NOTHING_SEEN)
+                    self._outbox.record_newest(self.notebook.notebook_id, NOTHING_SEEN)
             case KeyChanged():
                 self._has_old_key = True  # not an error here: the entries stay in the outbox until the user joins again
                 return

@@ -85,7 +85,7 @@ class Session(Generic[Event]):
         self._answers = 0
         """How many answers the conversation had received when its events were taken last."""
         self._is_unreachable = False
-        """Whether `note_unreachable` has begun to look for the server, and the server has not answered since."""
+        """Whether `record_unreachable` has begun to look for the server, and the server has not answered since."""
         self._events: list[Event | RediscoveryEvent] = []
 
     @property
@@ -154,7 +154,7 @@ class Session(Generic[Event]):
         self._conversation.receive_datagrams([data for data, _ in datagrams], now)
         self._take_events(now)
 
-    def note_unreachable(self, now: float) -> None:
+    def record_unreachable(self, now: float) -> None:
         """Look for the server at once, because the system says that its address cannot be reached.
 
         That is only a hint, which anybody can forge. So this does nothing if the server has answered less than
@@ -166,7 +166,7 @@ class Session(Generic[Event]):
             self._rediscovery.begin(now)
             self._take_events(now)
 
-    def note_answer_to(self, other: "Session[Any]", now: float) -> None:
+    def record_answer_to(self, other: "Session[Any]", now: float) -> None:
         """If the server counts as silent, but has answered `other` at `now`: ask it again soon, at the address of `other`."""
         mine, theirs = self.notebook, other.notebook
         is_same = (mine.notebook_id, mine.key_id) == (theirs.notebook_id, theirs.key_id)
@@ -217,7 +217,7 @@ class Session(Generic[Event]):
             match event:
                 case ServerSilent() | WrongServer():
                     # If an answer that came with the event has ended the silence, the server is not looked for. If the server
-                    # is unreachable, `note_unreachable` has begun the discovery already.
+                    # is unreachable, `record_unreachable` has begun the discovery already.
                     if self._conversation.contact.is_silent and not self._is_unreachable:
                         self._rediscovery.begin(now)
                 case _:
@@ -344,7 +344,7 @@ class Driver:
         due = session.next_timeout()
         datagrams = connection.receive(until if due is None else min(until, due))
         now = self.now()
-        self._note_errors(session, now)
+        self._record_errors(session, now)
         if datagrams:
             connection.pass_on(datagrams[:1], now)
         if len(datagrams) > 1:
@@ -353,17 +353,17 @@ class Driver:
         if datagrams and len(connection.listeners) > 1:
             sessions = [each for each in connection.listeners if isinstance(each, Session)]
             for one, other in permutations(sessions, 2):  # `one` may count as silent the server that has answered `other`
-                one.note_answer_to(other, now)
+                one.record_answer_to(other, now)
         if due is not None and now >= due:
             session.handle_timeout(now)
         self._send_due(session)
 
-    def _note_errors(self, session: Session[Event], now: float) -> None:
+    def _record_errors(self, session: Session[Event], now: float) -> None:
         """If the system says that the server of `session` cannot be reached, have the session look for it."""
         for address, error in self.connection.endpoint.errors().items():
             if address[:2] == session.address[:2]:
                 self._unreachable = unreachable_notice(address, error)
-                session.note_unreachable(now)
+                session.record_unreachable(now)
 
     def _send_due(self, session: Session[Event]) -> None:
         """Send the datagrams and probes of `session` that are due."""

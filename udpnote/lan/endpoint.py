@@ -78,7 +78,7 @@ class Endpoint:
         try:
             for family, address in ((socket.AF_INET, ("", 0)), (socket.AF_INET6, ("::", 0))):
                 with suppress(OSError):  # a machine without IPv4 or without IPv6 uses the other one
-                    endpoint._open(family, address).note_errors()
+                    endpoint._open(family, address).record_errors()
         except TooManyOpenFiles:
             endpoint.close()
             raise
@@ -254,13 +254,13 @@ class Endpoint:
     def _watch_interfaces(self) -> None:
         """Let `receive` notice when an interface of this machine gets an IPv6 address, if the system reports this."""
 
-        def note_change() -> None:
+        def record_change() -> None:
             watch.drain()
             self.join_new_interfaces()
 
         with suppress(OSError):  # then the caller must call `join_new_interfaces` from time to time
             watch = self._watch = InterfaceWatch()
-            self._selector.register(watch, selectors.EVENT_READ, note_change)
+            self._selector.register(watch, selectors.EVENT_READ, record_change)
 
     def _listen_at_first_free(self, bind: str | None, ports: Sequence[int]) -> None:
         """Listen at the first of `ports` that is free. For `bind` and the errors, see `listen`.

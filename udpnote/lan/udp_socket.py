@@ -131,7 +131,7 @@ class UdpSocket:
         """How many datagrams the system has refused to send with EPERM, for example because of a firewall."""
         self._errors: dict[Address, SendError] = {}
 
-    def note_errors(self) -> None:
+    def record_errors(self) -> None:
         """From now on, record for `errors` why datagrams could not be sent or delivered.
 
         Only Linux reports failed deliveries.

@@ -112,7 +112,7 @@ class Follower:
             except ClientClosed:
                 pass  # by `stop` or `renew`
             except UdpnoteError as error:
-                self._tell(lambda error=error: self._note_error(error))  # type: ignore[misc]
+                self._tell(lambda error=error: self._record_error(error))  # type: ignore[misc]
             self._stopping.wait(RETRY_SECONDS)
 
     def _follow(self, client: Client) -> None:
@@ -129,7 +129,7 @@ class Follower:
                 self._events.append(event)
                 self.newest = stored.as_seen
             self._is_silent = False
-            self._tell(self._note_entry)
+            self._tell(self._record_entry)
 
     def _take_notice(self, notice: Notice) -> None:
         """Pass on what a notice of the following client says: the notebook was restored, its server is silent, or its server
@@ -139,7 +139,7 @@ class Follower:
             self._restart()
         elif notice.kind == "server_found_again":
             self._is_silent = False
-            self._tell(self._notebook.note_answer)
+            self._tell(self._notebook.record_answer)
         elif notice.kind in LOOKING_KINDS:
             self._is_silent = True
             self._tell(self._notebook.suspect)
@@ -154,12 +154,12 @@ class Follower:
             self.restorations += 1
         self._tell(self._on_change)
 
-    def _note_entry(self) -> None:
-        self._notebook.note_answer()
+    def _record_entry(self) -> None:
+        self._notebook.record_answer()
         self._on_change()
 
-    def _note_error(self, error: UdpnoteError) -> None:
-        self._notebook.note_error(error)
+    def _record_error(self, error: UdpnoteError) -> None:
+        self._notebook.record_error(error)
         self._notebook.suspect()
 
     def _tell(self, callback: Callable[[], None]) -> None:

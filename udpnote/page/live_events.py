@@ -67,7 +67,7 @@ class LiveEvents:
         self._served = notebook.served
         self._was_absent = notebook.absence is not None
         self._is_ending = False
-        notebook.on_change.append(self._note_change)
+        notebook.on_change.append(self._record_change)
 
     def end(self) -> None:
         """End all streams. Call this when the page's process ends, or when no browser has the notebook's key any more."""
@@ -116,7 +116,7 @@ class LiveEvents:
             self._watching = asyncio.create_task(self._notebook.watch())
         return self._follower
 
-    def _note_change(self) -> None:
+    def _record_change(self) -> None:
         """Act on a change of the notebook's attributes: of `served`, of `absence`, or of whether browsers may use it."""
         if self._served != self._notebook.served and self._follower is not None:
             self._follower.forget()  # notes may have been erased while no server ran

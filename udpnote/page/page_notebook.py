@@ -75,7 +75,7 @@ class PageNotebook:
     `open_client` opens a client of the notebook, which this object closes. `has_key` says whether these clients have a key that
     a browser gave. `is_sealed` says whether this object takes the notebook for sealed until its server has answered.
 
-    These attributes say what is known about the notebook. When one of the last three changes, and after `note_sealed`, the
+    These attributes say what is known about the notebook. When one of the last three changes, and after `record_sealed`, the
     functions in `on_change` are called.
 
     - `known`: the notebook according to the server's latest answer, or None if the server has not answered yet.
@@ -130,22 +130,22 @@ class PageNotebook:
         server is silent, start to ask it again and again.
         """
         status = await self._ask()
-        self._note_status(status)
+        self._record_status(status)
         return status
 
     async def _ask(self) -> NotebookStatus:
         return await self._threads.probing.run(lambda: self._client("read").status(PROBE_SECONDS, saves=True))
 
-    def _note_status(self, status: NotebookStatus) -> None:
+    def _record_status(self, status: NotebookStatus) -> None:
         """Set `known`, `served`, `absence` and `ended` to what `status` says."""
         if status.failure is None:
             self.known = status.notebook
-            self._note_server(status.server_id)
-            self._note_presence()
+            self._record_server(status.server_id)
+            self._record_presence()
         else:
             if self.known is None or isinstance(status.failure, KeyMissing):  # the notebook may have been sealed meanwhile
                 self.known = status.notebook or self.known
-            self._note_failure(status.failure)
+            self._record_failure(status.failure)
 
     def suspect(self) -> None:
         """Begin to ask the server in the background whether it answers, again and again until it does. Do nothing if that goes
@@ -166,7 +166,7 @@ class PageNotebook:
             self.known = self.known._replace(key_id=client.key_id)
         raise KeyMissing("page_needs_code")
 
-    def note_sealed(self, notebook: KnownNotebook | None) -> None:
+    def record_sealed(self, notebook: KnownNotebook | None) -> None:
         """Record that `notebook` is sealed: its server has answered a client that has a browser's key. If `notebook` is None or
         open, do nothing.
 
@@ -190,9 +190,9 @@ class PageNotebook:
                 if isinstance(status.failure, ServerNotFound):
                     self.suspect()  # one lost answer does not mean that the server is silent
                 else:
-                    self._note_status(status)
+                    self._record_status(status)
 
-    def note_answer(self) -> None:
+    def record_answer(self) -> None:
         """Record that the server answers again: `absence` becomes None. Call this when the server has answered another client
         than those of this object.
 
@@ -200,17 +200,17 @@ class PageNotebook:
         sealed meanwhile, and then browsers must not use it by this machine's key.
         """
         if self._has_key:
-            self._note_presence()
+            self._record_presence()
         elif self.absence is not None and not self._is_closed:
             self._checking = asyncio.create_task(self.check())
 
-    def _note_server(self, server_id: bytes | None) -> None:
+    def _record_server(self, server_id: bytes | None) -> None:
         served = server_id.hex() if server_id is not None else None
         if served != self.served:
             self.served = served
             self._tell()
 
-    def _note_presence(self) -> None:
+    def _record_presence(self) -> None:
         if self.absence is not None:
             self.absence = None
             self._absent.clear()
@@ -265,7 +265,7 @@ class PageNotebook:
         except UdpnoteError as error:
             if isinstance(error, ServerNotFound | KeyMissing):
                 self.suspect()
-            self.note_error(error)
+            self.record_error(error)
             raise refusal_for(error) from error
         finally:
             call.cancel()
@@ -295,15 +295,15 @@ class PageNotebook:
         finally:
             self._probing = None
 
-    def _note_failure(self, error: UdpnoteError) -> None:
-        self.note_error(error)
+    def _record_failure(self, error: UdpnoteError) -> None:
+        self.record_error(error)
         if self.ended is None and self.absence != error.notice:
             self.absence = error.notice
             self._absent.set()
             self._tell()
         self.suspect()
 
-    def note_error(self, error: UdpnoteError) -> None:
+    def record_error(self, error: UdpnoteError) -> None:
         """If `error` says that the notebook has a newer key than the browser gave, call `end`. Ignore any other error."""
         if self._has_key and isinstance(error, OldKey):
             self.end(error.notice)

@@ -122,7 +122,7 @@ class Sessions:
         shown, found = self._base.known, status.notebook
         if status.failure is None and (shown is None or found is None or shown.notebook_id == found.notebook_id):
             self._opened[key] = Opened(notebook, LiveEvents(notebook))
-            self._base.note_sealed(found)
+            self._base.record_sealed(found)
             return self._opened[key]
         notebook.close()
         match status.failure:

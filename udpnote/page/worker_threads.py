@@ -34,7 +34,7 @@ class WorkerThreads:
         context = contextvars.copy_context()
         future = self._executor.submit(context.run, work)
         loop = asyncio.get_running_loop()
-        future.add_done_callback(lambda _: _soon(loop, self._note_end))
+        future.add_done_callback(lambda _: _soon(loop, self._record_end))
         return await asyncio.wrap_future(future)
 
     def close(self) -> None:
@@ -42,7 +42,7 @@ class WorkerThreads:
         self._calls_max = 0
         self._executor.shutdown(wait=False, cancel_futures=True)
 
-    def _note_end(self) -> None:
+    def _record_end(self) -> None:
         self._calls -= 1
 
 

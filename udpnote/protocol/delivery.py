@@ -201,7 +201,7 @@ class Delivery:
             self._lost[outgoing.key] = self._in_flight.pop(outgoing.key)
         if expired:
             self._resend_at = now
-            self._report(self.contact.note_loss(sent_at=expired[-1].timed_from, now=now))
+            self._report(self.contact.record_loss(sent_at=expired[-1].timed_from, now=now))
         if self.contact.is_silent:
             self._send_probe(now)
         elif self._lost and now >= self._resend_at:
@@ -263,7 +263,7 @@ class Delivery:
                 if not isinstance(outgoing, PartPayload):
                     self._settle_run(outgoing, status, number)
                 elif status is Status.PART_KEPT:
-                    self._note_kept(outgoing, now)
+                    self._record_kept(outgoing, now)
                 else:
                     self._settle(outgoing, status, number)
         if acknowledged:
@@ -276,7 +276,7 @@ class Delivery:
     def _receive_refuse(self, refuse: Refuse, now: float) -> None:
         key = (refuse.client_id, refuse.sequence, refuse.offset)
         if key in self._in_flight or key in self._lost:
-            self._report(self.contact.note_refusal(is_key_changed=refuse.reason is Reason.KEY_CHANGED, now=now))
+            self._report(self.contact.record_refusal(is_key_changed=refuse.reason is Reason.KEY_CHANGED, now=now))
 
     def _report(self, event: ServerSilent | WrongServer | KeyChanged | None) -> None:
         """If `event` is not None, add it to `events`, and count every payload in flight as lost."""
@@ -322,7 +322,7 @@ class Delivery:
         if (entry := self._revisions.take_next()) is not None:
             self._unsent.add_parts(entry)
 
-    def _note_kept(self, outgoing: PartPayload, now: float) -> None:
+    def _record_kept(self, outgoing: PartPayload, now: float) -> None:
         """Record that the server keeps this part. If it has removed other parts of the entry, let all parts be sent again.
 
         They are not sent at once, because no acknowledgement may cause a retransmission. They count as in flight again, with
@@ -362,7 +362,7 @@ class Delivery:
     def _send_probe(self, now: float) -> None:
         """If a probe is due, send the next payload, if there is one, to the silent server. It counts as lost at once."""
         if self.contact.is_probe_due(now) and (outgoing := self._next_payload()) is not None:
-            self.contact.note_probe(now)
+            self.contact.record_probe(now)
             self._lost[outgoing.key] = outgoing
             self._send([outgoing], now)
 

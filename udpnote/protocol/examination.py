@@ -48,7 +48,7 @@ class Reporter:
         if unsent != self._unsent:
             self._unsent, self._unsent_at = unsent, now
 
-    def note_heard(self, source: Address) -> None:
+    def record_heard(self, source: Address) -> None:
         """Record that a DISCOVER or an EXAMINE has come from `source`."""
         host = source[0], source[3] if len(source) == 4 else 0
         _, count = self._hosts.pop(host, (0, 0))
@@ -61,7 +61,7 @@ class Reporter:
         The REPORT names the hosts that were heard lately only if `requester` is on this machine.
         """
         source = requester.address
-        self.note_heard(source)
+        self.record_heard(source)
         heard = self._heard.pop(examine.token, 0) | 1 << examine.way
         self._heard[examine.token] = heard
         _forget_oldest(self._heard, EXAMINATIONS_MAX)

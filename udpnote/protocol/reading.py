@@ -155,7 +155,7 @@ class Reading:
             self.contact.expect_answers_from(now)
         expired = [burst for burst in self._bursts if self._expires_at(burst) <= now]
         if any(not burst.waits_at_server for burst in expired):
-            self._report(self.contact.note_loss(sent_at=max(burst.timed_from for burst in expired), now=now))
+            self._report(self.contact.record_loss(sent_at=max(burst.timed_from for burst in expired), now=now))
         elif expired:
             self.contact.expect_answers_from(now)  # the server kept the READ, so no answer was due until now
         if expired:
@@ -205,24 +205,24 @@ class Reading:
             return
         match page.state:
             case PageState.MORE | PageState.END | PageState.INDEXING:
-                self._note_answer(page, count, now)
-                self._note_agreement()
+                self._record_answer(page, count, now)
+                self._record_agreement()
                 self._receive_items(page, now)
             case PageState.WRONG_NOTEBOOK | PageState.KEY_CHANGED:
                 if self._bursts.get(page.burst) is not None:
                     is_key_changed = page.state is PageState.KEY_CHANGED
-                    self._report(self.contact.note_refusal(is_key_changed=is_key_changed, now=now))
+                    self._report(self.contact.record_refusal(is_key_changed=is_key_changed, now=now))
                 return
             case PageState.BAD_QUERY | PageState.NOT_READABLE:
-                self._note_answer(page, count, now)
-                self._note_refusal(page.state, now)
+                self._record_answer(page, count, now)
+                self._record_refusal(page.state, now)
             case PageState.OLDER_COPY:
-                self._note_answer(page, count, now)
+                self._record_answer(page, count, now)
                 self._go_back(now)
             case PageState.WAITING:  # pragma: no branch - mypy proves that none is left
-                self._note_answer(page, count, now)
-                self._note_agreement()
-                self._note_waiting(page, now)
+                self._record_answer(page, count, now)
+                self._record_agreement()
+                self._record_waiting(page, now)
 
     def _is_valid(self, page: Page) -> bool:
         """Whether the state and the cursors of `page` make sense for this reading."""
@@ -232,7 +232,7 @@ class Reading:
             return bool(self._shown.latest.number)
         return self._assembly.are_cursors_valid(page)
 
-    def _note_answer(self, page: Page, count: int, now: float) -> None:
+    def _record_answer(self, page: Page, count: int, now: float) -> None:
         """Count `page` as `count` answers, update the timer and the congestion window, and set `newest` from the page."""
         self.answers += count
         self.newest = page.newest
@@ -249,7 +249,7 @@ class Reading:
         self._assembly = PageAssembly(self._query, limit=self._assembly.remaining or 0, start=self._shown.latest.number + 1)
         self._send_next_burst(now)
 
-    def _note_refusal(self, state: PageState, now: float) -> None:
+    def _record_refusal(self, state: PageState, now: float) -> None:
         """Set `refusal` to `state`. A reading that follows asks again after a pause if the notebook cannot be read.
 
         Of several refusals in a row, only the first is reported, as `NotebookUnreadable`.
@@ -259,14 +259,14 @@ class Reading:
         self.refusal = state
         self._pause(POLL_SECONDS, now)
 
-    def _note_agreement(self) -> None:
+    def _record_agreement(self) -> None:
         """Record that the notebook has the READ's `seen`. If `_go_back` has chosen that entry, report `NotebookRestored`."""
         self.refusal = None
         if self._shown.is_going_back:
             self._shown.confirm()
             self._events.append(NotebookRestored(self._shown.latest.number + 1))
 
-    def _note_waiting(self, page: Page, now: float) -> None:
+    def _record_waiting(self, page: Page, now: float) -> None:
         """Record that the server keeps the READ until there is a result. Its answer to the READ is `page`."""
         self._progressed_at = now
         burst = self._bursts.get(page.burst)
@@ -346,7 +346,7 @@ class Reading:
     def _send_probe(self, now: float) -> None:
         """If a probe is due, ask the silent server for a single page, and stop waiting for the bursts in flight."""
         if self.contact.is_probe_due(now):
-            self.contact.note_probe(now)
+            self.contact.record_probe(now)
             self._bursts.clear()
             self._send_burst(self._assembly.position, 1, now)
 

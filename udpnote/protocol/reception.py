@@ -119,7 +119,7 @@ class Reception:
                 self._latest_read = (data, message, requester)
                 self._pager.receive_read(message, requester)
             case Discover():
-                self._reporter.note_heard(source)
+                self._reporter.record_heard(source)
                 offer = self._offerer.answer(message, entries, envelope)
                 if offer is not None:
                     self._datagrams.append((offer, source))

@@ -145,7 +145,7 @@ class ServerContact:
             self._leave_silence(now)
         return ends_silence
 
-    def note_loss(self, *, sent_at: float, now: float) -> ServerSilent | None:
+    def record_loss(self, *, sent_at: float, now: float) -> ServerSilent | None:
         """Record that datagrams were not answered in time. Returns `ServerSilent` if the server now is silent, else None.
 
         `sent_at` is when the timer of the last of these datagrams started: usually when it was sent. If no answer has arrived
@@ -165,7 +165,7 @@ class ServerContact:
         self.next_probe_at = self._probe_again_at = now
         return ServerSilent()
 
-    def note_refusal(self, *, is_key_changed: bool, now: float) -> WrongServer | KeyChanged | None:
+    def record_refusal(self, *, is_key_changed: bool, now: float) -> WrongServer | KeyChanged | None:
         """Record that the server has refused a request, because its key has changed or because it has another notebook.
 
         `is_key_changed` says which of the two it is. The server then counts as silent. Returns the event for the caller to
@@ -185,7 +185,7 @@ class ServerContact:
         """Whether the server is silent, and the client may send it a single datagram (a probe) at `now`."""
         return self.next_probe_at is not None and now >= self.next_probe_at
 
-    def note_probe(self, now: float) -> None:
+    def record_probe(self, now: float) -> None:
         """Record that the client sends a probe to the silent server at `now`.
 
         Double the timeout, and set the time of the next probe.

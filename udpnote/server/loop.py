@@ -205,7 +205,7 @@ class Loop:
         if (envelopes := self._current_envelopes()) != self._envelopes:
             self._envelopes = envelopes
             self._handler.use_envelopes(envelopes)
-        self._sealing_keys.note_use(self._notebook)
+        self._sealing_keys.record_use(self._notebook)
 
     def _current_envelopes(self) -> Envelopes:
         return self._sealing_keys.envelopes(wall_microseconds()) if self._sealing_keys is not None else OPEN_ENVELOPES

@@ -65,13 +65,13 @@ class SealingKeys:
             tuple(self._envelopes[each.key] for each in earlier if each.accepted_until <= now),
         )
 
-    def note_use(self, notebook: Notebook) -> None:
+    def record_use(self, notebook: Notebook) -> None:
         """Record in `notebook` that its server uses the current key. `wait_for_use` waits for this record.
 
         If the record cannot be written, this raises no error. The server calls this again each time it reads the key file.
         """
         with suppress(StorageError):
-            notebook.note_key(key_id(self.keys.current))
+            notebook.record_key(key_id(self.keys.current))
 
     def _envelope(self, key: bytes) -> SealedEnvelope:
         return self._envelopes.get(key) or server_envelope(key, os.urandom)

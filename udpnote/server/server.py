@@ -286,7 +286,7 @@ def _open_text_file(notebook: Notebook, path: str | None, on_notice: Callable[[N
         return None
     mirror = TextMirror(path, notebook.path, on_notice)
     try:
-        notebook.note_text_file(mirror.path)
+        notebook.record_text_file(mirror.path)
     except BaseException:
         mirror.close()
         raise

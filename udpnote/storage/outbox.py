@@ -276,7 +276,7 @@ class Outbox(KnownNotebooks):
                 waiting = self.writes.still_waiting(notebook_id, runs)
                 self._remove_all(notebook_id, waiting)
                 runs = waiting
-            self.writes.note_stored(notebook_id, runs)
+            self.writes.record_stored(notebook_id, runs)
             connection.execute(_NOTE_NEWEST, (*newest, notebook_id, *newest))
 
     def _remove_all(self, notebook_id: bytes, runs: Sequence[StoredRun]) -> bool:
@@ -327,7 +327,7 @@ class Outbox(KnownNotebooks):
             connection.execute(
                 "UPDATE entries SET sequence = ?, identity = ? WHERE sequence = ?", (renewed, identity, entry.sequence)
             )
-            self.writes.note_renewed(entry.sequence, renewed)
+            self.writes.record_renewed(entry.sequence, renewed)
             return entry._replace(client_id=current, sequence=renewed)
 
     def version(self) -> int:
@@ -335,7 +335,7 @@ class Outbox(KnownNotebooks):
         with storage_errors(self.path):
             return int(self._connection.execute("PRAGMA data_version").fetchone()[0])
 
-    def note_newest(self, notebook_id: bytes, newest: SeenEntry) -> None:
+    def record_newest(self, notebook_id: bytes, newest: SeenEntry) -> None:
         """Save `newest` as the newest entry that a known notebook has now, without an fsync. `NOTHING_SEEN` means unknown."""
         with self._without_fsync() as connection:
             connection.execute(_NOTE_NEWEST, (*newest, notebook_id, *newest))

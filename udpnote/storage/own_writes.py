@@ -141,7 +141,7 @@ class OwnWrites:
                     found.append(run._replace(sequences=range(each, each + 1), number=run.number + each - first))
         return found
 
-    def note_stored(self, notebook_id: bytes, runs: Sequence[StoredRun]) -> None:
+    def record_stored(self, notebook_id: bytes, runs: Sequence[StoredRun]) -> None:
         """In the caller's transaction, remember `runs`, which a notebook has stored, as the latest writes.
 
         A deletion that was held until a note of `runs` has a number gets this number, and may be sent from now on.
@@ -165,7 +165,7 @@ class OwnWrites:
         with storage_errors(self._path), atomic(self._connection):
             self._settle_target(sequence)
 
-    def note_renewed(self, sequence: int, renewed: int) -> None:
+    def record_renewed(self, sequence: int, renewed: int) -> None:
         """In the caller's transaction, record that the entry with the sequence number `sequence` now has `renewed` instead."""
         for column in ("sequence", "target"):
             self._connection.execute(f"UPDATE undoing SET {column} = ? WHERE {column} = ?", (renewed, sequence))

@@ -68,7 +68,7 @@ class Place:
             notebook.expire_partial_entries(NOW)
             assert notebook.lookup.index.catch_up(lambda: False)
             mirror = TextMirror(str(self.text_file), str(self.path), print)
-            notebook.note_text_file(mirror.path)
+            notebook.record_text_file(mirror.path)
             mirror.close()
 
     def erase(self, number: int = 2, now: int = ERASED_AT) -> list[str]:

@@ -193,5 +193,5 @@ def test_it_says_which_key_was_noted_last(tmp_path: Path) -> None:
     with closing(Notebook(path)) as notebook, closing(ReadOnlyNotebook(str(path))) as reading:
         assert reading.used_key_id is None
         for key_id in (b"first", b"second", b"second"):
-            notebook.note_key(key_id)
+            notebook.record_key(key_id)
             assert reading.used_key_id == key_id

@@ -118,12 +118,12 @@ class Notebook:
         """Save durably whether the notebook is sealed; the caller writes or removes the key file."""
         self._set_property("sealed", int(is_sealed))
 
-    def note_key(self, key_id: bytes) -> None:
+    def record_key(self, key_id: bytes) -> None:
         """Durably save the id of the key that the server uses now. Other commands see by it that the server uses a new key."""
         if self._property("used_key_id") != key_id:
             self._set_property("used_key_id", key_id)
 
-    def note_text_file(self, path: str) -> None:
+    def record_text_file(self, path: str) -> None:
         """Durably save the path of the text file that the server writes, so that `udpnote erase` finds that file."""
         if self._property(TEXT_FILE_PROPERTY) != os.fsencode(path):
             self._set_property(TEXT_FILE_PROPERTY, os.fsencode(path))

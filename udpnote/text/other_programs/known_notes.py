@@ -72,7 +72,7 @@ class KnownNotes:
                 known = self._notes[entry.sequence] = _Known(number, entry.written_at)
             if known is not None:
                 versions[number] = known
-                self._note_version(known, number, entry)
+                self._record_version(known, number, entry)
 
     def decide(self, note: ImportedNote, author: str) -> Decision:
         """Decide what an import does with `note`, and which entry it sends.
@@ -107,7 +107,7 @@ class KnownNotes:
         """
         return digest in known.digests and not (known.is_imported and note.changed_at > known.changed_at)
 
-    def _note_version(self, known: _Known, number: int, entry: Entry) -> None:
+    def _record_version(self, known: _Known, number: int, entry: Entry) -> None:
         """Record that `entry`, with this `number`, is the newest version of the note `known`."""
         known.is_deleted = entry.kind is Kind.DELETION
         known.is_imported = entry.client_id == self._client_id
