@@ -62,6 +62,7 @@ class FakeNotebook:
                 route.fulfill(body="<!doctype html><title>blank</title>", content_type="text/html")
 
     def _take(self, route: "Route") -> None:
+        """Answer a request that brings entries, with the next fault if there is one left."""
         body = json.loads(route.request.post_data or "")
         entries = body["entries"]
         self.requests.append([(body["client"], entry["sequence"]) for entry in entries])
@@ -91,6 +92,7 @@ class FakeNotebook:
                 self._outcomes(route, self._store(body["client"], entries))
 
     def _store(self, client: str, entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Store entries of the browser with the client id `client`, and return their outcomes."""
         outcomes = []
         for entry in entries:
             identity = (client, entry["sequence"])

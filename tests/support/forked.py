@@ -126,6 +126,7 @@ class Forks:
 
     @cached_property
     def _requests(self) -> socket.socket:
+        """Start the process that forks, and return the socket to which requests are sent."""
         requests, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs:
             serving = _SERVING.format(path=sys.path, descriptor=theirs.fileno())
@@ -186,6 +187,7 @@ def _ends(stream: int | IO[bytes], is_input: bool) -> tuple[IO[bytes] | None, in
 
 
 def _import_all() -> None:
+    """Import all modules of udpnote, and those of other packages that take long."""
     import udpnote
 
     names = [each.name for each in pkgutil.walk_packages(udpnote.__path__, "udpnote.")]
@@ -196,6 +198,7 @@ def _import_all() -> None:
 
 
 def _report(pid: int, control: int) -> None:
+    """Wait until the process `pid` ends, and send its exit code to the socket `control`."""
     with socket.socket(fileno=control) as reporting:
         try:
             reporting.sendall(NUMBER.pack(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])))

@@ -154,6 +154,7 @@ def with_check(body: bytes) -> bytes:
 
 
 def _exchange(name: str, position: int, replacement: bytes) -> bytes:
+    """Return the golden datagram `name` with `replacement` in place of the bytes at `position`, and with the right check."""
     body = golden(name)[:-4]
     position %= len(body)
     return with_check(body[:position] + replacement + body[position + len(replacement) :])

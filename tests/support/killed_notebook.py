@@ -91,6 +91,7 @@ class Killed:
         return bool(self._refusal() and self._refusal())
 
     def _refusal(self) -> str:
+        """Lock the notebook as a server does. Return the kind of the error, or an empty text if there is none."""
         try:
             locked(str(self.path)).release()
         except StorageError as error:

@@ -154,6 +154,7 @@ class SimulatedServer:
         return code
 
     def read_keys(self) -> None:
+        """Let the server use the keys that are in the key file now."""
         if self._keys is not None:
             self._keys.read_again()
         envelopes = self._keys.envelopes(self._lan.wall_microseconds) if self._keys is not None else OPEN_ENVELOPES

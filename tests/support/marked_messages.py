@@ -83,6 +83,7 @@ def marked_messages() -> list[MarkedMessage]:
 
 
 def _calls() -> Iterator[tuple[str, str, str]]:
+    """Yield the messages in calls of `MARKS`, each as (text, plural form, file)."""
     for name, module in modules().items():
         for node in ast.walk(module.tree):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in MARKS:
@@ -94,6 +95,7 @@ def _calls() -> Iterator[tuple[str, str, str]]:
 
 
 def _sentences() -> Iterator[tuple[str, str, str]]:
+    """Yield the sentences of notices and errors, in the same form as `_calls`."""
     for kind, sentence in SENTENCES.items():
         if isinstance(sentence, str) and re.sub(r"{[^}]*}", "", sentence):
             yield sentence, "", "udpnote/text/messages" if kind not in TROUBLES else "udpnote/text/messages/troubles.py"
@@ -102,6 +104,7 @@ def _sentences() -> Iterator[tuple[str, str, str]]:
 
 
 def _help() -> Iterator[tuple[str, str, str]]:
+    """Yield the texts of the help, in the same form as `_calls`."""
     for text in (HELP, HELP_ROW[1], *(sentence for _, sentence in OPTION_ROWS)):
         yield text, "", "udpnote/cli/help_page.py"
     for name, (module, group, sentence) in COMMANDS.items():

@@ -123,6 +123,7 @@ class Network:
         self._replays = 0
 
     def attach(self, address: Address, receiver: Receiver, *, hears_broadcasts: bool = False) -> None:
+        """Deliver the datagrams for `address` to `receiver` from now on."""
         assert address not in self.receivers, "two hosts at one address"
         self.receivers[address] = receiver
         if hears_broadcasts:
@@ -136,6 +137,7 @@ class Network:
                 self._servers.remove(address)
 
     def broadcast(self, data: bytes, source: Address, port: int) -> None:
+        """Send `data` to each address at `port` that hears broadcasts."""
         for address in [address for address in self._servers if address[1] == port]:
             self.send(data, source, address)
 
@@ -155,6 +157,7 @@ class Network:
             self._clock.after(self._random.uniform(*REPLAY_SECONDS), partial(self._replay, data, source, destination))
 
     def _carry(self, data: bytes, source: Address, destination: Address) -> None:
+        """Plan when `data` arrives. It may be delayed, damaged or misdelivered."""
         chance, weather = self._random.random, self.weather
         delay = self._random.uniform(*weather.latency_seconds)
         if chance() < weather.late:

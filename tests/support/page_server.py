@@ -125,6 +125,7 @@ def entry(sequence: int, text: str = "", **fields: object) -> dict[str, object]:
 
 
 def _parsed(lines: Iterator[str]) -> Iterator[Event]:
+    """Yield the events in the `lines` of a stream, without comments."""
     fields: dict[str, str] = {}
     for line in lines:
         if line:

@@ -45,6 +45,7 @@ def changed(name: str, path: str, value: object) -> bytes:
 
 
 def _with(record: Any, path: list[str], value: object) -> Any:
+    """Return a copy of `record` with `value` in the field at `path`: names of fields, and positions in tuples."""
     head, *rest = path
     old = record[int(head)] if head.isdigit() else getattr(record, head)
     new = _with(old, rest, value) if rest else value
