@@ -37,6 +37,13 @@ BREAK = """async () => {
 KNOWN = "Object.keys(JSON.parse(localStorage.getItem('udpnote.names')))"
 """The ids of the notebooks that the browser knows by name, in the order in which it saw them last."""
 
+NOTE_CONNECTION = """document.addEventListener("DOMContentLoaded", () => {
+    window.shown = []
+    const connection = document.querySelector("#connection")
+    new MutationObserver(() => shown.push(connection.textContent)).observe(connection, { childList: true })
+})"""
+"""Collects in `shown` what the page says of its connection."""
+
 REFUSAL = {"kind": "refused", "reason": "The page refuses it."}
 
 
@@ -49,6 +56,26 @@ def test_the_notes_are_shown_before_the_browsers_database_is_open(site: Site, vi
     page.goto(site.address)
     page.locator("#days article", has_text="stored").wait_for()
     assert page.locator("body.ready").count() == 0
+
+
+def test_the_page_says_connecting_not_connected_until_the_notebook_has_answered(site: Site, visitors: Visitors) -> None:
+    site.start()
+    profile = visitors.profile()
+    profile.add_init_script(NOTE_CONNECTION)
+    amy = visitors.visit(site.address, profile=profile)
+    connected = "shown.includes('Connected')"
+    amy.wait_until(connected)
+    site.server.stop()
+    amy.page.locator("#notice-connection").wait_for()
+    with amy.page.expect_response("**/api/events*"):
+        amy.reload()
+    site.end_page()
+    amy.page.locator("#notice-connection", has_text="The page's server").wait_for()
+    site.start_page()
+    amy.page.locator("#notice-connection", has_text="The notebook does not").wait_for()
+    assert not amy.page.evaluate(connected)
+    site.serve()
+    amy.wait_until(connected)
 
 
 @pytest.mark.parametrize("status", [401, 409])

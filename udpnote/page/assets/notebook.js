@@ -30,6 +30,9 @@ export class Notebook {
   #matchedAt = 0;
   #matching = null;
 
+  /** What `showConnection` shows. */
+  #connection = "connecting";
+
   /** Whether this browser has given the join code of the notebook, so that another one would not help. */
   #hasKey = false;
 
@@ -156,6 +159,7 @@ export class Notebook {
    */
   showConnection(state, reason = null) {
     const { words, telling } = this;
+    this.#connection = state;
     const isAsked = this.#isCodeAsked;
     const isSealed = this.state.needs_code;
     const isGood = isAsked || (!isSealed && (state === "live" || state === "connecting"));
@@ -282,7 +286,7 @@ export class Notebook {
         return;
       case "open":
         this.#isPolled = false;
-        this.showConnection("live");
+        if (this.#connection === "lost") this.showConnection("connecting"); // only the page's server is known to answer
         this.sender.retry();
         return;
       case "refused":
