@@ -65,7 +65,7 @@ class KnownNotes:
         self._client_id = client_id
         self._notes: dict[int, _Known] = {}
         self._by_text: dict[tuple[int, bytes], int] = {}
-        versions: dict[int, _Known] = {}  # for the number of each entry that is a version of such a note: the note
+        versions: dict[int, _Known] = {}  # the note, by the number of each of its versions
         for number, _, entry, _ in log:
             known = versions.get(entry.revises)
             if entry.kind is Kind.NOTE and entry.client_id == client_id:
