@@ -137,6 +137,7 @@ def test_help_prints_what_the_option_prints_and_names_the_command_that_was_likel
         ("time", "help times"),
         ("send milk", "help send"),
         ("oat milk", "--help"),
+        ("key nosuch", "key --help"),
     ):
         assert machine.refused(f"help {line}", code=2).endswith(f": udpnote {meant}\n")
 

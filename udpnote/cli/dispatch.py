@@ -4,7 +4,7 @@ from typing import NoReturn
 
 from udpnote.cli import exit_codes
 from udpnote.cli.command_line import INSTALL_COMPLETION, SHOW_COMPLETION, VERSION_NAMES, WrongCommandLine, read_command_line
-from udpnote.cli.declared_command import DeclaredCommand, DeclaredCommands
+from udpnote.cli.declared_command import DeclaredCommand
 from udpnote.cli.terminal import streams
 from udpnote.errors import InvalidEntry, InvalidQuery
 from udpnote.version import __version__
@@ -40,7 +40,9 @@ def run(words: list[str]) -> int:
         if line.parsed.values.get("as_json"):
             streams.prepare_for_json()
         line.command(**line.parsed.values)
-    _print_help(line.names, line.command)
+    from udpnote.cli.help_page import print_help
+
+    print_help(line.names, line.command)
     return exit_codes.DONE if isinstance(line.command, DeclaredCommand) or line.option else exit_codes.USAGE
 
 
@@ -49,14 +51,6 @@ def _install_completion() -> int:
 
     streams.say(install_completion())
     return exit_codes.DONE
-
-
-def _print_help(names: list[str], command: DeclaredCommand | DeclaredCommands | None) -> None:
-    from udpnote.cli.help_page import help_of
-    from udpnote.cli.terminal.pager import paged
-
-    with paged():
-        print(help_of(" ".join(["udpnote", *names]), command))
 
 
 def leave_to_typer() -> NoReturn:

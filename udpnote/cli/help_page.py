@@ -11,6 +11,7 @@ from typing import NamedTuple
 from udpnote.cli.app import COMMANDS, HELP
 from udpnote.cli.command_line import VERSION_NAMES
 from udpnote.cli.declared_command import HELP_NAMES, REQUIRED, Argument, DeclaredCommand, DeclaredCommands, Option, Parameter
+from udpnote.cli.terminal.pager import paged
 from udpnote.cli.terminal.streams import drawn, terminal_columns
 from udpnote.cli.terminal.styles import shows_styles, styled
 from udpnote.cli.terminal.text import cell_count
@@ -113,6 +114,15 @@ TOPICS = {
     ),
 }
 """The help pages by their names, as they are typed after `udpnote help`."""
+
+
+def print_help(names: Sequence[str], command: DeclaredCommand | DeclaredCommands | None) -> None:
+    """Print the help of `command` or, if `command` is None, of `udpnote` itself. Long help is shown in the pager.
+
+    `names` are the words of the command's name, without `udpnote`.
+    """
+    with paged():
+        print(help_of(" ".join(["udpnote", *names]), command))
 
 
 def help_of(name: str, command: DeclaredCommand | DeclaredCommands | None) -> str:

@@ -64,8 +64,8 @@ def advice(words: Sequence[str], error: WrongCommandLine) -> Notice:
     if mistake is error and 0 < len(commands) <= COMMANDS_NAMED_MAX:
         return Notice("option_of_other_commands", option=error.notice.values["option"], commands=commands)
     names, command, _ = find_command(guessed)
-    if names == ["help"]:
-        return Notice("help_is_in", line="udpnote --help")
+    if names == ["help"]:  # `help key nosuch`: the group `key` has a help
+        names, command, _ = find_command(guessed[1:])
     if isinstance(command, DeclaredCommand) and (example := _example(command, mistake or error)):
         return Notice("command_line_example", line=example)
     return Notice("help_is_in", line=" ".join(["udpnote", *names, "--help"]))

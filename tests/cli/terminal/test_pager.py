@@ -50,6 +50,14 @@ def test_there_is_no_pager_for_short_output_or_where_none_is_wanted(
     assert terminal.text.count("note") == (20 if "-n" in options else 100)
 
 
+def test_help_that_is_longer_than_the_screen_goes_through_the_pager_however_it_is_asked_for(machine: Machine) -> None:
+    for words in ("list --help", "help list", "help times"):
+        terminal = machine.terminal()
+        environ = {"UDPNOTE_PAGER": "sed 's/^/| /'", "COLUMNS": "60", "LINES": "10"}
+        process = machine.start(*words.split(), environ=environ, stdin=terminal.descriptor, stdout=terminal.descriptor)
+        assert (process.wait().code, {line[:1] for line in terminal.finish().splitlines()}) == (0, {"|"}), words
+
+
 @pytest.mark.parametrize("pager", ["nosuch-pager", "false", "sh -c 'exit 3'", 'le"ss'])
 def test_a_pager_that_is_missing_or_fails_is_named_and_nothing_is_lost(diary: Machine, pager: str) -> None:
     process, terminal = start(diary, pager)

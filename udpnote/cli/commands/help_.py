@@ -6,9 +6,10 @@ from udpnote.cli import exit_codes
 from udpnote.cli.app import find_command
 from udpnote.cli.command_line import WrongCommandLine
 from udpnote.cli.declared_command import Argument, DeclaredCommands, as_command
-from udpnote.cli.help_page import TOPICS, help_about, help_of
+from udpnote.cli.help_page import TOPICS, help_about, print_help
 from udpnote.cli.likely_meant import advice
 from udpnote.cli.terminal import streams
+from udpnote.cli.terminal.pager import paged
 
 app = DeclaredCommands()
 
@@ -34,7 +35,8 @@ def help_(words: Words = None) -> int:
         udpnote help times
     """
     if words and len(words) == 1 and words[0] in TOPICS:
-        print(help_about(TOPICS[words[0]]))
+        with paged():
+            print(help_about(TOPICS[words[0]]))
         return exit_codes.DONE
     names, command, rest = find_command(words or [])
     if rest:
@@ -42,5 +44,5 @@ def help_(words: Words = None) -> int:
         streams.say(error.notice)
         streams.say(advice(["help", *names, *rest], error))
         return exit_codes.USAGE
-    print(help_of(" ".join(["udpnote", *names]), command))
+    print_help(names, command)
     return exit_codes.DONE
