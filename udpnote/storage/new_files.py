@@ -52,7 +52,9 @@ def make_folders(folder: str) -> list[str]:
         missing.append(folder)
         folder = os.path.dirname(folder)
     for each in reversed(missing):
-        with suppress(FileExistsError):  # another process has just made it; if it is a file, what is made in it fails
+        with suppress(
+            FileExistsError
+        ):  # another process has just made it; if that is a file, the caller cannot use it as a folder
             os.mkdir(each, 0o700)
             made.append(each)
         _own_folder(each)

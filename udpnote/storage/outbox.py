@@ -270,7 +270,7 @@ class Outbox(KnownNotebooks):
             return
         newest = max([run.last for run in runs])
         with self._without_fsync() as connection:
-            if not self._remove_all(notebook_id, runs):  # some are not there: begin again, and find those that are
+            if not self._remove_all(notebook_id, runs):  # some are not there: roll back, and remove only those that are
                 connection.execute("ROLLBACK")
                 connection.execute("BEGIN IMMEDIATE")
                 waiting = self.writes.still_waiting(notebook_id, runs)

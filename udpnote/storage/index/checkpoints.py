@@ -28,7 +28,7 @@ class Checkpoints:
         self._path = path
         self._log_bytes = log_bytes
         self._executor = executor
-        self._moved_bytes = 0  # the length of the log when the last checkpoint began
+        self._bytes_at_last = 0  # the length of the log when the last checkpoint began
         self._job: Future[None] | None = None
 
     @property
@@ -42,12 +42,12 @@ class Checkpoints:
         Call this after each transaction. Without an executor, this returns after the checkpoint.
         """
         size = self._log_size()
-        if size < self._moved_bytes:  # SQLite has cut off the log and begins it again
-            self._moved_bytes = 0
+        if size < self._bytes_at_last:  # SQLite has cut off the log and begins it again
+            self._bytes_at_last = 0
         is_submitted = self._job is not None and not self._job.done()
-        if is_submitted or size - self._moved_bytes < self._log_bytes:
+        if is_submitted or size - self._bytes_at_last < self._log_bytes:
             return
-        self._moved_bytes = size
+        self._bytes_at_last = size
         if self._executor is not None:
             self._job = self._executor.submit(self._run)
         else:

@@ -104,7 +104,7 @@ class Index:
     @property
     def totals(self) -> Totals:
         """The numbers of notes, tags, authors and days in the index; see `Totals`."""
-        return self._ask(lambda: self._open_index.counts.totals)
+        return self._in_snapshot(lambda: self._open_index.counts.totals)
 
     def last_number(self) -> int:
         """The number of the notebook's last entry, 0 if it has none; raises `StorageError` if the notebook cannot be read."""
@@ -162,7 +162,7 @@ class Index:
                 return found
             return 0 if newest_first else self.indexed + 1
 
-        return self._ask(candidate)
+        return self._in_snapshot(candidate)
 
     def tallies(self, view: View, after_key: int) -> Iterator[Tally]:
         """Yield how many notes each tag, author or day has, for keys above `after_key`; see `Counts.tallies`.
@@ -176,13 +176,13 @@ class Index:
                 raise IndexDamaged("index_damaged", path=self.path, problem=str(self._open_index.state.rules))
             return self._open_index.counts.tallies(view, after_key)
 
-        while some := self._ask(tallies):
+        while some := self._in_snapshot(tallies):
             yield from some
             after_key = some[-1].key
 
     def time_span(self) -> tuple[int | None, int | None]:
         """The `noted_at` of the earliest and the latest note, in microseconds since 1970 UTC; both None if there is no note."""
-        return self._ask(self._open_index.counts.time_span)
+        return self._in_snapshot(self._open_index.counts.time_span)
 
     def close(self) -> None:
         """Close the file, and remove it if it is temporary. Interrupts a search that is running, and waits for a checkpoint."""
@@ -190,15 +190,15 @@ class Index:
         if self._folder is not None:
             self._folder.cleanup()
 
-    def _ask(self, question: Callable[[], _T]) -> _T:
-        """Return what `question` reads in the index, after reading the state in the same transaction.
+    def _in_snapshot(self, read: Callable[[], _T]) -> _T:
+        """Return what `read` returns. It reads the index in a `snapshot`, which begins with reading the index's state again.
 
         Raises `IndexDamaged` if the index cannot be read.
         """
         try:
             with snapshot(self._open_index.connection):
                 self._open_index.refresh()  # another process may have written
-                return question()
+                return read()
         except sqlite3.Error as error:
             raise self._damage(error, self._open_index) from error
 

@@ -210,7 +210,7 @@ def _copy(source: sqlite3.Connection, notebook: str, draft: str, mark: Mark, on_
             if _code(error) in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
                 raise StorageError("database_damaged", path=notebook, problem=str(error)) from error
             raise
-        # SQLite writes the mark into a log, because the header that was copied says so
+        # the copied header says that the database has a write-ahead log, so SQLite writes the mark into one
         mark.write(copy)
         copy.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 

@@ -54,15 +54,15 @@ class FileGuard:
 
     def __init__(self, path: str) -> None:
         self._path = path
-        self._file: _Identity = None
+        self._file: _Identity = None  # the file and the log that `watch` has found
         self._log: _Identity = None
-        self._reader: sqlite3.Connection | None = None
+        self._reader: sqlite3.Connection | None = None  # the connection that `watch` has opened
         self.log_bytes = self.log_bytes_min = 0
         self.is_log_copied = False
         with storage_errors(path):
             status = os.stat(path)
-            self._guarded = (status.st_dev, status.st_ino)
-            if self._guarded in _guarded:
+            self._locked_file = (status.st_dev, status.st_ino)
+            if self._locked_file in _guarded:
                 raise NotebookInUse("notebook_in_use", path=path)
             self._descriptor = os.open(f"{path}{_LOCK_SUFFIX}", os.O_RDONLY | (os.O_CREAT if _LOCK_SUFFIX else 0), 0o600)
             try:
@@ -70,13 +70,13 @@ class FileGuard:
             except BaseException:
                 os.close(self._descriptor)
                 raise
-        _guarded.add(self._guarded)
+        _guarded.add(self._locked_file)
 
     @property
     def is_in_place(self) -> bool:
         """Whether the file that is at the path now is the locked one."""
         found, _ = _identity_and_size(self._path)
-        return found is not None and found[:2] == self._guarded
+        return found is not None and found[:2] == self._locked_file
 
     def watch(self) -> None:
         """Record which file and log are at the path now, for `check` to compare. Call this once SQLite has opened the file.
@@ -90,7 +90,7 @@ class FileGuard:
             self._reader.execute("PRAGMA schema_version").fetchone()  # from now on, SQLite counts this connection
         self._file, self._log = self._found()
         if not self.is_in_place:
-            loss = _loss(self._path, (*self._guarded, 1), self._file)
+            loss = _loss(self._path, (*self._locked_file, 1), self._file)
             raise NotebookLost("notebook_lost", path=self._path, loss=loss)
 
     def check(self) -> None:
@@ -137,7 +137,7 @@ class FileGuard:
     def release(self) -> None:
         """Give up the lock, so that another server can use the file. No connection of this process may have it open."""
         os.close(self._descriptor)
-        _guarded.discard(self._guarded)
+        _guarded.discard(self._locked_file)
 
     def _close_reader(self) -> None:
         """Close the connection of `watch`, if there is one."""
