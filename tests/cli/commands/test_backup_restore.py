@@ -61,6 +61,9 @@ def test_a_restore_says_what_vanishes_and_where_the_replaced_file_is_and_how_to_
         "vanished": 1, "erased": [], "kept": [], "key": "open",
     }  # fmt: skip
     kept.refused(f"restore {backup}", facts=[kept.notebook, "--yes", "--dry-run"])
+    for wrong in ("missing", "editor", ""):
+        (kept.home / "editor").write_text("no notebook\n")
+        assert str(kept.notebook) not in kept.refused(f"restore {kept.home / wrong}", facts=[kept.home / wrong])
     assert kept.texts() == ["今天开会", "明天"]
     restored = kept.run(f"restore --yes {backup}")
     assert (restored.code, "1 entry" in restored.out, kept.texts()) == (0, True, ["今天开会"])

@@ -19,7 +19,7 @@ from udpnote.settings import absolute_path, find_places
 from udpnote.storage.database import own_folder_if_used
 from udpnote.storage.notebook.backup import Backup, Content, back_up
 from udpnote.storage.notebook.read_only import LOG_DAMAGES
-from udpnote.storage.notebook.restore import KeyUse, Restore, Vanishing, prepared_restore
+from udpnote.storage.notebook.restore import KeyUse, Restore, Vanishing, check_places, prepared_restore
 from udpnote.text.harmless import harmless
 
 app = DeclaredCommands()
@@ -126,8 +126,8 @@ def restore(
         udpnote restore --dry-run /backup/notebook.sqlite3
     """
     path, backup_path = os.path.realpath(served_path(file)), _path(backup_file)
-    if os.path.exists(path) and not (yes or dry_run or sys.stdin.isatty()):
-        raise StorageError("restore_unasked", path=path)
+    if not (yes or dry_run or sys.stdin.isatty()):
+        _check_replaces_nothing(backup_path, path)
     with (
         ending_in_order(),
         saying_if_interrupted(Notice("nothing_changed")),
@@ -149,6 +149,16 @@ def restore(
             kept = prepared.commit()
         _report_restore(prepared, kept, is_done=not dry_run, as_json=as_json)
     return exit_codes.DONE
+
+
+def _check_replaces_nothing(backup_path: str, path: str) -> None:
+    """Raise `StorageError` if a restore would replace a file at `path`, because nobody can be asked whether it may.
+
+    If there is no backup at `backup_path`, the error says that instead.
+    """
+    if os.path.exists(path):
+        check_places(backup_path, path)
+        raise StorageError("restore_unasked", path=path)
 
 
 def _report_restore(prepared: Restore, kept: list[str], *, is_done: bool, as_json: bool) -> None:

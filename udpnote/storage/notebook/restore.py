@@ -22,7 +22,16 @@ from typing import NamedTuple
 
 from udpnote.errors import NotebookInUse, StorageError
 from udpnote.model.entry import Kind
-from udpnote.storage.database import check_folder, check_is_file, database_of, has_log, open_database, storage_errors, uri_of
+from udpnote.storage.database import (
+    check_folder,
+    check_header,
+    check_is_file,
+    database_of,
+    has_log,
+    open_database,
+    storage_errors,
+    uri_of,
+)
 from udpnote.storage.index.index_file import remove_index_file
 from udpnote.storage.key_file import NotebookKeys, key_path, read_key_file, write_key_file
 from udpnote.storage.new_files import aside_name, link_draft, sync_folder
@@ -217,7 +226,7 @@ def prepared_restore(
     if the backup cannot be read or is damaged, or if `with_key` is True and the backup has no key file or is open.
     """
     backup, path = os.path.realpath(backup), os.path.realpath(path)
-    _check_places(backup, path)
+    check_places(backup, path)
     with _locked(path) as guard:
         like = path if guard is not None else os.path.dirname(path)
         with verified_copy(backup, path, like=like, mode_max=0o666, on_progress=on_progress) as (draft, content):
@@ -274,13 +283,14 @@ def _key_plan(backup: str, path: str, content: Content, old: OldNotebook | None,
     return _KeyPlan(use, keys_of_backup, present, must_move, problem)
 
 
-def _check_places(backup: str, path: str) -> None:
-    """Raise `StorageError` if there is no file `backup`, if no notebook may be at `path`, or if both are the same file."""
+def check_places(backup: str, path: str) -> None:
+    """Raise `StorageError` if no database is at `backup`, if no notebook may be at `path`, or if both are the same file."""
     with storage_errors(path):
         check_folder(path)
         check_is_file(path, SCHEMA)
         if not os.path.exists(backup):
             raise StorageError("backup_not_there", path=backup)
+        check_header(backup, SCHEMA)
         if os.path.exists(path) and os.path.samefile(path, backup):
             raise StorageError("copy_onto_itself", path=path)
         database = database_of(path)
