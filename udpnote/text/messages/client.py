@@ -267,9 +267,8 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
         "{failure}. udpnote now looks for the notebook of that server, {name}, at its last address and on this LAN"
     ),
     "number_of_unknown_notebook": (
-        "your change of #{number} was not made, and is not saved for later: no server answered, and udpnote does not "
-        "know which notebook you mean. Run the command again with `--notebook` and the notebook's name or id, or with "
-        "`--server HOST`"
+        "your change of #{number} was not made, and is not saved for later: no server answered, and udpnote does not know "
+        "which notebook you mean. Run the command again with `--notebook NAME` or `--server HOST`"
     ),
     # Keys
     "key_not_found": _key_not_found,

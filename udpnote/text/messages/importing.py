@@ -63,10 +63,10 @@ def _import_orphaned(count: int, named: Sequence[tuple[int, int]]) -> str:
     """`named` has a pair for each entry that the sentence shows, the first of `count`: its number, and that of the note."""
     entries = [_("#{number} (#{note})").format(number=number, note=note) for number, note in named]
     return ngettext(
-        "{count:,} entry is not imported, because the note that it revises is missing. The entry, with that note in "
-        "parentheses: {entries}. Import the file that has the note first",
-        "{count:,} entries are not imported, because the notes that they revise are missing. The entries, with those notes "
-        "in parentheses: {entries}. Import the file that has the notes first",
+        "{count:,} entry is not imported, because the note that it revises (in parentheses) is missing: {entries}. First "
+        "import the file that has this note",
+        "{count:,} entries are not imported, because the notes that they revise (in parentheses) are missing: {entries}. "
+        "First import the file that has these notes",
         count,
     ).format(count=count, entries=listed(entries, count - len(entries)))
 

@@ -98,9 +98,9 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     # While it serves
     "datagrams_dropped": _datagrams_dropped,
     "entries_refused_disk_full": (
-        "the disk is full or a quota is reached, so the server could not store {datagrams:,} datagrams with entries in the "
-        "last minute. The entries stay in their senders' outboxes, and are sent again later. Free some space on the disk "
-        "that holds {path}, or have the quota raised"
+        "the disk with {path} is full, or a quota is reached: {datagrams:,} datagrams with entries were not stored in the "
+        "last minute. The entries stay in their senders' outboxes, and are sent again later. Free some space, or have the "
+        "quota raised"
     ),
     "storage_fails": (
         "{error}. Until this is mended, entries stay in their senders' outboxes, and commands that read get an error"
