@@ -77,7 +77,7 @@ def test_if_the_name_of_a_server_is_lost_the_notebook_that_was_there_is_looked_f
         lan.client().join(server.code)
     else:
         lan.client().use("kitchen")
-    lan.outbox().named_servers.note(f"{LOST}:{PORT}", server.notebook_id)
+    lan.outbox().named_servers.record(f"{LOST}:{PORT}", server.notebook_id)
     server.stop()
     lan.serve("cellar", KITCHEN)
     with raises(Queued, "no_answer_at_server", host=LOST, port=PORT):

@@ -49,10 +49,10 @@ class Watched:
 
     def wrap(self, body: bytes) -> bytes:
         data = self._envelope.wrap(body)
-        self.note(data, body)
+        self.record(data, body)
         return data
 
-    def note(self, data: bytes, body: bytes) -> None:
+    def record(self, data: bytes, body: bytes) -> None:
         """Note that this end has sealed `body` as `data`. Raises `Violation` if another datagram has the same salt."""
         if data[:SALT_END] in self._sealed:
             raise Violation("two datagrams have one salt, and so one key")
@@ -160,7 +160,7 @@ class Seals:
             return
         for key in self._keys.values():
             with suppress(BadDatagram):
-                key.client.note(data, key.witness.unwrap(data))
+                key.client.record(data, key.witness.unwrap(data))
                 return
 
     def look(self, data: bytes) -> Sealed | None:

@@ -456,7 +456,7 @@ def test_a_notebook_that_is_joined_is_chosen_with_its_key_and_server_in_one_tran
     assert statements.count("COMMIT") == 2, "a full disk or a crash leaves all of the joining or nothing"
     assert (other.chosen(), other.notebook(HERE.notebook_id), other.notebooks()) == (SEALED, SEALED, [WORK, SEALED])
     assert (other.keys.by_id(), other.sealed()) == ({SEALED.key_id: KEY}, [SealedNotebook(SEALED, "pi.local:6683")])
-    outbox.named_servers.note("pi:6683", HERE.notebook_id)
+    outbox.named_servers.record("pi:6683", HERE.notebook_id)
     assert other.sealed() == [SealedNotebook(SEALED, server) for server in ("pi.local:6683", "pi:6683")]
 
 

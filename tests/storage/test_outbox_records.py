@@ -41,7 +41,7 @@ def test_the_round_trip_of_a_notebook_is_written_when_it_has_more_than_doubled_o
     with closing(Outbox(tmp_path / "outbox.sqlite3")) as other:
         versions = [other.version()]
         for each in noted:
-            outbox.round_trips.note(HERE.notebook_id, each)
+            outbox.round_trips.record(HERE.notebook_id, each)
             versions.append(other.version())
         assert seconds(outbox) == seconds(other) == [kept, None, None]
     assert len(set(versions)) == 1 + writes

@@ -75,7 +75,7 @@ class NamedServer:
                 address=format_address(address_of(last)) if has_moved else None,
             )
             self._on_notice(self.replaced)
-        self._outbox.named_servers.note(server, notebook.notebook_id)
+        self._outbox.named_servers.record(server, notebook.notebook_id)
 
     def resolve(self, until: float, destination: Destination) -> KnownNotebook | None:
         """Look up the addresses of the server. Return None when they are found, and at once if no server is named.

@@ -325,7 +325,7 @@ class Driver:
         """
         if session.round_trip_seconds is not None:
             with self.finder.optional_writes:
-                self.outbox.round_trips.note(session.notebook.notebook_id, session.round_trip_seconds)
+                self.outbox.round_trips.record(session.notebook.notebook_id, session.round_trip_seconds)
 
     def name_of(self, notebook: KnownNotebook) -> str | Notice:
         """The name of `notebook` for messages, with the start of its id if another known notebook has the same name."""

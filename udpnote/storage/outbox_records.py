@@ -39,7 +39,7 @@ class NamedServers:
             row = self._connection.execute("SELECT notebook_id FROM servers WHERE server = ?", (server,)).fetchone()
         return None if row is None else row[0]
 
-    def note(self, server: str, notebook_id: bytes) -> None:
+    def record(self, server: str, notebook_id: bytes) -> None:
         """Save durably that the notebook `notebook_id` answered last at `server`. Does not write if this is saved already."""
         if self.notebook_id(server) != notebook_id:
             with storage_errors(self._path), atomic(self._connection) as connection:
@@ -142,8 +142,8 @@ class RoundTrips(_RecordsWithoutFsync):
         self, path: str, connection: sqlite3.Connection, without_fsync: Callable[[], AbstractContextManager[sqlite3.Connection]]
     ) -> None:
         super().__init__(path, connection, without_fsync)
-        self._noted: dict[bytes, float] = {}
-        """A cache of saved times by notebook id, because a client calls `note` after each send."""
+        self._recorded: dict[bytes, float] = {}
+        """A cache of saved times by notebook id, because a client calls `record` after each send."""
 
     def seconds(self, notebook_id: bytes) -> float | None:
         """The saved round-trip time to the server of this notebook, in seconds; None if none is saved."""
@@ -152,15 +152,15 @@ class RoundTrips(_RecordsWithoutFsync):
             row = self._connection.execute(query, (notebook_id,)).fetchone()
         return None if row is None else row[0]
 
-    def note(self, notebook_id: bytes, seconds: float) -> None:
+    def record(self, notebook_id: bytes, seconds: float) -> None:
         """Save the round-trip time of a known notebook (at least `ROUND_TRIP_SECONDS_MIN`), without an fsync.
 
         Does not write if the saved time is from half to twice the new one.
         """
         seconds = max(seconds, ROUND_TRIP_SECONDS_MIN)
-        before = self._noted.get(notebook_id) or self.seconds(notebook_id)
+        before = self._recorded.get(notebook_id) or self.seconds(notebook_id)
         if before is None or not before / 2 <= seconds <= 2 * before:
             with self._without_fsync() as connection:
                 connection.execute("UPDATE notebooks SET round_trip = ? WHERE notebook_id = ?", (seconds, notebook_id))
             before = seconds
-        self._noted[notebook_id] = before
+        self._recorded[notebook_id] = before
