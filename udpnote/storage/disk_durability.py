@@ -96,7 +96,7 @@ class Mount(NamedTuple):
 
     @property
     def option_without_sync(self) -> str | None:
-        """A mount option because of which an fsync may return too early; None if there is none."""
+        """A mount option with which an fsync may return too early; None if there is none."""
         return next(iter(sorted(self.options & OPTIONS_WITHOUT_SYNC)), None)
 
 

@@ -155,7 +155,7 @@ def files_set_aside(path: str) -> list[str]:
 
 
 def kept_beside(path: str) -> list[str]:
-    """The paths of files that may have earlier contents of `path`: replaced files (`aside_name`), logs, and drafts.
+    """The paths of files that may have earlier contents of `path`: its drafts, and files and logs with an `aside_name`.
 
     The list is empty if the folder cannot be read.
     """

@@ -210,7 +210,7 @@ class OwnWrites:
         return OwnWrite(client_id, sequence, Kind(kind), notebook_id, 0, is_unsent=bool(refused) or notebook_id is None)
 
     def _last_stored(self, notebook_id: bytes | None, destination: Destination | None) -> OwnWrite | None:
-        """The last stored write that neither is settled nor is the target of an entry in the outbox; None if there is none.
+        """The last stored write that is neither settled nor the target of an entry in the outbox; None if there is none.
 
         For the arguments, see `last`.
         """

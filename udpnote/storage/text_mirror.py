@@ -1,7 +1,7 @@
 """Keeps a plain text copy of the notes in a file beside the notebook, for any editor; changes in the copy are never read back.
 
-A thread reads the notebook's file and writes the text file, so that the server waits for neither. At the start, and when
-another program has written the text file, the thread compares it with the notebook:
+A thread reads the notebook's file and writes the text file, so that the server need not wait. At the start, and when another
+program has written the text file, the thread compares it with the notebook:
 
 - If the file has only the beginning of the right content, as after a crash in the middle of an entry, the thread appends the
   rest.

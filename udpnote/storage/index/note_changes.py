@@ -61,7 +61,7 @@ class Fingerprint(NamedTuple):
 class Batch(NamedTuple):
     """Consecutive entries that are indexed together, as the `changes` that they make, in the order of the notes' numbers.
 
-    `last` is the number of the last of these entries, and `fingerprint` is that of this entry. A long change is alone in its
+    `last` and `fingerprint` are the number and the fingerprint of the last of these entries. A long change is alone in its
     batch.
     """
 

@@ -83,7 +83,7 @@ class _UnderWay(NamedTuple):
     """The long change of a note that is being indexed, one row of the index at a time.
 
     `entry` is the number of the entry that makes the change, `taken` is how many of its rows were taken so far, and `rows`
-    yields the others.
+    yields the rest of them.
     """
 
     entry: int

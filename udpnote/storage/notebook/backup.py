@@ -180,7 +180,7 @@ def verified_copy(
         else:
             with opened_to_copy(notebook) as source:
                 content = Content.read(source)
-                with storage_errors(path):  # an error is mostly one of the copy, such as a full disk
+                with storage_errors(path):  # most errors here are about the copy, such as a full disk
                     _copy(source, notebook, draft, mark, on_progress)
         os.fsync(descriptor)
         _drop_cache_of(descriptor)

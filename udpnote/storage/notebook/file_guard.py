@@ -84,8 +84,8 @@ class FileGuard:
         Raises `NotebookLost` for the reasons of `check`.
         """
         with storage_errors(self._path):
-            # The last connection that closes a database removes the log beside it, whichever log that is by then. This one can
-            # only read, so it removes nothing.
+            # The last connection that closes a database removes the log beside it, even if another program has put that there.
+            # This one can only read, so it removes nothing.
             self._reader = sqlite3.connect(uri_of(self._path, "mode=ro"), uri=True, check_same_thread=False)
             self._reader.execute("PRAGMA schema_version").fetchone()  # from now on, SQLite counts this connection
         self._file, self._log = self._found()
