@@ -41,6 +41,7 @@ class Attacker:
         lan.network.watcher = self._see
 
     def _see(self, data: bytes, source: Address, destination: Address) -> None:
+        """Look at each datagram that is sent, and attack with some of them."""
         if destination == self._address and self._lan.is_server(source):
             raise Violation("the server has sent something to a host that never asked it with the key")
         is_worth_it = len(data) >= WORTH_BYTES and self._random.random() < self._rate
@@ -80,12 +81,14 @@ class Attacker:
         self._put("flipped a bit", bytes(flipped), source, destination)
 
     def _splice(self, data: bytes, source: Address, destination: Address) -> None:
+        """Join the beginning of a datagram to the end of an earlier one."""
         other, position = self._random.choice(self._seen), self._random.choice((4, 20, 24, len(data) // 2, len(data) - 16))
         spliced = data[:position] + other[position:]
         if spliced not in (data, other):
             self._put("spliced two datagrams", spliced, source, destination)
 
     def _forge(self, data: bytes, source: Address, destination: Address) -> None:
+        """Send messages that look like those of a client or of the server."""
         try:
             message = decode(self._lan.seals.opened(data))
         except BadDatagram:

@@ -141,7 +141,7 @@ class NotebookDisk(Notebook):
 
     @property
     def unfinished(self) -> int:
-        """How many parts of incomplete entries there are."""
+        """How many entries of which some parts are still missing are kept."""
         (count,) = self._connection.execute("SELECT count(*) FROM partial_entries").fetchone()
         return int(count)
 
@@ -186,9 +186,11 @@ class NotebookDisk(Notebook):
         self._set_pragma(f"max_page_count = {pages_max}")
 
     def free(self) -> None:
+        """Make room on the disk again."""
         self.fill(PAGES_MAX)
 
     def fail(self, is_failing: bool) -> None:
+        """Let the disk be broken from now on, or work again."""
         self._set_pragma(f"query_only = {is_failing:d}")
         self._lookup_disk.is_broken = is_failing
 
@@ -237,6 +239,7 @@ class OutboxDisk(Outbox):
         return self._connection.total_changes != self._changes_without_fsync
 
     def lose_power(self) -> None:
+        """Undo the writes that were not durable yet."""
         if not self._is_durable:
             self._connection.deserialize(self._durable)
 

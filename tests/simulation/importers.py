@@ -57,6 +57,7 @@ class ImportingUser:
             self._process.crash()
 
     def _ended(self, process: ImportingProcess) -> None:
+        """Check what the process has reported. If it has not imported everything, begin again later."""
         self._process = None
         told = [imported.old for imported in process.imported]
         if told != self._olds[: len(told)] or (process.is_complete and len(told) != len(self._olds)):

@@ -203,6 +203,7 @@ class Process:
             self._ended(self)
 
     def crash(self) -> None:
+        """End the process at once, wherever it waits."""
         self._is_crashed = True
         self.resume()
 
@@ -227,6 +228,7 @@ class Process:
         """Note that the user wrote `entries`, which are in the outbox now. Here, this does nothing."""
 
     def _run(self) -> None:
+        """Run the process's thread, and keep the exception that has ended it, if one has, for `resume`."""
         try:
             self._resumed.acquire()
             self.check_alive()
@@ -267,6 +269,7 @@ class Process:
         raise NotImplementedError
 
     def _take_notice(self, notice: Notice) -> None:
+        """Count what the client reports to its user, and tell `Pace` of it."""
         match notice.kind:
             case "server_silent":
                 self._lan.count(f"{self.trade}: server silent")

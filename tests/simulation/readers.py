@@ -42,6 +42,7 @@ class ReadingProcess(Process):
         return self.entries[-1].number + 1 if self.entries else self.asked.start or 1
 
     def check(self) -> None:
+        """Check what was read so far or, if the reading has ended, in all."""
         history = self._lan.witness.history
         if self.asked.query.view not in (View.AUTHORS, View.TAGS):
             check_entries(history, self.asked, self.entries, is_complete=self.is_complete)
@@ -91,6 +92,7 @@ class ReadingUsers:
         return not self._due and all(process.is_settled for process in self._processes)
 
     def read(self, query: Query, *, limit: int = 0) -> None:
+        """Let a user read what `query` finds, again after a crash."""
         self._start(Asked(query, self._last, limit), again=partial(self.read, query, limit=limit))
 
     def follow(self, query: Query, *, last: int) -> None:

@@ -108,6 +108,7 @@ def draw_revised(random: Random, last: int) -> int:
 
 
 def draw_query(random: Random, *, last: int, now: int) -> tuple[Query, int]:
+    """Draw a query and its limit (0: none). The notebook has `last` entries; `now` is in microseconds since 1970 UTC."""
     view = random.choice((View.NOTES, View.LOG))
     query = Query(view, newest_first=random.random() < 0.5, by_time=view is View.NOTES and random.random() < 0.7)
     limit = random.choice((0, 0, 1, 3, 10))

@@ -142,6 +142,7 @@ class SendingProcess(Process):
             self._take_reason(sent.reason.kind)
 
     def _take_reason(self, kind: str) -> None:
+        """Count why an entry waits in the outbox, and check that the reason is right."""
         match kind:
             case "notebook_disk_full":
                 self._lan.count("entry postponed")

@@ -113,6 +113,7 @@ class Witness:
         self.history.commit()
 
     def acknowledged(self, entry: Entry, number: int) -> None:
+        """Check that the notebook has `entry` under `number`, as a client was told."""
         stored = next(self._notebook.entries_after(number - 1), None)
         if stored is None or stored.number != number:
             raise Violation(f"#{number} was acknowledged and is not in the notebook")
@@ -194,6 +195,7 @@ class Witness:
         check_entries(self.history, Asked(query, self.history.last), entries, is_complete=True)
 
     def _check_stored(self, stored: StoredEntry) -> None:
+        """Check an entry that the notebook has just committed, and add it to the history."""
         entry = stored.entry
         if stored.number != self.history.last + 1:
             raise Violation(f"#{stored.number} follows #{self.history.last}")
@@ -209,6 +211,7 @@ class Witness:
         self.history.add(stored)
 
     def _check_written(self, stored: StoredEntry) -> None:
+        """Check that a user wrote this stored entry, and that it is stored only once."""
         draft = written(stored.entry)
         if draft in self._stored:
             raise Violation(f"{draft.text[:20]!r} is stored twice, as #{self._stored[draft]} and #{stored.number}")
