@@ -58,7 +58,7 @@ class Judge(NamedTuple):
             raise OldKey("key_changed", notebook, name=display_name(notebook, self.known))
         for each in found:
             impersonated = self.impersonated(each)
-            if impersonated is not None and _may_name(destination, known_notebook(each), impersonated):
+            if impersonated is not None and _may_name(destination, impersonated, known_notebook(each)):
                 raise NotSealed.from_notice(impostor_notice(ImpostorFound(impersonated, each.source), self.known))
         raise _failure_of(destination, found, ports)
 
@@ -139,15 +139,16 @@ def _failure_of(destination: Destination, found: list[Answer], ports: Sequence[i
     return ServerNotFound("no_answer_on_lan", ports=ports)
 
 
-def _may_name(destination: Destination, notebook: KnownNotebook, impersonated: KnownNotebook) -> bool:
-    """Whether `destination` may name the sealed notebook `impersonated`, whose impostor has answered that it has `notebook`.
+def _may_name(destination: Destination, impersonated: KnownNotebook, claimed: KnownNotebook) -> bool:
+    """Whether `destination` may name the sealed notebook `impersonated`, which an impostor claims to have.
 
-    True if the key in `destination` fits one of these two notebooks, and the name or id in `destination` fits one of them. A
+    `claimed` is the notebook as the impostor's answer describes it: without a key or with another one, and perhaps with another
+    name or id. True if the key in `destination` fits one of the two, and the name or id in `destination` fits one of them. A
     field of `destination` that is None fits every notebook.
     """
     by_key, by_name = destination._replace(name_or_id=None), Destination(name_or_id=destination.name_or_id)
-    has_key = matches(by_key, notebook) or matches(by_key, impersonated)
-    return has_key and (matches(by_name, notebook) or matches(by_name, impersonated))
+    has_key = matches(by_key, claimed) or matches(by_key, impersonated)
+    return has_key and (matches(by_name, claimed) or matches(by_name, impersonated))
 
 
 def _sorted(found: Iterable[Answer]) -> list[KnownNotebook]:

@@ -1,4 +1,4 @@
-"""The client: finds notebooks, and sends entries. A call blocks until its entries are acknowledged, queued or refused."""
+"""The client: finds notebooks, sends entries, reads notes. A call that sends blocks until all are stored, queued or refused."""
 
 import os
 from collections.abc import Callable, Collection, Iterable, Iterator
@@ -111,7 +111,7 @@ class Client(NotebookReader, OutboxAccess, NotebookChoice):
         self._connection = Connection(
             endpoint if endpoint is not None else Endpoint.client(), clock if clock is not None else SystemClock(), random
         )
-        own = own_key(settings, self._outbox) if named_key is None else None
+        own = own_key(settings, self._outbox) if named_key is None else None  # for a notebook of this machine
         self._keyring = Keyring(self._outbox, named_key, random_bytes=random.randbytes, own=own)
         destination = destination_of(settings, names_port=port is not None, key_id=self._keyring.named_id)
         self._ports = settings.ports

@@ -127,7 +127,7 @@ class Queries:
     def _of_many_numbers(
         self, query: Query, numbers: Sequence[int], limit: int | None, start: int | None
     ) -> Iterator[StoredEntry]:
-        """Yield what `_named` yields if the numbers do not fit into one query."""
+        """Do the work of `_named` for more `numbers` than fit into one query."""
         found: dict[int, StoredEntry] = {}  # by number, because a note is found several times if several numbers name it
         for first in range(0, len(numbers), NUMBERS_PER_QUERY):
             some = query._replace(numbers=tuple(numbers[first : first + NUMBERS_PER_QUERY]))

@@ -120,13 +120,13 @@ class Sender:
                 if outcome.reason is not None:  # never for a stored entry; asking for the state of each would take longer
                     any_waits = any_waits or outcome.state is State.QUEUED
                 yield outcome
-            wakes = self._connection.wakes
+            wakes = self._connection.wakes  # before the iterator is asked, so that a `wake` after that is not missed
             has_more = self._take_texts(chunk, source, author, pending, characters)
             if source.is_exhausted and not pending and not chunk:
                 break  # all outcomes were yielded
             now = self._driver.now()
             with self._connection.lock():
-                started = self._waits_since(started, left_at, now, is_first=bool(chunk) and not pending)
+                started = self._waiting_since(started, left_at, now, is_first=bool(chunk) and not pending)
                 is_key_checked = bool(chunk) and self._add_to_outbox(chunk, source, author, pending)
                 characters += sum(map(len, chunk))
                 chunk.clear()
@@ -153,7 +153,7 @@ class Sender:
                     self._add_to_outbox(chunk, source, author, pending)
             raise
 
-    def _waits_since(self, started: float, left_at: float, now: float, *, is_first: bool) -> float:
+    def _waiting_since(self, started: float, left_at: float, now: float, *, is_first: bool) -> float:
         """Return since when a call waits for an answer: since `started`, or since the latest answer if that is later.
 
         From `left_at` until `now`, the caller and the iterator had control. That is no wait, so the result is later by as much.
@@ -368,7 +368,7 @@ class Sender:
         self._driver.remember_round_trip(session)
 
     def _round(self, session: SendSession, until: float, *, is_key_checked: bool) -> None:
-        """Do one round of `session` (see `Driver.round`), and note the outcomes. End it if its notebook was joined or left."""
+        """Do `Driver.round` with these arguments, and note the outcomes. End `session` if its notebook was joined or left."""
         try:
             events = self._driver.round(session, until, is_key_checked=is_key_checked)
         except JoinedOrLeftMeanwhile:

@@ -80,7 +80,7 @@ class TextSource:
         held_until, look_at = now() + HELD_SECONDS_MAX, 1
         for text in self._texts:  # a `for` goes on with the iterator where the last call has stopped
             if text is None:
-                self._chunk = max(CHUNK_TEXTS_MIN, min(CHUNK_TEXTS_MAX, (under_way + len(taken)) // 2))
+                self._chunk = max(CHUNK_TEXTS_MIN, min(CHUNK_TEXTS_MAX, (under_way + len(taken)) // 2))  # see these constants
                 return False
             try:
                 if not self._is_checked:

@@ -333,9 +333,9 @@ def check_writing_time(written: WritingTime) -> None:
 
 
 def split(entry: Entry, part_bytes_max: int, restored: Restored | None = None) -> list[Part]:
-    """Cut `entry` into parts with at most `part_bytes_max` bytes of text each, in order. Each part gets `restored`.
+    """Cut `entry` into parts with at most `part_bytes_max` bytes of text each, in order.
 
-    A deletion, which has no text, has one part.
+    A deletion, which has no text, has one part. Each part gets `restored`, which is None unless the entry is imported.
     """
     client_id, sequence, kind, written_at, utc_offset, author, text, revises, seen_entry = entry
     data = text.encode()

@@ -106,7 +106,8 @@ class WaitingReads:
     def send_answer(self, waiting: WaitingRead, now: float) -> list[Datagram]:
         """Return the datagram with the page that ends the wait, and set the time to repeat it.
 
-        If the page is longer than `credit_bytes`, return no datagram, and never repeat the page.
+        If the page is longer than the rest that the server may send in answer to this READ (`waiting.credit_bytes`), return no
+        datagram, and never repeat the page.
         """
         assert waiting.answer is not None, "a page that was not built would be sent"
         if waiting.credit_bytes < len(waiting.answer):

@@ -259,7 +259,7 @@ class Examination:
         return self._ways.setdefault((interface, destination), Way(number, kind, interface, destination, frozenset()))
 
     def _addresses(self, known: list[Address]) -> list[Address]:
-        """The addresses to ask directly: the `known` ones, and those of the servers that have answered."""
+        """The `ADDRESSES_MAX` addresses to ask directly: the `known` ones first, then those of servers that have answered."""
         answered = [address for server in self._servers.values() for address in server.addresses]
         return list(dict.fromkeys([*known, *answered]))[:ADDRESSES_MAX]
 
