@@ -1,4 +1,7 @@
-"""The sentences of a client: why an entry stays in the outbox, why a notebook was not found or is not trusted."""
+"""The sentences of a client: why an entry stays in the outbox, why a notebook was not found or is not trusted.
+
+`argument` is what a person types in a command for the notebook `name` (see `model.notebook.name_or_id`).
+"""
 
 from collections.abc import Callable, Sequence
 

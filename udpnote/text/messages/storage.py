@@ -153,6 +153,7 @@ def _log_lost(path: str, log: str, loss: str) -> str:
 
 
 def _log_of_another_file(path: str, log: str, aside: str) -> str:
+    """`aside` is a free path, to which the command in the sentence moves the log."""
     from shlex import quote  # here, because this happens seldom
 
     return _(
