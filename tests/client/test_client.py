@@ -327,8 +327,10 @@ def test_a_change_behind_entries_for_which_a_full_disk_has_no_room_is_not_said_t
             lan.client(outbox).send("x" * 9000)
         with raises(Queued, "notebook_disk_full"):
             lan.client(outbox).revise(1, "two")
+        reason = lan.client(outbox).deliver()
+        assert reason == Notice("notebook_disk_full")
         filler.unlink()
-        lan.client(outbox).deliver()
+        assert lan.client(outbox).deliver() is None
         assert outbox.waiting_counts() == []
 
 

@@ -233,15 +233,15 @@ class Client(NotebookReader, OutboxAccess, NotebookChoice):
             check_writing_time(written)
         return self._sender.send(TextSource(iter(texts), written=written), author=author, wait_seconds=self._seconds(wait))
 
-    def deliver(self, wait: float | None = None) -> None:
-        """Send the entries that wait in the outbox for this client's notebook, and return when none waits any more.
+    def deliver(self, wait: float | None = None) -> Notice | None:
+        """Send the entries that wait in the outbox for this client's notebook, and return None when none waits any more.
 
-        Returns earlier after `wait` seconds without an answer. `on_delivered` is called with the outcome of each stored entry.
-        Raises `ServerNotFound`, `SeveralNotebooks` or `WrongNotebook` if the client cannot find the notebook. If the notebook
-        is sealed, raises `KeyMissing` if the client has no key for it, `OldKey` if it has an old key, and `NotSealed` if only
-        an impostor answers.
+        Returns the reason if some still wait: the notebook has not answered for `wait` seconds, or cannot store them now.
+        `on_delivered` is called with the outcome of each stored entry. Raises `ServerNotFound`, `SeveralNotebooks` or
+        `WrongNotebook` if the client cannot find the notebook. If the notebook is sealed, raises `KeyMissing` if the client has
+        no key for it, `OldKey` if it has an old key, and `NotSealed` if only an impostor answers.
         """
-        self._sender.deliver(self._seconds(wait))
+        return self._sender.deliver(self._seconds(wait))
 
     def plan_undo(self, *, anywhere: bool = True) -> "Undo":
         """Find out how to take back the last write of this outbox that was not taken back yet.

@@ -7,9 +7,10 @@ from itertools import count, repeat
 from operator import attrgetter
 from typing import NamedTuple
 
-from udpnote.client.send_session import Renewed
+from udpnote.client.send_session import Renewed, SendSession
 from udpnote.errors import Notice
 from udpnote.model.entry import Entry, Kind, Status
+from udpnote.model.notebook import SilentServer
 from udpnote.protocol.delivery_events import Rejected, Stored
 from udpnote.storage.outbox import Outbox
 
@@ -49,6 +50,21 @@ class SentEntry(NamedTuple):
 
 _POSTPONED = {Status.NO_SPACE: Notice("notebook_disk_full"), Status.NOT_WRITABLE: Notice("notebook_not_writable")}
 """Why an entry stays queued after each temporary status."""
+
+
+def silence(server: SilentServer, wait_seconds: float) -> Notice:
+    """Why entries wait for `server`, which has not answered for `wait_seconds`."""
+    return Notice("no_answer_yet", server=server) if wait_seconds else Notice("not_waited")
+
+
+def reason_to_wait(session: SendSession, server: SilentServer, wait_seconds: float) -> Notice | None:
+    """Why entries still wait for the notebook of `session`, which has delivered what it could; None if none waits.
+
+    If its server has not answered for `wait_seconds`, `server` describes it.
+    """
+    if session.postponed_for is not None:
+        return _POSTPONED[session.postponed_for]
+    return None if session.is_idle else silence(server, wait_seconds)
 
 
 class Outcomes:

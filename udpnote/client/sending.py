@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection, Generator, Iterator
 
 from udpnote.client.notebook_finder import LOCATE_SECONDS_MIN
 from udpnote.client.optional_writes import OptionalWrites
-from udpnote.client.results import Outcomes, SentEntry, State
+from udpnote.client.results import Outcomes, SentEntry, State, reason_to_wait, silence
 from udpnote.client.send_session import SendSession
 from udpnote.client.session import Driver
 from udpnote.client.text_source import TextSource
@@ -57,8 +57,8 @@ class Sender:
             self._end(session)
             self._notebook_changes += 1
 
-    def deliver(self, wait_seconds: float) -> None:
-        """Deliver what waits in the outbox for the client's notebook, until nothing waits. Raises as `Client.deliver` does.
+    def deliver(self, wait_seconds: float) -> Notice | None:
+        """Deliver what waits in the outbox for the client's notebook. Returns and raises what `Client.deliver` does.
 
         Ends earlier if the server is silent for `wait_seconds`, or if another command has joined or left the notebook. While
         calls in other threads send, this also waits for the outcomes of their entries.
@@ -69,17 +69,18 @@ class Sender:
             session = self._session or self._locate(started, wait_seconds)
             session.look_into_outbox()
         self._finish(session, started, wait_seconds, leaves_rest=False)
-        if session.has_old_key:
-            with self._connection.lock():
+        with self._connection.lock():
+            if session.has_old_key:
                 raise OldKey("key_changed", name=self._driver.name_of(session.notebook))
+            return reason_to_wait(session, self._driver.silent_server(session), wait_seconds)
 
     def send(self, source: TextSource, *, author: str, wait_seconds: float) -> Iterator[SentEntry]:
         """Store each text of `source` in the notebook, and yield the `SentEntry` of each, in order; see `Client.send_many`.
 
         After that, delivers what earlier commands have left in the outbox for the same notebook. If the outbox fails, entries
         that are in it without an outcome get the outcome QUEUED; then the `StorageError` is raised if any text is not in the
-        outbox. An outbox that was removed holds no entries, so its error is raised at once. If all texts have their outcomes
-        already, the error only becomes a notice.
+        outbox. An outbox that was removed holds no entries, so its error is raised at once. If all texts have outcomes, the
+        error only becomes a notice.
         """
         pending, chunk = deque[Entry](), list[str]()
         try:
@@ -284,8 +285,7 @@ class Sender:
         elif pending and session.has_old_key:
             self._give_up(pending, Notice("key_changed", name=self._driver.name_of(session.notebook)))
         elif pending and self._driver.now() >= given_up_at:
-            silence = Notice("no_answer_yet", server=self._driver.silent_server(session))
-            self._give_up(pending, silence if wait_seconds else Notice("not_waited"))
+            self._give_up(pending, silence(self._driver.silent_server(session), wait_seconds))
 
     def _advance_without_server(self, pending: deque[Entry], started: float, wait_seconds: float, wakes: int | None) -> None:
         """While there is no session, find the client's notebook, and begin to deliver `pending` to it.

@@ -47,7 +47,7 @@ class Undo(NamedTuple):
     latest: StoredEntry | None
 
 
-def plan_undo(reader: NotebookReader, driver: Driver, deliver: Callable[[], None], *, anywhere: bool) -> Undo:
+def plan_undo(reader: NotebookReader, driver: Driver, deliver: Callable[[], object], *, anywhere: bool) -> Undo:
     """Find out how to take back the last write. Raises as `Client.plan_undo` does. `reader` reads the client's notebook.
 
     If the write waits in the outbox and was sent, `deliver` is called first; it tries to deliver the waiting entries. If the

@@ -84,10 +84,15 @@ def test_sending_delivers_all_that_waits_once_and_keeps_it_where_no_server_answe
     result = machine.run("outbox --send --wait 0.2")
     assert (result.code, machine.waiting(), "one" in result.out) == (75, ["one", "two"], True)
     assert f"port {machine.port}" in result.err
-    machine.serve()
+    machine.serve("kitchen")
     results = [machine.run("outbox --send") for _ in range(2)]
     assert ([each.code for each in results], machine.texts(), machine.waiting()) == ([0, 0], ["one", "two"], [])
     assert [line.split()[0] for line in results[0].lines] == ["#1", "#2"]
+    machine.stop()
+    machine.send("--wait", "0", "--notebook", "kitchen", typed="three\nfour\n", UDPNOTE_SERVER="")
+    for wait, facts in (("0", []), ("0.2", ["udpnote doctor"])):
+        result = machine.run(f"outbox --send --wait {wait}")
+        assert (result.code, [fact for fact in ("2 entries queued", *facts) if fact not in result.err]) == (75, []), result
 
 
 def test_what_the_notebook_refuses_is_said_shown_kept_and_discarded_on_demand(machine: Machine) -> None:

@@ -22,7 +22,7 @@ from udpnote.cli.terminal.text import (
     shortened,
 )
 from udpnote.client.client import Client
-from udpnote.client.destination import destinations_of, lacks_key, options_for, place_name
+from udpnote.client.destination import destinations_of, lacks_key, options_for, place_name, waits_for
 from udpnote.client.results import SentEntry
 from udpnote.errors import InvalidSetting, Notice, UdpnoteError
 from udpnote.model.entry import SEQUENCE_MAX
@@ -163,24 +163,28 @@ def _move(client: Client, to: str, origin: str | None, *, sends_open: bool, is_s
 def _deliver_all(
     counts: Sequence[WaitingCount], named_key_id: bytes | None, wait: float | None, said: Sequence[Notice]
 ) -> None:
-    """Deliver the entries that wait for the destinations in `counts`, one destination after the other. Refused ones stay.
+    """Deliver the entries that wait for the destinations in `counts`, one destination after the other. Refused ones stay. If
+    no server has answered, recommend `udpnote doctor`.
 
     `named_key_id` is the id of the key that the settings name, or None if they name none. Entries that need another key are
     left out, and a message says how many they are. `_deliver` explains `wait` and `said`, and what is printed.
     """
-    for destination in destinations_of(counts, named_key_id):
-        _deliver(destination, wait, said)
+    reasons = [_deliver(destination, wait, said) for destination in destinations_of(counts, named_key_id)]
     keyless = sum(each.entries for each in counts if lacks_key(each, named_key_id))
     if keyless:
         say(Notice("key_not_named", entries=keyless))
+    hints = [exit_codes.doctor_hint(reason) for reason in reasons if reason is not None]
+    if (hint := next(filter(None, hints), None)) is not None:
+        say(hint)
 
 
-def _deliver(destination: Destination, wait: float | None, said: Sequence[Notice]) -> None:
-    """Deliver the entries that wait for `destination`. Print each entry when it is stored.
+def _deliver(destination: Destination, wait: float | None, said: Sequence[Notice]) -> Notice | None:
+    """Deliver the entries that wait for `destination`. Print each entry when it is stored. If entries still wait, print and
+    return the reason.
 
-    An error of the delivery is printed and not raised. An error of opening the client is raised. Delivery ends after `wait`
-    seconds without an answer. If `wait` is None, the time in the settings counts. The notices in `said` were printed before,
-    and are not printed again.
+    An error of the delivery is such a reason, and is not raised. An error of opening the client is raised. Delivery ends after
+    `wait` seconds without an answer. If `wait` is None, the time in the settings counts. The notices in `said` were printed
+    before, and are not printed again.
     """
 
     def print_stored(sent: SentEntry) -> None:
@@ -193,9 +197,15 @@ def _deliver(destination: Destination, wait: float | None, said: Sequence[Notice
 
     with Client(wait=wait, **options_for(destination), on_delivered=print_stored, on_notice=say_what_is_new) as client:
         try:
-            client.deliver()
+            reason = client.deliver()
         except UdpnoteError as error:
             say(error.notice)
+            return error.notice
+        notebook = client.notebook
+        if reason is not None and notebook is not None:
+            entries = sum(each.entries for each in client.waiting_counts() if waits_for(each, notebook))
+            say(Notice("entries_queued", entries=entries, reason=reason))
+        return reason
 
 
 def _show(latest: int | None, *, as_json: bool, is_paged: bool) -> bool:
