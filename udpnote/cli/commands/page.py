@@ -127,7 +127,7 @@ def check_hosts(names: Sequence[str], option: str) -> None:
 
 
 def _https(allowed: Sequence[str]) -> "Https":
-    """Return HTTPS for this host. Its certificates cover the names and addresses of this host, and the names `allowed`.
+    """Return what serves HTTPS with certificates for the names and addresses of this host and for the names `allowed`.
 
     The certificate authority is in the user's data folder. If there is none, it is made. Raises `StorageError` as `Https` does.
     """

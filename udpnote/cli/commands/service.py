@@ -98,7 +98,8 @@ def install(
     verbs = ["daemon-reload"], ["enable", service.unit], ["restart", service.unit]
     commands = [systemctl(service, *words) for words in verbs]
     heading = Notice("service_installs_system" if is_system else "service_installs_user", unit=service.unit)
-    _say_steps(heading, [*_keeping(found, service), Notice("step_writes", path=service.path), *_runs(commands)])
+    writing = Notice("step_writes", path=service.path)
+    _say_steps(heading, [*_keeping_steps(found, service), writing, *_steps_of(commands)])
     if dry_run:
         print(harmless_lines(text), end="")
         return exit_codes.DONE
@@ -127,9 +128,9 @@ def uninstall(is_system: System = False, instance: Instance = None, dry_run: Dry
     if not dry_run:
         _check_user_and_manager(service, server_program())
     disable, reload = systemctl(service, "disable", "--now", service.unit), systemctl(service, "daemon-reload")
-    removal = list(_keeping(found, service)) or [Notice("step_removes", path=service.path)]
+    removal = _keeping_steps(found, service) or [Notice("step_removes", path=service.path)]
     heading = Notice("service_removes_system" if is_system else "service_removes_user", unit=service.unit)
-    _say_steps(heading, [*_runs([disable]), *removal, *_runs([reload])])
+    _say_steps(heading, [*_steps_of([disable]), *removal, *_steps_of([reload])])
     if not dry_run:
         run(disable)
         if not _put_aside_if_changed(found, service):
@@ -203,15 +204,14 @@ def _say_steps(heading: Notice, steps: Sequence[Notice]) -> None:
         say(step)
 
 
-def _runs(commands: Sequence[Sequence[str]]) -> list[Notice]:
-    """Return a step for each of `commands`: the notice that says that it is run (see `_say_steps`)."""
+def _steps_of(commands: Sequence[Sequence[str]]) -> list[Notice]:
+    """Return for each of `commands` the step that runs it, for `_say_steps`."""
     return [Notice("step_runs", command=join(command)) for command in commands]
 
 
-def _keeping(found: Found, service: Service) -> Iterator[Notice]:
-    """If somebody has changed the unit file, yield the step that keeps it under another name."""
-    if found is Found.CHANGED:
-        yield Notice("step_keeps", path=service.path)
+def _keeping_steps(found: Found, service: Service) -> list[Notice]:
+    """Return the step that keeps the unit file under another name, for `_say_steps`. No step if nobody has changed the file."""
+    return [Notice("step_keeps", path=service.path)] if found is Found.CHANGED else []
 
 
 def _put_aside_if_changed(found: Found, service: Service) -> bool:

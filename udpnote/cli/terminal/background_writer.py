@@ -41,8 +41,8 @@ class BackgroundWriter:
         self._thread = threading.Thread(target=self._write_all, name="udpnote writer", daemon=True)
         self._thread.start()
 
-    def write(self, line: Callable[[], str], characters: int) -> None:
-        """Let the thread call `line`, and write the text that `line` returns, which must end with a line end.
+    def write(self, make_line: Callable[[], str], characters: int) -> None:
+        """Let the thread call `make_line`, and write the text that it returns, which must end with a line end.
 
         `characters` is about the length of that text. The line is skipped if `LINES_MAX` lines wait already, or if the waiting
         lines and this one have more than `CHARACTERS_MAX` characters together. If no line waits, the line is never skipped.
@@ -52,7 +52,7 @@ class BackgroundWriter:
             if is_full and self._waiting:
                 self._skipped += 1
                 return
-            self._waiting.append((line, characters))
+            self._waiting.append((make_line, characters))
             self._characters += characters
             self._changed.notify()
 
@@ -69,29 +69,29 @@ class BackgroundWriter:
 
     def _write_all(self) -> None:
         """Do the work of the thread: write lines until the writer is closed and no line waits."""
-        while lines := self._next_portion():
-            data = memoryview("".join(line() for line in lines).encode(self._encoding, self._errors))
+        while line_makers := self._next_portion():
+            data = memoryview("".join(make_line() for make_line in line_makers).encode(self._encoding, self._errors))
             with suppress(OSError):
                 while data:
                     data = data[os.write(self._descriptor, data) :]
             self._report_skipped()
 
     def _next_portion(self) -> list[Callable[[], str]]:
-        """Wait for lines, take the first ones off the queue, and return them. Together they are about `PORTION_CHARACTERS`
-        long.
+        """Wait for lines, take the first ones off the queue, and return the functions that make them. Together these lines are
+        about `PORTION_CHARACTERS` long.
 
         The result is empty if the writer is closed and no line waits.
         """
         with self._changed:
             self._changed.wait_for(lambda: self._waiting or self._is_closed)
-            lines = []
+            line_makers = []
             taken = 0
             while self._waiting and taken < PORTION_CHARACTERS:
-                line, characters = self._waiting.popleft()
-                lines.append(line)
+                make_line, characters = self._waiting.popleft()
+                line_makers.append(make_line)
                 taken += characters
             self._characters -= taken
-            return lines
+            return line_makers
 
     def _report_skipped(self) -> None:
         """If no line waits, and lines were skipped since the last report, call `on_skipped` with their number."""
