@@ -233,7 +233,7 @@ def test_a_writer_whose_revision_was_replaced_unseen_is_told_once(lan: Lan, serv
     amy.send("one")
     mine, theirs = amy.revise(1, "amy's"), bob.revise(1, "bob's")
     [told] = amy.overtaken()
-    assert (told.entry, told.number, told.by.number, told.by.entry.author) == (1, mine.number, theirs.number, "bob@desk")
+    assert (told.note, told.number, told.by.number, told.by.entry.author) == (1, mine.number, theirs.number, "bob@desk")
     for client, text in ((amy, "amy's again"), (bob, "bob's, too")):
         [latest] = client.log(newest_first=True, limit=1)
         client.revise(1, text, seen=latest)

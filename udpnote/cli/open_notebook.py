@@ -94,7 +94,7 @@ class QueuedDelivery:
                     Notice(
                         "revision_overtaken",
                         number=overtaken.number,
-                        note=overtaken.entry,
+                        note=overtaken.note,
                         by_number=overtaken.by.number,
                         by_author=overtaken.by.entry.author,
                         is_deleted=overtaken.by.entry.kind is Kind.DELETION,

@@ -24,10 +24,10 @@ class Overtaken(NamedTuple):
     """A revision that was overtaken: the next version of its note is `by`, which another client has written without having seen
     the revision.
 
-    `entry` is the number of the note in the notebook, and `number` that of the revision.
+    `note` is the number of the note in the notebook, and `number` that of the revision.
     """
 
-    entry: int
+    note: int
     number: int
     by: StoredEntry
 
@@ -161,10 +161,10 @@ def _read_all(
         on_events=tell,
         is_done=lambda: session.is_ended,
     )
-    noted = NOTHING_SEEN
+    recorded = NOTHING_SEEN
     for _ in rounds:
-        if session.newest != noted:
-            noted = session.newest
+        if session.newest != recorded:
+            recorded = session.newest
             with driver.connection.lock():
                 _record_newest(driver, session)
         if session.indexing is not None and on_indexing is not None:

@@ -368,7 +368,7 @@ class Sender:
         self._driver.remember_round_trip(session)
 
     def _round(self, session: SendSession, until: float, *, is_key_checked: bool) -> None:
-        """Do `Driver.round` with these arguments, and note the outcomes. End `session` if its notebook was joined or left."""
+        """Do `Driver.round` with these arguments, and record the outcomes. End `session` if its notebook was joined or left."""
         try:
             events = self._driver.round(session, until, is_key_checked=is_key_checked)
         except JoinedOrLeftMeanwhile:

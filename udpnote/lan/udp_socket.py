@@ -126,7 +126,7 @@ class UdpSocket:
             with suppress(OSError):  # the system refuses: with its default size, more datagrams are lost
                 self._socket.setsockopt(socket.SOL_SOCKET, option, BUFFER_BYTES)
         self._is_merging = self._enable_merging()  # whether one call may receive a group
-        self._is_noting_errors = False
+        self._records_errors = False
         self.unsent = 0
         """How many datagrams the system has refused to send with EPERM, for example because of a firewall."""
         self._errors: dict[Address, SendError] = {}
@@ -136,7 +136,7 @@ class UdpSocket:
 
         Only Linux reports failed deliveries.
         """
-        self._is_noting_errors = True
+        self._records_errors = True
         if _IS_LINUX:
             is_ipv6 = self._socket.family == socket.AF_INET6
             level, option = (socket.IPPROTO_IPV6, _IPV6_RECVERR) if is_ipv6 else (socket.IPPROTO_IP, _IP_RECVERR)
@@ -151,7 +151,7 @@ class UdpSocket:
         """Record the errors that have come by ICMP (`IP_RECVERR` in ip(7)). Returns whether there were any."""
         count = 0
         with suppress(OSError):  # there are no more
-            while self._is_noting_errors and _IS_LINUX:
+            while self._records_errors and _IS_LINUX:
                 _, control, _, address = self._socket.recvmsg(1, _ERROR_BYTES, socket.MSG_ERRQUEUE)
                 count += 1
                 for _, kind, value in control:
@@ -225,7 +225,7 @@ class UdpSocket:
 
         If the send buffer is full, this waits up to `SEND_WAIT_SECONDS` and tries once more. It tries once more at once if the
         error came by ICMP and is about an earlier datagram. If the error means that a firewall of this host forbids sending
-        (EPERM), it counts in `unsent`. If `_is_noting_errors`, the error is recorded for `address`, or for the address of the
+        (EPERM), it counts in `unsent`. If `_records_errors`, the error is recorded for `address`, or for the address of the
         earlier datagram.
         """
         try:
@@ -242,7 +242,7 @@ class UdpSocket:
             self.unsent += error.errno == errno.EPERM
             # EPERM never comes by ICMP. If a firewall of this host rejects a datagram, there is also an ICMP message about it.
             came_by_icmp = self._take_delivery_errors() and error.errno != errno.EPERM
-            if self._is_noting_errors and not came_by_icmp and error.errno is not None:
+            if self._records_errors and not came_by_icmp and error.errno is not None:
                 self._errors[address] = SendError(error.errno, came_by_icmp=False)
             return error
         return None

@@ -328,7 +328,7 @@ class Delivery:
         They are not sent at once, because no acknowledgement may cause a retransmission. They count as in flight again, with
         timers that start at `now`, and are sent when these expire.
         """
-        for again in self._kept_by_server.note(outgoing):
+        for again in self._kept_by_server.record(outgoing):
             again.timed_from = now
             self._in_flight[again.key] = again
 

@@ -69,7 +69,7 @@ class KeptParts:
     def __init__(self) -> None:
         self._kept: dict[Identity, dict[int, PartPayload]] = {}
 
-    def note(self, payload: PartPayload) -> list[PartPayload]:
+    def record(self, payload: PartPayload) -> list[PartPayload]:
         """Record that the server keeps the part in `payload` until the other parts of its entry arrive.
 
         Returns the parts that the client must send again: usually none.

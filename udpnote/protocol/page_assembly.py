@@ -217,7 +217,9 @@ class PageAssembly:
         )
 
     def _as_one(self, series: Sequence[Page]) -> Iterator[tuple[Page, int]]:
-        """Join the pages of `series`, which continue each other, if `joined` may join them. Yield the pairs of `joined`."""
+        """Join the pages of `series`, which continue each other, into one, or leave them as they are if `joined` says that they
+        must not be joined. Yield pairs, as `joined` does.
+        """
         is_long = len(series) > 1 and self.remaining is None
         if is_long and series[0].start == self.position and self.are_cursors_valid(series[0]):
             items = tuple(chain.from_iterable(page.items for page in series))

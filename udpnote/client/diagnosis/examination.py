@@ -301,7 +301,7 @@ class Examination:
             except BadDatagram:
                 continue
             if isinstance(message, Report) and message.token == self._token and self._is_credible(message, source, envelope):
-                self._note(message, source, envelope)
+                self._record(message, source, envelope)
 
     def _is_credible(self, report: Report, source: Address, envelope: Envelope) -> bool:
         """Whether `report` may be from a server: it came from a port that was asked, and no other server has reported from
@@ -313,7 +313,7 @@ class Examination:
             return False
         return self._server_at.setdefault((envelope.key_id is None, source), report.server_id) == report.server_id
 
-    def _note(self, report: Report, source: Address, envelope: Envelope) -> None:
+    def _record(self, report: Report, source: Address, envelope: Envelope) -> None:
         """Add what `report`, which came from `source` in `envelope`, says about its server to what is known of this server."""
         key = envelope.key_id is None, report.server_id
         if key not in self._servers and len(self._servers) == SERVERS_MAX:
