@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from tests.simulation.disks import NotebookDisk, OutboxDisk, all_waiting
 from tests.simulation.history import Asked, History, Violation, check_entries
-from udpnote.model.entry import Entry, Kind, Status, StoredEntry
+from udpnote.model.entry import Entry, Identity, Kind, Status, StoredEntry
 from udpnote.model.query import IndexBehind, Query, beginning_of
 
 LOOKUPS_MAX = 1100  # an index whose disk was full tries again only after this many calls
@@ -26,10 +26,7 @@ def written(entry: Entry) -> Written:
     return Written(entry.kind, entry.author, entry.written_at, entry.utc_offset, entry.text, entry.revises)
 
 
-_Identity = tuple[bytes, int]
-
-
-def _identity(stored: StoredEntry) -> _Identity:
+def _identity(stored: StoredEntry) -> Identity:
     return stored.entry.client_id, stored.entry.sequence
 
 
@@ -43,7 +40,7 @@ class Import:
     def __init__(self, olds: Sequence[StoredEntry]) -> None:
         self.numbers: dict[int, int] = {}
         self.orphans: set[int] = set()
-        self._olds: dict[_Identity, StoredEntry] = {}
+        self._olds: dict[Identity, StoredEntry] = {}
         self._predecessors: dict[int, int] = {}
         predecessor = 0
         for old in olds:
@@ -56,7 +53,7 @@ class Import:
             predecessor = old.number
 
     @property
-    def identities(self) -> set[_Identity]:
+    def identities(self) -> set[Identity]:
         return set(self._olds)
 
     def stored(self, stored: StoredEntry) -> None:
@@ -83,9 +80,9 @@ class Witness:
         self._begun: dict[Written, int] = {}
         self._written: set[Written] = set()
         self._stored: dict[Written, int] = {}
-        self._identities: set[_Identity] = set()
+        self._identities: set[Identity] = set()
         self._refused: set[Written] = set()
-        self._imports: dict[_Identity, Import] = {}
+        self._imports: dict[Identity, Import] = {}
 
     def begins_to_write(self, entries: list[Entry]) -> None:
         """Note that `entries` are in an outbox, but not durably yet: they may be stored or lost."""

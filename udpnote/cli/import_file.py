@@ -17,7 +17,7 @@ from udpnote.cli.terminal.progress import shown_percentage
 from udpnote.cli.times import localize
 from udpnote.client.notebook_reader import NotebookReader
 from udpnote.errors import InvalidImport, Notice
-from udpnote.model.entry import TEXT_BYTES_MAX, Kind, StoredEntry
+from udpnote.model.entry import TEXT_BYTES_MAX, Identity, Kind, StoredEntry
 from udpnote.storage.database import storage_errors
 from udpnote.text.encoding import other_encoding
 from udpnote.text.import_format import Format, format_of_binary, format_of_text, unknown_format
@@ -25,9 +25,6 @@ from udpnote.text.jsonl import parse_jsonl
 from udpnote.text.language import gettext as _
 from udpnote.text.notebook_text import TextBlocks, TextEntry, stored_blocks, text_entries
 from udpnote.text.query_check import QUERY_NUMBERS_MAX
-
-Identity = tuple[bytes, int]
-"""The client id and the sequence of an entry. Together they are unique in a notebook."""
 
 LINE_BYTES_MAX = 6 * TEXT_BYTES_MAX + (1 << 16)
 """No line of an export is longer. The longest line has a text in which JSON escapes each byte with six bytes (`\\u0001`), and

@@ -22,6 +22,7 @@ from udpnote.model.entry import (
     CLIENT_ID_BYTES,
     NOTHING_SEEN,
     Entry,
+    Identity,
     Kind,
     SeenEntry,
     Status,
@@ -36,7 +37,6 @@ from udpnote.model.randomness import Randomness
 from udpnote.protocol.delivery import Delivery
 from udpnote.protocol.delivery_events import Rejected, Stored
 from udpnote.protocol.envelope import Envelope
-from udpnote.protocol.payloads import Identity
 
 
 def check_entry(entry: Entry) -> None:

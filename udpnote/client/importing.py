@@ -26,6 +26,7 @@ from udpnote.model.entry import (
     TEXT_BYTES_MAX,
     Bundle,
     Entry,
+    Identity,
     Kind,
     Part,
     Status,
@@ -56,9 +57,6 @@ _ERRORS_OF_VERDICTS = {"import_refused", "no_space_to_import", "notebook_not_wri
 
 CHARACTERS_MAX = 4 << 20
 """About how many characters of text may be in memory, and in one transaction: a few of the longest entries."""
-
-_Identity = tuple[bytes, int]
-"""The client id and the sequence of an entry."""
 
 
 class ImportOutcome(Enum):
@@ -158,7 +156,7 @@ class ImportQueue:
         self._items: deque[_Item] = deque()
         """The entries whose outcomes were not yielded yet. Their texts have `_characters` characters."""
         self._characters = 0
-        self._pending: dict[_Identity, _Item] = {}
+        self._pending: dict[Identity, _Item] = {}
         """The entries among `_items` that are to be sent, and have no verdict yet, by their identities."""
         self._is_exhausted = False
 

@@ -7,10 +7,7 @@ notebook, the changed entry may get another number.
 from collections.abc import Collection
 from typing import NamedTuple
 
-from udpnote.model.entry import NO_PREDECESSOR, Entry, Kind, Restored, SeenEntry, Status, StoredEntry, Verdict
-
-_Identity = tuple[bytes, int]
-"""The client id and the sequence of an entry."""
+from udpnote.model.entry import NO_PREDECESSOR, Entry, Identity, Kind, Restored, SeenEntry, Status, StoredEntry, Verdict
 
 
 class Prepared(NamedTuple):
@@ -28,13 +25,13 @@ class Renumbering:
 
     def __init__(self, revised: Collection[int]) -> None:
         self._revised = revised
-        self._under_way: dict[_Identity, int] = {}
+        self._under_way: dict[Identity, int] = {}
         """For each entry without a verdict: the number that it has in the file, if that number is among `revised`."""
         self._numbers: dict[int, SeenEntry] = {}
         """For the number of an entry in the file: the entry in the new notebook."""
         self._erased: set[int] = set()
         """The numbers, in the file, of entries that are erased in the new notebook, and of revisions and deletions of these."""
-        self._predecessor: _Identity = NO_PREDECESSOR
+        self._predecessor: Identity = NO_PREDECESSOR
 
     def prepare(self, old: StoredEntry) -> Prepared | None:
         """Make the entry to import from `old`, an entry of the file. The server stores it after the entry of the previous call.

@@ -13,6 +13,9 @@ from udpnote.model.argument_types import check_type
 CLIENT_ID_BYTES = 16
 """The length of a client id. With 128 random bits, two clients never get the same id by chance (RFC 9562 §6.9)."""
 
+Identity = tuple[bytes, int]
+"""The client id and the sequence number of an entry. Together they are unique in a notebook."""
+
 SEQUENCE_MAX = 2**63 - 1
 """The largest sequence number of a client and the largest number in a notebook: the largest integer that SQLite stores."""
 

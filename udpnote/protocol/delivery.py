@@ -25,7 +25,7 @@ from itertools import takewhile
 from operator import attrgetter
 
 from udpnote.errors import BadDatagram
-from udpnote.model.entry import Entry, Kind, Restored, Status, is_whole, split
+from udpnote.model.entry import Entry, Identity, Kind, Restored, Status, is_whole, split
 from udpnote.model.randomness import Randomness
 from udpnote.protocol.codec import decode, part_bytes_max
 from udpnote.protocol.congestion import CLOCK_GRANULARITY_SECONDS, WINDOW_MAX
@@ -36,7 +36,6 @@ from udpnote.protocol.messages import TOKEN_BYTES, Ack, Reason, Refuse
 from udpnote.protocol.payloads import (
     ATTEMPT_MAX,
     BundlePayload,
-    Identity,
     PartPayload,
     Payload,
     PayloadKey,

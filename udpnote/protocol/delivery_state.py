@@ -6,9 +6,9 @@ A payload is what one datagram carries: here, a part of an entry (see `payloads`
 from collections import deque
 from collections.abc import Collection, Iterable
 
-from udpnote.model.entry import Entry
+from udpnote.model.entry import Entry, Identity
 from udpnote.protocol.codec import part_bytes_max
-from udpnote.protocol.payloads import Identity, PartPayload
+from udpnote.protocol.payloads import PartPayload
 
 
 class HeldRevisions:

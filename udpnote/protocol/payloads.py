@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from itertools import repeat
 from operator import sub
 
-from udpnote.model.entry import NO_PREDECESSOR, Bundle, Entry, Kind, NoteRun, Part, Restored, split
+from udpnote.model.entry import NO_PREDECESSOR, Bundle, Entry, Identity, Kind, NoteRun, Part, Restored, split
 from udpnote.protocol.codec import append_body, bundle_body, part_bytes_max, run_body
 from udpnote.protocol.codec_bundles import (
     BUNDLE_BYTES_MAX,
@@ -41,9 +41,6 @@ a payload reaches it after 45 days."""
 
 PayloadKey = tuple[bytes, int, int]
 """The client id, the sequence number and the offset of a payload. The offset is 0 if the payload has several notes."""
-
-Identity = tuple[bytes, int]
-"""The client id and the sequence number of an entry."""
 
 ShortNote = tuple[Entry, bytes, Restored | None]
 """A short note, its text in UTF-8, and its `Restored`, which is None unless the note is imported."""
