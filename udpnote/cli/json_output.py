@@ -9,8 +9,8 @@ from udpnote.text.search_terms import tags
 def sent_object(sent: SentEntry) -> dict[str, object]:
     """The object for an entry that was sent, and for its outcome, for the `--json` of a command that sends.
 
-    `status` is `stored`, `queued` or `refused`. `number` is None if the entry is not stored, or if its number is not known. The
-    other fields are `client`, `sequence` and `written_at`.
+    `status` is the outcome: `stored`, `queued`, `refused` or `discarded` (see `State`). `number` is None if the entry is not
+    stored, or if its number is not known. The other fields are `client`, `sequence` and `written_at`.
     """
     entry = sent.entry
     return {

@@ -182,7 +182,7 @@ class DestinationLine:
 class BackgroundDelivery:
     """In its `with` block, a thread of its own delivers queued entries, even while the prompt waits for a line.
 
-    The end of the block does not wait for the thread. The caller must then close `client`, which ends a delivery that goes on.
+    The end of the block does not wait for the thread. The caller must then close `client`: that ends a delivery that has begun.
     """
 
     def __init__(self, client: Client, destination: DestinationLine) -> None:

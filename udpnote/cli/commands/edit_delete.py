@@ -109,7 +109,7 @@ def _delete(sender: RevisionSender, states: dict[int, NoteState | None], ranges:
 
     `states` maps each typed number to the state of its note, or to None if there is no such entry. If there are more than
     `DELETED_WITHOUT_QUESTION_MAX` notes, ask the user first. With `yes`, or if standard input is not a terminal, do not ask. If
-    the user answers no, delete nothing, and return only REFUSED.
+    the user answers no, delete nothing, and return [REFUSED].
 
     Once a deletion is queued, the ranges that follow are not deleted. A message names each.
     """

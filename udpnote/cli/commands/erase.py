@@ -121,10 +121,8 @@ def _show(erasure: Erasure) -> None:
 
 
 def _clean_own_files(text: str) -> list[str]:
-    """Remove from this user's outbox what SQLite has left there of sent entries. Return the paths of files that may still have
-    `text`.
-
-    They are the outbox, if that removal fails, and the history of `udpnote write`, if it has a line of the text.
+    """Remove what SQLite has left of sent entries in the file of this user's outbox. Return the paths of files that may still
+    have `text`: the outbox, if that removal fails, and the history of `udpnote write`, if it has a line of `text`.
     """
     settings = load_settings()
     kept = [] if remove_remains(settings.outbox) else [settings.outbox]

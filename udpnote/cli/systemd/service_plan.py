@@ -54,8 +54,8 @@ def plan_service(service: Service, flags: Flags) -> ServicePlan:
 
 
 def _for_system(service: Service, flags: Flags) -> ServicePlan:
-    """Plan a service of the system. Its home, with its notebook and its settings file, if any, is the folder that systemd makes
-    for it. Raises `InvalidSetting` if the user has given `--file`.
+    """Plan a service of the system. Its UDPNOTE_HOME is the folder that systemd makes for it: the notebook is there, and a
+    settings file may be. Raises `InvalidSetting` if the user has given `--file`.
     """
     home = os.path.join(STATE_FOLDER, service.folder_name)
     if flags["file"] is not None:

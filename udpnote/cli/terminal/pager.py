@@ -198,7 +198,9 @@ class _PagedOutput:
         self._pass_on("".join(self._kept or ()))
 
     def _pass_on(self, text: str) -> None:
-        """Write `text` to the pager. Raises `_PagerClosed` if the user has closed it."""
+        """Write `text` to the pager. If the pager has ended, raise `_PagerClosed`, unless it has failed and `_end` prints the
+        kept output instead.
+        """
         assert self._pager is not None, "there would be nobody to read the output"
         assert self._pager.stdin is not None, "the pager would read the keys of the user as its text"
         try:
