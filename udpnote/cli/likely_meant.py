@@ -142,12 +142,12 @@ def _another_command(words: list[str], error: WrongCommandLine) -> list[str] | N
     names = [*COMMANDS, *(TOPICS if asks_for_help else ())] if group is None else [*group.commands]
     if "\u3000" in word:  # the space of an input method, which divides no words for a shell
         return [*before, *word.split("\u3000"), *after]
-    if word.lower() in names:
+    if word.lower() in names:  # `LIST`
         return [*before, word.lower(), *after]
-    if word == "help" and before:
+    if word == "help" and before:  # `key help`
         return ["help", *before, *after]
     if group is None and not asks_for_help:
-        if re.fullmatch(NUMBERS, word):
+        if re.fullmatch(NUMBERS, word):  # `42`
             return ["show", word, *after]
         if word in ("version", "ver", "版本"):
             return ["--version"]

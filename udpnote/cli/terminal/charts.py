@@ -53,7 +53,7 @@ def histogram(durations: "Durations", width: int) -> Iterator[Line]:
     first, last = (round(seconds * 1e6) // step for seconds in (durations.seconds[0], durations.percentile_99))
     amounts = Counter(min(round(seconds * 1e6) // step, last + 1) for seconds in durations.seconds)
     decimals = 4 - len(str(step)) if step < 1000 else 0  # as many as `step` has in milliseconds
-    labels = [f"{place * step / 1000:.{decimals}f}" for place in range(first, last + 2)]
+    labels = [f"{place * step / 1000:.{decimals}f}" for place in range(first, last + 2)]  # the last is for longer durations
     cells = max(map(len, labels))
     for place, label in enumerate(labels, first):
         if place <= last or amounts[place]:

@@ -99,7 +99,7 @@ def edited(text: str, name: str) -> Iterator[str | None]:
     with _EndingSignals() as signals, _folder() as folder:
         path = os.path.join(folder, name)
         _write(path, before)
-        started, is_used = time.monotonic(), False
+        started, is_used = time.monotonic(), False  # used: the block has got the new text, and has ended without an error
         try:
             is_done = _run(command, path, signals)
             is_quick = is_done and time.monotonic() - started < AT_ONCE_SECONDS
