@@ -165,7 +165,7 @@ def _command_lines() -> Iterator[str]:
 
 def _mistake_in(line: str) -> UdpnoteError | None:
     """The error for `line`; None for a right one, and for one that only names a command or an option without its value."""
-    numbered = re.sub(r"\b(?:SEQUENCE|NUMBER|N)\b", "42", line.partition("\\|")[0])
+    numbered = re.sub(r"\b(?:SEQUENCE|NUMBER|PORT|N)\b", "42", line.partition("\\|")[0])
     words = shlex.split(re.split(r" (?:[|<>&;]|2>)", numbered)[0])[1:]
     try:
         read_command_line(words)

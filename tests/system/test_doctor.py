@@ -482,3 +482,19 @@ def test_the_command_for_a_firewall_is_that_of_ufw_where_ufw_is_active(lab: Lab,
     found = [json.loads(line) for line in laptop.start("doctor", "--json", under=mounting).wait().lines]
     assert "sudo ufw allow out 6683:6686/udp" in [each["command"] for each in found]
     assert "firewall_rules_secret" in [each["kind"] for each in found]
+
+
+def test_the_doctor_on_the_servers_host_looks_at_the_port_that_was_named(lab: Lab) -> None:
+    lan, kitchen, _ = pair(lab, is_serving=False)
+
+    def examined_at(host: str) -> dict[str, str | None]:
+        lines = kitchen.start("doctor", "--json", "--server", f"{host}:7777").wait().lines
+        return {found["kind"]: found["command"] for found in map(json.loads, lines)}
+
+    server = kitchen.serve("--port", "7777")
+    for host in ("127.0.0.1", kitchen.address(lan)):
+        found = examined_at(host)
+        assert "port_used" in found and "port_unused" not in found
+    server.stop()
+    found = examined_at("127.0.0.1")
+    assert "port_unused" in found and found["no_program_there"] == "udpnote serve --port 7777"

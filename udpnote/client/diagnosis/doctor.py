@@ -1,11 +1,11 @@
 """The doctor: collects facts about this host and its network, and yields what each check finds in them."""
 
 import os
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import closing
 
 from udpnote.client.client import Client
-from udpnote.client.diagnosis.examination import Examination
+from udpnote.client.diagnosis.examination import Examination, ReportingServer
 from udpnote.client.diagnosis.findings import Finding, Verdict
 from udpnote.client.diagnosis.host_checks import HOST_CHECKS, HostFacts
 from udpnote.client.diagnosis.network_checks import NETWORK_CHECKS
@@ -15,6 +15,7 @@ from udpnote.client.trust import named_key_of
 from udpnote.errors import Notice, ServerNotFound, StorageError, UdpnoteError
 from udpnote.lan.echo import ECHO_TOKEN_BYTES, Echo, listen_for_echoes
 from udpnote.lan.host_network import (
+    HostInterface,
     active_firewalls,
     granted_buffer_bytes,
     host_interfaces,
@@ -24,7 +25,7 @@ from udpnote.lan.host_network import (
 )
 from udpnote.lan.interfaces import lan_interfaces
 from udpnote.lan.udp_socket import BUFFER_BYTES
-from udpnote.model.address import Address
+from udpnote.model.address import Address, is_loopback
 from udpnote.model.notebook import address_of
 from udpnote.protocol.messages import TOKEN_BYTES
 from udpnote.settings import PORT, Flags, Settings, Source, find_places, load_settings
@@ -130,7 +131,7 @@ class Doctor(Client):
             echoes=echoes,
             servers=examination.servers,
             found=found,
-            port_users=port_users(self._ports),
+            port_users=port_users({*self._ports, *_ports_here(host.interfaces, addresses, examination.servers)}),
             names=names_in_outbox | {bytes.fromhex(each.notebook_id): each.name for each in found},
             expected=self._expected_server(addresses, found, examination),
             failure=failure,
@@ -213,6 +214,16 @@ class Doctor(Client):
         address = addresses[0]
         errors = {key[:2]: error for key, error in examination.errors.items()}
         return Expected(name, address, has_answered, errors.get(address[:2]), neighbour_answers(address[0]))
+
+
+def _ports_here(
+    interfaces: Sequence[HostInterface], addresses: Iterable[Address], servers: Iterable[ReportingServer]
+) -> set[int]:
+    """The ports of this host where a server should be, by `addresses`, and those from which one of `servers` has reported."""
+    own = own_hosts(interfaces) | {each for interface in interfaces for each in interface.ipv6}
+    expected = [each for each in addresses if is_loopback(each) or each[0] in own]
+    reported = [each for server in servers if server.is_here for each in server.addresses]
+    return {each[1] for each in [*expected, *reported]}
 
 
 def _outbox_to_read(path: str) -> tuple[Outbox, Notice | None]:

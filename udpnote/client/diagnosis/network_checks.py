@@ -304,7 +304,7 @@ def _why_silent(facts: NetworkFacts, expected: Expected) -> Notice:
         return Notice("program_here_silent", users=_port_users(facts))
     number, came_by_icmp, is_prohibition = expected.error or (None, False, False)
     if is_here or number == errno.ECONNREFUSED:
-        return Notice("no_program_there", name=name, server=where)
+        return Notice("no_program_there", name=name, server=where, port=expected.address[1])
     if facts.is_refused(expected.address):
         return Notice("direct_refused", server=where, firewall=facts.firewall)
     if is_prohibition or (number in (errno.EACCES, errno.ENETUNREACH) and came_by_icmp):

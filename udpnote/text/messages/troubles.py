@@ -220,7 +220,7 @@ TROUBLES: dict[str, Trouble] = {
     "no_program_there": Trouble(
         "{name} should be at {server}, but that host says that no program receives there. The server does not run, or the "
         "firewall there rejects datagrams",
-        "udpnote serve",
+        "udpnote serve --port {port}",
         "Run the command on the notebook's host. If the server runs there already, `udpnote doctor` there tests the firewall.",
         "on that host",
     ),
