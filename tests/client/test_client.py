@@ -17,6 +17,7 @@ from tests.support.disks import fill, make_unwritable, mounted
 from tests.support.errors import raises
 from tests.support.lan import CELLAR, KITCHEN, Lan
 from tests.support.network import PORT, STARTED_AT
+from tests.support.processes import few_files
 from udpnote import Client
 from udpnote.client.results import SentEntry, State
 from udpnote.errors import (
@@ -30,6 +31,7 @@ from udpnote.errors import (
     ServerNotFound,
     SeveralNotebooks,
     StorageError,
+    TooManyOpenFiles,
     UdpnoteError,
 )
 from udpnote.model.entry import TEXT_BYTES_MAX, Kind, SeenEntry, Status
@@ -187,6 +189,21 @@ def test_a_value_of_a_wrong_type_is_a_type_error_before_anything_is_done_and_har
     lan.serve()
     client.deliver(5.0)
     assert lan.client().revise(1, "two", seen=next(client.log()).as_seen).number == 2
+
+
+@pytest.mark.usefixtures("own_settings")
+def test_a_client_that_can_open_no_more_files_leaves_none_open(tmp_path: Path) -> None:
+    outbox, errors = tmp_path / "outbox.sqlite3", list[Exception]()
+    Client(outbox=outbox).close()
+    before = sorted(os.listdir("/proc/self/fd"))
+    for left in range(20):
+        try:
+            with few_files(left), Client(outbox=outbox):
+                break
+        except (StorageError, TooManyOpenFiles) as error:
+            errors.append(error)  # its traceback has the client that was not made
+        assert sorted(os.listdir("/proc/self/fd")) == before, left
+    assert {type(error) for error in errors} == {StorageError, TooManyOpenFiles}
 
 
 def test_without_a_server_an_entry_is_queued_and_delivered_later_with_its_time(lan: Lan) -> None:

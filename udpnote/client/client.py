@@ -6,13 +6,13 @@ from contextlib import suppress
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from udpnote.client.connection import ClientEndpoint, Clock, Connection, SystemClock, SystemRandomness
+from udpnote.client.connection import ClientEndpoint, Clock, opened_connection
 from udpnote.client.destination import destination_of
 from udpnote.client.entry_numbers import check_number, seen_entry
 from udpnote.client.notebook_choice import NotebookChoice, decide_notebook
 from udpnote.client.notebook_finder import LOCATE_SECONDS_MIN, FoundNotebook, NotebookFinder
 from udpnote.client.notebook_reader import NotebookReader
-from udpnote.client.optional_writes import open_outbox
+from udpnote.client.optional_writes import opened_outbox
 from udpnote.client.outbox_access import OutboxAccess
 from udpnote.client.results import Outcomes, SentEntry, State
 from udpnote.client.sending import Sender
@@ -20,7 +20,7 @@ from udpnote.client.session import Driver
 from udpnote.client.text_source import TextSource
 from udpnote.client.trust import Keyring, named_key_of, own_key
 from udpnote.errors import ClientClosed, EntryRefused, InvalidSetting, Notice, NotTakenBack, Queued
-from udpnote.lan.endpoint import Endpoint, ProbeAttempt
+from udpnote.lan.endpoint import ProbeAttempt
 from udpnote.model.argument_types import check_several, check_type
 from udpnote.model.entry import (
     Entry,
@@ -106,20 +106,19 @@ class Client(NotebookReader, OutboxAccess, NotebookChoice):
         settings, named_key = self._settings_of(flags)  # now, because it may fail, and nothing is open yet
         self._author, self._wait = settings.author, settings.wait
         self._on_notice, self._on_indexing = on_notice, on_indexing
-        self._outbox = open_outbox(outbox if outbox is not None else settings.outbox, settings, self._notify)
-        random = random if random is not None else SystemRandomness()
-        self._connection = Connection(
-            endpoint if endpoint is not None else Endpoint.client(), clock if clock is not None else SystemClock(), random
-        )
-        own = own_key(settings, self._outbox) if named_key is None else None  # for a notebook of this machine
-        self._keyring = Keyring(self._outbox, named_key, random_bytes=random.randbytes, own=own)
-        destination = destination_of(settings, names_port=port is not None, key_id=self._keyring.named_id)
-        self._ports = settings.ports
-        self._finder = NotebookFinder(
-            self._connection, self._outbox, self._keyring, destination, ports=self._ports, on_notice=self._notify
-        )
-        self._driver = Driver(self._connection, self._outbox, self._keyring, self._finder, self._notify)
-        self._sender = Sender(self._driver, Outcomes(on_delivered, self._notify))
+        with (
+            opened_outbox(outbox if outbox is not None else settings.outbox, settings, self._notify) as self._outbox,
+            opened_connection(endpoint, clock, random) as self._connection,
+        ):
+            own = own_key(settings, self._outbox) if named_key is None else None  # for a notebook of this machine
+            self._keyring = Keyring(self._outbox, named_key, random_bytes=self._connection.random.randbytes, own=own)
+            destination = destination_of(settings, names_port=port is not None, key_id=self._keyring.named_id)
+            self._ports = settings.ports
+            self._finder = NotebookFinder(
+                self._connection, self._outbox, self._keyring, destination, ports=self._ports, on_notice=self._notify
+            )
+            self._driver = Driver(self._connection, self._outbox, self._keyring, self._finder, self._notify)
+            self._sender = Sender(self._driver, Outcomes(on_delivered, self._notify))
         self._forwarder: Forwarder | None = None
 
     def _settings_of(self, flags: Flags) -> tuple[Settings, bytes | None]:

@@ -16,7 +16,7 @@ from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Protocol
 
 from udpnote.errors import ClientClosed
-from udpnote.lan.endpoint import ProbeAttempt
+from udpnote.lan.endpoint import Endpoint, ProbeAttempt
 from udpnote.lan.udp_socket import SendError
 from udpnote.machine.clock import wall_microseconds
 from udpnote.model.address import Address, Datagram
@@ -270,3 +270,22 @@ class Connection:
     def _wake_resting(self) -> None:
         with self._rest:
             self._rest.notify_all()
+
+
+@contextmanager
+def opened_connection(endpoint: ClientEndpoint | None, clock: Clock | None, random: Randomness | None) -> Iterator[Connection]:
+    """Make a `Connection` with `endpoint`, or with new sockets if that is None. If the block raises, close new sockets again.
+
+    In place of a `clock` or `random` that is None, the connection has those of the system. Raises `TooManyOpenFiles`.
+    """
+    opened = endpoint if endpoint is not None else Endpoint.client()
+    try:
+        yield Connection(
+            opened,
+            clock if clock is not None else SystemClock(),
+            random if random is not None else SystemRandomness(),
+        )
+    except BaseException:
+        if opened is not endpoint:
+            opened.close()
+        raise

@@ -1,7 +1,8 @@
 """Opens a client's outbox, and lets the client go on if it cannot write to the outbox."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import TracebackType
 
 from udpnote.errors import Notice, StorageError
@@ -61,6 +62,20 @@ def open_outbox(outbox: str | os.PathLike[str] | Outbox, settings: Settings, on_
         for notice in [*close_to_others(own), *untold(too_open(files, places.folders), places.told)]:
             on_notice(notice)
     return opened
+
+
+@contextmanager
+def opened_outbox(
+    outbox: str | os.PathLike[str] | Outbox, settings: Settings, on_notice: Callable[[Notice], None]
+) -> Iterator[Outbox]:
+    """Open the file `outbox` as `open_outbox` does. If the block raises, close it again, unless `outbox` is an `Outbox`."""
+    opened = open_outbox(outbox, settings, on_notice)
+    try:
+        yield opened
+    except BaseException:
+        if opened is not outbox:
+            opened.close()
+        raise
 
 
 def _opened(path: str, on_notice: Callable[[Notice], None]) -> Outbox:

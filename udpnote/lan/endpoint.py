@@ -8,7 +8,7 @@ import os
 import selectors
 import socket
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING, NamedTuple, Self
 
 from udpnote.errors import AddressInUse, AddressUnavailable, TooManyOpenFiles
@@ -57,18 +57,17 @@ class Endpoint:
 
     def __init__(self, *, list_interfaces: Callable[[], list[Interface]] = lan_interfaces) -> None:
         self._list_interfaces = list_interfaces
-        with opening_sockets():
-            self._selector = selectors.DefaultSelector()
+        with opening_sockets(), ExitStack() as opened:
+            self._selector = opened.enter_context(selectors.DefaultSelector())
             self._waker = _Waker()
+            opened.pop_all()  # else the selector is closed
         self._selector.register(self._waker, selectors.EVENT_READ, self._waker.drain)
         self._watch: InterfaceWatch | None = None
         self._senders: dict[int, UdpSocket] = {}
         """The socket that sends, for each address family."""
         self._probe_sockets: dict[str, UdpSocket] = {}
         """For each address in `Interface.broadcasts`, a socket bound to it. So a broadcast leaves by the interface with this
-        address.
-
-        `probe` opens the sockets, and `end_probing` closes them.
+        address. `probe` opens the sockets, and `end_probing` closes them.
         """
 
     @classmethod

@@ -19,19 +19,19 @@ from udpnote.errors import StorageError
 from udpnote.model.entry import CLIENT_ID_BYTES, NOTHING_SEEN, SEQUENCE_MAX, Entry, Kind, SeenEntry, Status
 from udpnote.model.notebook import Destination
 from udpnote.model.outbox_entries import StoredRun, WaitingCount, WaitingEntry
-from udpnote.storage.database import IN_MEMORY, atomic, has_log, is_same_file, open_database, storage_errors
+from udpnote.storage.database import IN_MEMORY, atomic, has_log, is_same_file, storage_errors
 from udpnote.storage.known_notebooks import KnownNotebooks
-from udpnote.storage.log_sync import LogSync, begin_log_again
+from udpnote.storage.log_sync import begin_log_again
 from udpnote.storage.outbox_records import JoinedKeys, NamedServers, RoundTrips, WatchedRevisions
 from udpnote.storage.outbox_tables import (
     DESTINATION,
-    SCHEMA,
     SEEN,
     check_whole,
     entry_from,
     insert_entries,
     merged,
     open_to_read,
+    open_to_write,
     waiting_entry_from,
     without_fsync,
 )
@@ -67,8 +67,7 @@ class Outbox(KnownNotebooks):
         with _opening, storage_errors(self.path):
             if not uses_damaged_log and not (is_read_only and not os.path.exists(self.path)):
                 _check_log(self.path)
-            self._connection = open_to_read(self.path) if is_read_only else open_database(self.path, SCHEMA)
-            self._log = LogSync(self.path) if self.path != IN_MEMORY and not is_read_only else None
+            self._connection, self._log = (open_to_read(self.path), None) if is_read_only else open_to_write(self.path)
             if self.path != IN_MEMORY:
                 _open_here[id(self)] = self.path
         self.named_servers = NamedServers(self.path, self._connection)

@@ -20,6 +20,7 @@ from udpnote.model.entry import CLIENT_ID_BYTES, Entry, Kind, SeenEntry, Status
 from udpnote.model.notebook import Destination
 from udpnote.model.outbox_entries import WaitingEntry
 from udpnote.storage.database import IN_MEMORY, Schema, open_database, roll_back, storage_errors
+from udpnote.storage.log_sync import LogSync
 
 REMOVAL_BUSY_SECONDS = 2.0
 """How long `remove_remains` waits for other processes that use the outbox."""
@@ -116,6 +117,16 @@ def _insertion_of(count: int) -> str:
     same = ", ".join(f"?{place}" for place in range(1, 15))
     rows = ", ".join(f"({same}, ?15 + {place}, ?)" for place in range(count))
     return f"INSERT INTO entries ({_NEW}, sequence, text) VALUES {rows}"
+
+
+def open_to_write(path: str) -> tuple[sqlite3.Connection, LogSync | None]:
+    """Open the outbox at `path`, which is made if it does not exist, and its log; an outbox in memory has no log."""
+    connection = open_database(path, SCHEMA)
+    try:
+        return connection, LogSync(path) if path != IN_MEMORY else None
+    except BaseException:
+        connection.close()
+        raise
 
 
 def open_to_read(path: str) -> sqlite3.Connection:
