@@ -80,7 +80,23 @@ def test_properties_of_logseq_may_be_long_and_may_be_there_twice() -> None:
     long = read("x.md", f"alias:: {'y' * 3000}\na")
     assert (long.texts, long.notes[0].place.line) == (["x\n\na"], 2)
     twice = read("x.md", "tags:: b\ntags:: c\na")
-    assert (twice.texts, twice.notes[0].place.line) == (["x\n\na\n\n#c"], 3)
+    assert (twice.texts, twice.notes[0].place.line) == (["x\n\na\n\n#b #c"], 3)
+
+
+@pytest.mark.parametrize(
+    "properties",
+    [
+        "tags:: a b\nTags:: c, [[d e]]\nauthor:: amy\nauthor:: bob\n",
+        "- tags:: a b\n  Tags:: c, [[d e]]\n  author:: amy\n  author:: bob\n",
+        "---\ntags: a b\nTags: [c, d e]\nauthor: amy\nauthor: bob\n---\n",
+        "---\ntags:\n- a\n- b\nauthor:\nauthor: amy\ntags:\n- c\n- d e\n---\n",
+    ],
+    ids=["Logseq", "Logseq, in a block", "YAML", "lists in YAML"],
+)
+def test_all_values_of_a_property_that_is_there_twice_count_and_the_author_is_the_first(properties: str) -> None:
+    found = read("x.md", f"{properties}text")
+    assert found.texts == ["text\n\n#a #b #c #d-e"]
+    assert [note.author for note in found.notes] == ["amy"]
 
 
 @pytest.mark.parametrize(

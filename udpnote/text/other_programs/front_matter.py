@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 _FENCE = re.compile(r"---[ \t]*\n(.*?)^(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.DOTALL | re.MULTILINE)
 _FIELD = re.compile(r"""(["']?)([^\s:#"'-][^:\n"']*)\1\s*:(?:[ \t]+(.*))?$""")
-_LOGSEQ = re.compile(r"(?:- )?([\w-]+):: (.*)")
+_LOGSEQ = re.compile(r"(?:- |  |\t)?([\w-]+):: (.*)")
 _ITEM = re.compile(r"\s*-\s+(.*)")
 _COMMENT = re.compile(r"(?:^|\s)#.*$")
 _LINK = re.compile(r"\[\[(?:[^\]|]*\|)?([^\]]*)\]\]")
@@ -18,23 +18,22 @@ _LINK = re.compile(r"\[\[(?:[^\]|]*\|)?([^\]]*)\]\]")
 class Properties(NamedTuple):
     """The properties of a Markdown file, and `body`, its text without them.
 
-    In `values`, each name is in lower case and has a list of texts.
+    In `values`, each name is in lower case and has a list of texts for each time that it stands in the file.
     """
 
-    values: dict[str, list[str]]
+    values: dict[str, list[list[str]]]
     body: str
     lines: int
     """How many lines the properties take, including the lines `---` around them."""
 
     def first(self, *names: str) -> str:
         """The first value of the first property in `names` that has a value. The empty string if no property has one."""
-        return next((values[0] for name in names if (values := self.values.get(name))), "")
+        return next((values[0] for name in names for values in self.values.get(name, []) if values), "")
 
     def all(self, *names: str) -> list[str]:
-        """All values of the properties `names`. If a property has a single text with commas or spaces, it is split there."""
+        """All values of the properties `names`. A text that stands alone, and has commas or spaces, is split there."""
         found = []
-        for name in names:
-            values = self.values.get(name, [])
+        for values in (each for name in names for each in self.values.get(name, [])):
             if len(values) == 1:
                 values = re.split(r"[,，]" if re.search(r"[,，]", values[0]) else r"\s+", values[0])
             found += [value.strip() for value in values if value.strip()]
@@ -46,7 +45,7 @@ def split_properties(text: str) -> Properties:
     match = _FENCE.match(text)
     if match is not None:
         return Properties(_fields(match[1]), text[match.end() :], text.count("\n", 0, match.end()))
-    values: dict[str, list[str]] = {}
+    values: dict[str, list[list[str]]] = {}
     start = lines = 0
     while start < len(text):
         end = text.find("\n", start)
@@ -54,22 +53,23 @@ def split_properties(text: str) -> Properties:
         found = _LOGSEQ.fullmatch(text, start, end)
         if found is None:
             break
-        values[found[1].lower()] = [value for each in re.split("[,，]", found[2]) if (value := _plain(each))]
+        several = [value for each in re.split("[,，]", found[2]) if (value := _plain(each))]
+        values.setdefault(found[1].lower(), []).append(several)
         start, lines = end + 1, lines + 1
     return Properties(values, text[start:], lines)
 
 
-def _fields(block: str) -> dict[str, list[str]]:
+def _fields(block: str) -> dict[str, list[list[str]]]:
     """The properties in the front matter `block`, which comes without the lines `---` around it (see `Properties.values`)."""
-    values: dict[str, list[str]] = {}
+    values: dict[str, list[list[str]]] = {}
     name = ""
     for line in block.splitlines():
         item, field = _ITEM.fullmatch(line), _FIELD.match(line)
         if item is not None and name:
-            values[name].append(_plain(item[1]))
+            values[name][-1].append(_plain(item[1]))
         elif field is not None:
             name = field[2].strip().lower()
-            values[name] = _values((field[3] or "").strip())
+            values.setdefault(name, []).append(_values((field[3] or "").strip()))
     return values
 
 
