@@ -3,6 +3,8 @@
 import os
 from pathlib import Path
 
+import pytest
+
 from tests.support.other_programs import Read
 from udpnote.cli.import_folder import FILE_BYTES_MAX, ImportFolder
 from udpnote.errors import InvalidImport, Notice
@@ -22,9 +24,14 @@ def test_the_progress_ends_at_the_size_of_the_folder_though_some_files_are_bad_o
     assert folder.position() == folder.size
 
 
-def test_a_file_that_is_too_long_is_named_with_the_limit_of_files_and_not_that_of_entries(tmp_path: Path) -> None:
+@pytest.mark.parametrize("bytes_at_first", [0, FILE_BYTES_MAX + 1])
+def test_a_file_that_is_or_becomes_too_long_is_named_with_the_limit_of_files_and_not_that_of_entries(
+    tmp_path: Path, bytes_at_first: int
+) -> None:
     (tmp_path / "long.md").touch()
+    os.truncate(tmp_path / "long.md", bytes_at_first)
+    folder = ImportFolder(str(tmp_path))
     os.truncate(tmp_path / "long.md", FILE_BYTES_MAX + 1)
-    [error] = Read(ImportFolder(str(tmp_path)).notes, Format.MARKDOWN).bad
+    [error] = Read(folder.notes, Format.MARKDOWN).bad
     problem = error.notice.values["problem"]
     assert isinstance(problem, InvalidImport) and problem.notice == Notice("import_file_too_long", bytes_max=FILE_BYTES_MAX)

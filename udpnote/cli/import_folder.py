@@ -121,17 +121,16 @@ class ImportFolder:
 
     def _text(self, file: _File, reading: Reading) -> str | None:
         """Read and return the text of `file`. If `file` is too long or not in UTF-8, call `reading.on_bad` and return None."""
-        if file.size > FILE_BYTES_MAX:
+        with storage_errors(file.path), open(os.path.join(self._root, file.path), "rb") as opened:
+            data = opened.read(FILE_BYTES_MAX + 1)  # not `file.size` bytes: the file may have grown
+        if len(data) > FILE_BYTES_MAX:
             problem = InvalidImport("import_file_too_long", bytes_max=FILE_BYTES_MAX)
+        elif (encoding := other_encoding(data)) is not None:
+            problem = InvalidImport("import_in_other_encoding", encoding=encoding)
         else:
-            with storage_errors(file.path), open(os.path.join(self._root, file.path), "rb") as opened:
-                data = opened.read(FILE_BYTES_MAX)
-            if (encoding := other_encoding(data)) is not None:
-                problem = InvalidImport("import_in_other_encoding", encoding=encoding)
-            else:
-                try:
-                    return data.decode()
-                except UnicodeDecodeError:
-                    problem = InvalidImport("import_not_unicode")
+            try:
+                return data.decode()
+            except UnicodeDecodeError:
+                problem = InvalidImport("import_not_unicode")
         reading.on_bad(error_at(Place(file.path, 1), problem))
         return None
