@@ -191,7 +191,9 @@ def covered_subjects(authority: Authority, *, names: Iterable[str], addresses: I
 
 
 def _new_authority(host: str, names: Iterable[str], now: int) -> Authority:
-    """Make an authority for `names`. The private key of its root is dropped when this returns, and was in no file."""
+    """Make an authority for `names`. For the arguments see `authority_in`. The private key of its root is dropped when this
+    returns, and was in no file.
+    """
     made = _time(now)
     # A clock that is behind, as on a machine without a battery, does not make the authority end early.
     end = max(made, datetime(2026, 1, 1, tzinfo=UTC)) + timedelta(days=AUTHORITY_DAYS)
@@ -221,8 +223,10 @@ def _signed(
     end: datetime,
     extensions: Sequence[tuple[x509.ExtensionType, bool]],
 ) -> x509.Certificate:
-    """Make a certificate, and sign it with the issuer's key. Each of `extensions` is an extension, and whether it is
-    critical.
+    """Make a certificate for `public_key` that is valid from `start` to `end`, and sign it with the issuer's key.
+
+    `common_name` is the name of its owner. Each of `extensions` is an extension, and whether it is critical. The identifiers of
+    both keys are added.
     """
     builder = (
         x509.CertificateBuilder()

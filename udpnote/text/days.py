@@ -6,7 +6,7 @@ latest one up to today: `monday` is today or the last Monday, and `may 3` and 5æ
 begin on Monday.
 
 Each function `_read_...` takes the match of one form of text, and returns the days that it means. Its docstring shows the form
-by examples.
+by examples. It may raise what `read_days` raises.
 """
 
 import re

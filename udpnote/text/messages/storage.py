@@ -383,8 +383,8 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
         "another program has changed {path}. The server has moved the changed file to {aside}, and writes {path} again"
     ),
     "too_many_files_put_aside": (
-        "the text file {path} is no longer updated: other programs change it again and again, and all {count} names for the "
-        "changed files, which end with .old, are taken. Stop those programs from writing to {path}, and move the *.old files "
-        "away. The notebook has every note"
+        "the text file {path} is no longer updated: other programs change it again and again. The server has kept {count} "
+        "changed files, whose names end with .old, and keeps no more. Stop those programs from writing to {path}, and move "
+        "the *.old files away. The notebook has every note"
     ),
 }

@@ -165,7 +165,8 @@ def digest_of(text: str) -> bytes:
 def with_tags(text: str, names: Iterable[str]) -> str:
     """Add a last line to `text` with the tags in `names` that `text` lacks, such as `#work #travel-plans`.
 
-    Characters that a tag cannot have become `-`. A name that cannot be a tag, such as a number, gets a `#` as well.
+    In a name that is not a tag, `-` stands for white space and most signs (see `_as_tag`). A name that is still not a tag,
+    such as a number, gets a `#`, too.
     """
     present = set(tags(text))
     added: dict[str, None] = {}
@@ -179,9 +180,10 @@ def with_tags(text: str, names: Iterable[str]) -> str:
 
 
 def _as_tag(name: str) -> str:
-    """`name` without the sign before it (`#`, `@` …). Characters that a tag cannot have become `-`.
+    """`name` as a tag, without the signs before it (`#`, `@` …).
 
-    Empty if `name` has no other characters.
+    If it is not a tag as it is, only its letters, digits, `_`, `.` and `/` stay, and whatever is between them becomes one `-`:
+    `travel-plans` for `travel plans`. The result is empty if nothing stays, and may be no tag: for example, a number.
     """
     bare = name.strip().strip('"').lstrip("#＃@+-*/").strip()
     if not bare or parse_tag(bare):

@@ -102,7 +102,7 @@ def utc_moment(text: str) -> int | None:
 
 
 def _stamp(match: re.Match[str]) -> Stamp | None:
-    """The date and time in `match`; None if there is no such date or time."""
+    """The date and time in `match`; None if there is no such date or time. `_DATE`, `_CLOCK` and `_ZONE` show its groups."""
     found = match.groupdict()
     try:
         day = None
@@ -114,7 +114,10 @@ def _stamp(match: re.Match[str]) -> Stamp | None:
 
 
 def _clock(found: dict[str, str | None]) -> time | None:
-    """The time of day in `found`; None if there is none. Raises `ValueError` if there is no such time."""
+    """The time of day in `found`, the groups of a match; None if it has no hour. Raises `ValueError` if there is no such time.
+
+    `_CLOCK` shows the groups that there may be.
+    """
     if found.get("hour") is None:
         return None
     hour, half = int(found["hour"] or 0), found.get("half")
