@@ -190,9 +190,9 @@ class Seals:
         return key_id in self._taken_back
 
     def check_request(self, data: bytes, key_ids: Collection[bytes]) -> None:
-        """Check `data`, a datagram of a client that has the keys `key_ids`. Raises `Violation`.
+        """Check `data`, a datagram of a client that has the keys `key_ids`, if the notebook is sealed. Raises `Violation`.
 
-        It must be sealed with one of these keys, or ask in the open which open notebooks there are.
+        The datagram must be sealed with one of these keys, or ask in the open which open notebooks there are.
         """
         if not self.are_used:
             return
@@ -205,9 +205,9 @@ class Seals:
             _check_concealed(sealed)
 
     def check_answer(self, data: bytes) -> None:
-        """Check `data`, a datagram of the server. Raises `Violation`.
+        """Check `data`, a datagram of the server, if the notebook is sealed. Raises `Violation`.
 
-        It must be sealed. With a key that is no longer accepted, it may only say that the key has changed.
+        The datagram must be sealed. With a key that is no longer accepted, it may only say that the key has changed.
         """
         if not self.are_used:
             return

@@ -135,7 +135,7 @@ class SendingProcess(Process):
         client.deliver(wait=self.wait_seconds)
 
     def _take_sent(self, sent: SentEntry) -> None:
-        """Check and count the outcome of an entry, as the user is told."""
+        """Check and count the outcome of an entry that the client tells its user."""
         if sent.number is not None:
             self._lan.witness.acknowledged(sent.entry, sent.number)
         elif sent.state is State.QUEUED and sent.reason is not None:

@@ -260,7 +260,7 @@ class World:
             case "power failure":
                 installation.lose_power()
             case "server crash":
-                self._stop_server(20.0)
+                self._crash_server(down_seconds_max=20.0)
             case "server move":
                 self._move_server()
             case "server clock jump":
@@ -306,12 +306,12 @@ class World:
             cut_off |= hosts
             self._clock.after(seconds, partial(cut_off.difference_update, hosts))
 
-    def _stop_server(self, seconds_max: float) -> None:
-        """Crash the server, and start it again within `seconds_max` seconds."""
+    def _crash_server(self, *, down_seconds_max: float) -> None:
+        """Crash the server if it is up, start it again within `down_seconds_max` seconds, and let a reader search then."""
         if self._server.is_up:
             self._lan.count("server crashed at rest")
             self._server.crash()
-        started_in = self._random.uniform(0.0, seconds_max)
+        started_in = self._random.uniform(0.0, down_seconds_max)
         self._clock.after(started_in, self._server.start)
         search = Query(View.NOTES, words=self._random.choice(WORDS))  # for an index that the crash may have damaged
         self._clock.after(started_in + self._random.uniform(0.0, 0.2), partial(self._users.readers.read, search))
@@ -320,7 +320,7 @@ class World:
         """Give the server other addresses. Mostly, another server then gets its old ones."""
         self._lan.count("server moved")
         old = self._server.addresses
-        self._stop_server(5.0)
+        self._crash_server(down_seconds_max=5.0)
         self._server.move(self._new_addresses())
         if self._random.random() < 0.8:
             self._lan.count("another server at the old address")

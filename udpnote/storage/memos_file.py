@@ -45,6 +45,7 @@ def read_memos(path: str) -> Iterator[dict[str, Any]]:
                     "visibility": values.get("visibility"),
                     "pinned": values.get("pinned"),
                     "creatorUsername": users.get(values.get("creator_id"), ""),
+                    # only the lengths of these two lists are used: how many files and relations are left out
                     "resourceList": [None] * files[values["id"]],
                     "relationList": [None] * relations[values["id"]],
                 }

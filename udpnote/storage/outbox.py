@@ -144,7 +144,7 @@ class Outbox(KnownNotebooks):
             same = identity, int(kind), written_at, utc_offset, author, revises, *seen, notebook_id, *destination
             insert_entries(connection, same, first, texts)
         self._begin_to_write()
-        entries: list[Entry] = list(map(_new, repeat(Entry), zip(  # for each text `_new(Entry, values)`
+        entries: list[Entry] = list(map(_new, repeat(Entry), zip(  # for each text, `Entry(*values)` in half the time
             repeat(client_id), count(first), repeat(kind), repeat(written_at), repeat(utc_offset), repeat(author), texts,
             repeat(revises), repeat(seen),
         )))  # fmt: skip

@@ -68,7 +68,10 @@ def untold(notices: Iterable[Notice], memory: str) -> list[Notice]:
 
 
 def _is_remembered(line: str, memory: str) -> bool:
-    """Return whether the file `memory` has `line`. If it has not, add the line to it."""
+    """Return whether the file `memory` has `line`. If it has not, add the line to it.
+
+    If the file cannot be read or written, this returns False. A file that is full (`TOLD_BYTES_MAX`) is emptied first.
+    """
     try:
         make_folders(os.path.dirname(memory))
         with open(os.open(memory, os.O_RDWR | os.O_CREAT | os.O_NONBLOCK, 0o600), "r+", encoding="ascii") as file:

@@ -40,7 +40,7 @@ REBUILD_RATIO = 10
 """After writing the whole file, the thread waits this many times as long as that took before it writes the whole file again."""
 
 CLOSING_SECONDS = 2.0
-"""How long a server that ends waits for the last entries to be written."""
+"""How long a server that ends waits for the last entries to be written. After this time the thread gives up."""
 
 ASIDE_MAX = 9
 """How many renamed files (`*.old`) may exist. When all these names are taken, the text file is not updated any more until a
@@ -215,8 +215,8 @@ class TextMirror:
     def _write(self, file: BinaryIO, notes: "_Notes", number: int, *, must_be_complete: bool = False) -> None:
         """Write the notes after `number` to `file`, and keep the file's new state in `_state`.
 
-        If the server ends and has no more time, this leaves out the rest of the notes or, with `must_be_complete`, raises
-        `_GivenUp`.
+        If the server ends and has waited for `CLOSING_SECONDS`, this leaves out the rest of the notes or, with
+        `must_be_complete`, raises `_GivenUp`.
         """
         for last, chunk in self._chunks(notes, number, must_be_complete=must_be_complete):
             file.write(chunk)
@@ -227,8 +227,8 @@ class TextMirror:
     def _chunks(self, notes: "_Notes", number: int, *, must_be_complete: bool = True) -> Iterator[tuple[int, bytes]]:
         """Yield the notes after `number` in the format of the text file, in chunks: (number of the chunk's last entry, bytes).
 
-        After each chunk the thread sleeps as long as it has worked, unless it is to end. If the server ends and has no more
-        time, the chunks end early or, with `must_be_complete`, this raises `_GivenUp`.
+        After each chunk the thread sleeps as long as it has worked, unless the server ends. If the server ends and has waited
+        for `CLOSING_SECONDS`, the chunks end early or, with `must_be_complete`, this raises `_GivenUp`.
         """
         end = notes.last_number()
         while number < end:
@@ -267,7 +267,7 @@ def rewrite_text_file(path: str, notebook: str) -> str | None:
 
 
 class _GivenUp(Exception):
-    """The server ends, and the thread has no time left to write everything."""
+    """The server ends and has waited for `CLOSING_SECONDS`, but the thread has not written everything yet."""
 
 
 class _Notes:

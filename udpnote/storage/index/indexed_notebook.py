@@ -30,10 +30,10 @@ class IndexedNotebook:
         with storage_errors(self.path):
             return last_number(self._connection)
 
-    def next_batch(self, number: int) -> Batch | None:
-        """Read the entries after the number `number`, as many as one transaction may index; None if there are none."""
+    def next_batch(self, last_indexed: int) -> Batch | None:
+        """Read the entries after the number `last_indexed`, as many as one transaction may index; None if there are none."""
         with storage_errors(self.path):
-            return next_batch(self._connection, number)
+            return next_batch(self._connection, last_indexed)
 
     def first_state(self) -> State:
         """The state of an index of this notebook that has no entry yet."""

@@ -80,21 +80,22 @@ def is_long(text: str | None) -> bool:
     return text is not None and len(text) > BATCH_CHARACTERS_MAX
 
 
-def next_batch(notebook: sqlite3.Connection, number: int) -> Batch | None:
-    """Read the entries after the number `number`, as many as one transaction may index; None if there are none."""
-    rows = notebook.execute(_ENTRIES, (number, BATCH_ENTRIES_MAX))
+def next_batch(notebook: sqlite3.Connection, last_indexed: int) -> Batch | None:
+    """Read the entries after the number `last_indexed`, as many as one transaction may index; None if there are none."""
+    rows = notebook.execute(_ENTRIES, (last_indexed, BATCH_ENTRIES_MAX))
     changes: dict[int, Change] = {}
     found = None  # the last entry of the batch so far: its number and fingerprint
     characters = 0
-    for last, kind, author, written_at, utc_offset, text, root, client_id, sequence, stored_at in rows:
+    for number, kind, author, written_at, utc_offset, text, root, client_id, sequence, stored_at in rows:
         fingerprint = Fingerprint(client_id, sequence, stored_at)
         if kind == Kind.ERASED:  # all versions of its note were erased, so the entry changes no note
-            found = (last, fingerprint)
+            found = (number, fingerprint)
             continue
         if kind == Kind.NOTE:
-            change = Change(last, author, written_at, utc_offset, min(written_at, stored_at), None, text)
+            noted_at = min(written_at, stored_at)
+            change = Change(number, author, written_at, utc_offset, noted_at, before=None, after=text)
         else:
-            change = changes.get(root) or _shown_at(notebook, root, number)
+            change = changes.get(root) or _shown_at(notebook, root, last_indexed)
             change = change._replace(after=None if kind == Kind.DELETION else text)
             characters += len(change.before or "")
         characters += len(text)
@@ -102,7 +103,7 @@ def next_batch(notebook: sqlite3.Connection, number: int) -> Batch | None:
         # an entry that makes the batch too long is left for the next batch, unless it is the first one of this batch
         if is_too_much and found is not None:
             break
-        found = (last, fingerprint)
+        found = (number, fingerprint)
         changes[change.root] = change
         if is_too_much:
             break

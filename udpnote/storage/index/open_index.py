@@ -119,7 +119,7 @@ class OpenIndex:
         return notebook.is_source_of(self.state) and notebook.has_last_of(self.state)
 
     def _empty(self, notebook: IndexedNotebook) -> None:
-        """Remove everything from the index, unless another process has just done so."""
+        """Remove everything from the index, and begin it anew for `notebook`, unless another process has just done so."""
         self._data_version = None
         with self.transaction():
             if not self._fits(notebook):

@@ -145,7 +145,9 @@ class Log:
             self._guard.is_log_copied = self._copy(is_last=True)
 
     def _begin_checkpoint(self) -> None:
-        """Begin to copy the log into the file, in another thread; if none can be started now, copy it in this one."""
+        """Close the mark, and begin to copy the log into the file in another thread. If the disk has no space for the mark, do
+        neither. If no thread can be started now, copy the log in this one.
+        """
         with storage_errors(self._path):
             if not self._has_closed_mark() and not self._close_mark():
                 return

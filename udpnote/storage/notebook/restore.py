@@ -253,8 +253,8 @@ class _KeyPlan(NamedTuple):
 def _key_plan(backup: str, path: str, content: Content, old: OldNotebook | None, *, with_key: bool | None) -> _KeyPlan:
     """Decide what to do with the key file if the notebook `old` at `path` is replaced by the copy of `backup` with `content`.
 
-    Raises `StorageError` if `with_key` is True and the backup has no key file or is open. Also raises it if the key file of a
-    sealed backup is damaged and needed.
+    `with_key` is that of `prepared_restore`. Raises `StorageError` if it is True and the backup has no key file or is open.
+    Also raises it if the key file of a sealed backup is damaged and needed.
     """
     key_file = key_path(path)
     is_of_other = old is not None and old.content is not None and old.content.notebook_id != content.notebook_id
