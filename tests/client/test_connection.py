@@ -27,6 +27,9 @@ from udpnote.model.address import Datagram
 
 InTime = Callable[[Callable[[], object]], threading.Thread]
 
+WAIT_SECONDS = 10 * DEADLINE_SECONDS
+"""A call that waits so long has not ended by itself."""
+
 _LINES, _FIRST_LINE = inspect.getsourcelines(Connection.lock)
 TRY_LINE = _FIRST_LINE + max(place for place, line in enumerate(_LINES) if line.strip() == "try:")
 """The first line of `Connection.lock` on which the lock is taken."""
@@ -256,25 +259,32 @@ def test_a_thread_that_rests_learns_of_a_datagram_although_another_thread_takes_
     connection.close()
 
 
-def test_closing_a_client_ends_the_search_of_another_thread_for_the_notebook(loopback: Loopback, in_time: InTime) -> None:
+@pytest.mark.parametrize(
+    ("call", "queued"),
+    [(lambda client: client.send("queued", wait=WAIT_SECONDS), ["queued"]), (lambda client: client.status(WAIT_SECONDS), [])],
+    ids=["send", "status"],
+)
+def test_closing_a_client_ends_the_search_of_another_thread_for_the_notebook(
+    loopback: Loopback, in_time: InTime, call: Callable[[Client], object], queued: list[str]
+) -> None:
     loopback.reserve_port()
     endpoint = CountingEndpoint.client(list_interfaces=no_interfaces)
     client, errors = loopback.client(server=f"127.0.0.1:{loopback.port}", endpoint=endpoint), Queue[UdpnoteError]()
 
-    def send() -> None:
+    def run() -> None:
         try:
-            client.send("queued", wait=10 * DEADLINE_SECONDS)
+            call(client)
         except UdpnoteError as error:
             errors.put(error)
 
-    thread = in_time(send)
+    thread = in_time(run)
     eventually(lambda: endpoint.waits > 2)
     started = time.monotonic()
     client.close()
     assert isinstance(errors.get(timeout=DEADLINE_SECONDS), ClientClosed)
     assert time.monotonic() - started < DEADLINE_SECONDS
     thread.join()
-    assert [each.entry.text for each in loopback.client().waiting()] == ["queued"]
+    assert [each.entry.text for each in loopback.client().waiting()] == queued
 
 
 def test_a_datagram_that_one_thread_receives_reaches_the_listeners_of_all() -> None:

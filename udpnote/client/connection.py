@@ -113,6 +113,14 @@ class Listener(Protocol):
         """Handle datagrams, each with its source address, that arrived at the monotonic time `now`."""
 
 
+class _Closing(Exception):
+    """Ends the block of `Connection.lock` in which a thread receives while another one closes the client.
+
+    `lock` makes a `ClientClosed` of it. In the block it must not be an `UdpnoteError`: the block would take that for the reason
+    why the notebook was not found or an entry not sent.
+    """
+
+
 class Connection:
     """Shares the sockets of one client among its threads, and passes arriving datagrams to listeners.
 
@@ -155,7 +163,7 @@ class Connection:
         return self._is_closed
 
     def lock_to_close(self) -> AbstractContextManager[None]:
-        """A context manager like `lock`. From now on, `receive` raises `ClientClosed` in every thread, also if it waits now.
+        """A context manager like `lock`. From now on, `receive` ends the block of `lock` in every thread, also if it waits now.
 
         Else a thread that looks for the notebook would keep the lock for as long as it looks.
         """
@@ -173,7 +181,8 @@ class Connection:
         """A context manager: in its block, only this thread uses the sockets and the outbox.
 
         Waits until no other thread holds the lock. If the other thread waits for datagrams, this wakes it, so that it gives the
-        lock back. A thread may take the lock again while it holds it. Raises `ClientClosed` if the client is closed.
+        lock back. A thread may take the lock again while it holds it. Raises `ClientClosed` if the client is closed, or if
+        another thread closes it while the block receives.
         """
         is_next = self._turn.acquire(timeout=LOCK_POLL_SECONDS)
         try:
@@ -187,6 +196,8 @@ class Connection:
             if self._is_closed:
                 raise ClientClosed("client_closed")
             yield
+        except _Closing:
+            raise ClientClosed("client_closed") from None
         finally:
             self._depth -= 1
             self._lock.release()
@@ -231,13 +242,13 @@ class Connection:
     def receive(self, until: float) -> list[Datagram]:
         """Wait for a datagram or `wake`, until the monotonic time `until` (infinity: for ever), and return what has arrived.
 
-        The result is that of `ClientEndpoint.receive`. The caller passes the datagrams to the listeners with `pass_on`. Raises
-        `ClientClosed` after `lock_to_close`.
+        The result is that of `ClientEndpoint.receive`. The caller passes the datagrams to the listeners with `pass_on`. After
+        `lock_to_close`, the block of `lock` ends here, with `ClientClosed`.
         """
         news, thread = self._news, threading.get_ident()
         datagrams = self.endpoint.receive(None if until == float("inf") else max(0.0, until - self.now()))
         if self._is_closing:
-            raise ClientClosed("client_closed")
+            raise _Closing
         if self._waiting and not datagrams:
             self._interrupted[thread] = news, until
         elif self._interrupted:

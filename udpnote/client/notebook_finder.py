@@ -14,7 +14,7 @@ from udpnote.client.destination import choose
 from udpnote.client.named_server import NamedServer
 from udpnote.client.optional_writes import OptionalWrites
 from udpnote.client.trust import Keyring
-from udpnote.errors import ClientClosed, JoinedOrLeftMeanwhile, Notice, OldKey, UdpnoteError
+from udpnote.errors import JoinedOrLeftMeanwhile, Notice, OldKey, UdpnoteError
 from udpnote.lan.endpoint import NAMED_SERVER, ProbeAttempt
 from udpnote.lan.udp_socket import format_address, format_host
 from udpnote.model.address import Address, Datagram
@@ -185,8 +185,6 @@ class NotebookFinder:
             return self._located(notebook)
         try:
             found = self.find(self.destination, until)
-        except ClientClosed:
-            raise
         except UdpnoteError as error:
             if isinstance(error, OldKey) and isinstance(error.notebook, KnownNotebook):
                 with self.optional_writes:

@@ -9,7 +9,7 @@ from udpnote.client.results import Outcomes, SentEntry, State, reason_to_wait, s
 from udpnote.client.send_session import SendSession
 from udpnote.client.session import Driver
 from udpnote.client.text_source import TextSource
-from udpnote.errors import ClientClosed, JoinedOrLeftMeanwhile, Notice, OldKey, StorageError, UdpnoteError
+from udpnote.errors import JoinedOrLeftMeanwhile, Notice, OldKey, StorageError, UdpnoteError
 from udpnote.model.entry import Entry, Kind
 from udpnote.model.notebook import KnownNotebook
 
@@ -303,8 +303,6 @@ class Sender:
             return
         try:
             session = self._locate(started, wait_seconds)
-        except ClientClosed:
-            raise
         except UdpnoteError as error:
             self._give_up(pending, error.notice)
             return
