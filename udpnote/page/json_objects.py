@@ -97,7 +97,9 @@ def _outcome(entry: Entry, state: str, reason: Notice | None, number: int | None
 
 
 def _read_entry(client_id: bytes, value: object) -> ReadEntry:
-    """Return the entry in `value`, an object of a request. Raises a `Refusal` if a field is missing or has a wrong type."""
+    """Return the entry in `value`, an object of a request, as an entry of the client `client_id`. Raises a `Refusal` if a field
+    is missing or has a wrong type.
+    """
     if not isinstance(value, dict):
         raise malformed("entries")
     kind = _KINDS.get(_text(value, "kind"))

@@ -239,7 +239,9 @@ class PageNotebook:
             client.close()
 
     def open_client(self, on_notice: Callable[[Notice], None]) -> Client:
-        """Open a client of this notebook in addition to those that `read` and `write` use. The caller must close it."""
+        """Open a client of this notebook in addition to those that `read` and `write` use. The caller must close it. For
+        `on_notice` see `Client`.
+        """
         return self._open_client(on_notice)
 
     async def _call(self, threads: WorkerThreads, purpose: Purpose, work: Callable[[Client], T]) -> T:

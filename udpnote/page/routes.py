@@ -173,8 +173,8 @@ async def _export_stream(notebook: PageNotebook, first: bytes, pieces: Iterator[
 
 
 def _begin_export(client: Client, form: Form) -> tuple[Iterator[bytes], bytes]:
-    """Begin an export. Return an iterator of the pieces after the first one, and the first piece, which is empty if there is
-    none.
+    """Begin an export in the format `form`. Return an iterator of the pieces after the first one, and the first piece, which is
+    empty if there is none.
 
     The first piece is made before the answer begins, because an error in it can still become the answer to the request.
     """

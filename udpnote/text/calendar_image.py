@@ -73,7 +73,7 @@ def calendar_image(name: str, amounts: Mapping[date, int], *, today: date, year:
 
 
 def _start(name: str, years: list[int], figures: Figures, height: int) -> Iterator[str]:
-    """Yield the lines of the SVG from its beginning to the figures below the title."""
+    """Yield the lines of the SVG, which is `height` pixels high, from its beginning to the figures below the title."""
     title = escape(_cut(harmless(name)) or "udpnote")
     span = str(years[0]) if len(years) == 1 else f"{years[0]}–{years[-1]}"
     notes = ngettext("{count:,} note", "{count:,} notes", figures.notes).format(count=figures.notes)
@@ -126,7 +126,11 @@ def _colours(colours: tuple[str, ...]) -> Iterator[str]:
 
 
 def _year(year: int, amounts: Mapping[date, int], limits: list[int], top: int, today: date) -> Iterator[str]:
-    """Yield the lines of one year: its number, the months, the weekdays, and a square for each day up to today."""
+    """Yield the lines of one year: its number, the months, the weekdays, and a square for each day.
+
+    `amounts` has the number of notes for each day with notes, and `top` is the year's upper edge in pixels. A day after `today`
+    without notes gets only an outline. For `limits` see `quartiles`.
+    """
     figures = figures_of(amounts)
     notes = ngettext("{count:,} note", "{count:,} notes", figures.notes).format(count=figures.notes)
     left, grid_top, first = _MARGIN + _LABELS, top + 44, date(year, 1, 1)
@@ -146,12 +150,15 @@ def _year(year: int, amounts: Mapping[date, int], limits: list[int], top: int, t
 
 
 def _empty_square(x: int, y: int) -> str:
-    """The outline of a square, for a day in the future."""
+    """The outline of a square, for a day in the future. `x` and `y` are its upper left corner in pixels."""
     return f'<rect class="ahead" x="{x + 0.5}" y="{y + 0.5}" width="{_CELL - 1}" height="{_CELL - 1}" rx="{_CORNER}"/>'
 
 
 def _square(x: int, y: int, day: date, amount: int, limits: list[int]) -> str:
-    """The square for `day`. It shows the date and the number of notes when the reader points at it."""
+    """The square for `day`, with its upper left corner at `x` and `y` in pixels. For `limits` see `quartiles`.
+
+    It shows the date and the number of notes when the reader points at it.
+    """
     shown = dated_weekday(day.year, day.month, day.day, day.weekday())
     title = ngettext("{day}: {count:,} note", "{day}: {count:,} notes", amount).format(day=shown, count=amount)
     level = level_of(amount, limits)
@@ -160,7 +167,7 @@ def _square(x: int, y: int, day: date, amount: int, limits: list[int]) -> str:
 
 
 def _legend(top: int) -> Iterator[str]:
-    """Yield the lines that say which colours stand for few and for many notes."""
+    """Yield the lines that say which colours stand for few and for many notes. `top` is their upper edge in pixels."""
     left, y = _WIDTH - _MARGIN - 90 - LEVELS * _PITCH, top + 11
     yield f'<text class="quiet" x="{left - 8}" y="{y}" text-anchor="end">{escape(_("no notes"))}</text>'
     for level in range(LEVELS):

@@ -227,7 +227,7 @@ def _digest(text: str) -> bytes:
 def _sequence(stamp: str, digest: bytes, copies: int) -> int:
     """The sequence number of an entry of a text file: 63 bits of a hash of the arguments, never 0.
 
-    `digest` is the digest of the text. For `copies` see `TextEntry`.
+    `stamp` is the entry's local time, and `digest` the digest of its text. For `copies` see `TextEntry`.
     """
     content = f"{stamp}\n{copies}\n".encode() + digest
     return int.from_bytes(sha256(content).digest()[:8]) % SEQUENCE_MAX + 1

@@ -161,7 +161,7 @@ class _UnknownZone(Exception):
 
 
 def _read(words: str, now: datetime) -> NamedTime | None:
-    """The time that `words` name; None if they are not understood.
+    """The time that `words` name; None if they are not understood. For `now` see `read_time`.
 
     Raises errors that `read_time` turns into `InvalidSetting`.
     """

@@ -52,7 +52,9 @@ def _more(unknown: int) -> list[str]:
 
 
 def _import_rehearsed(result: object, first: str, last: str) -> str:
-    """`first` and `last` are the times of the new entries; both are empty if there are none."""
+    """`result` is the sentence `import_result`. `first` and `last` are the earliest and the latest time of the new entries;
+    both are empty if there are none.
+    """
     sentences = [_("nothing was stored; an import would end with: {result}").format(result=result)]
     if first:
         sentences.append(_("The new entries were written from {first} to {last}").format(first=first, last=last))

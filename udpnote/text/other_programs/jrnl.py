@@ -125,7 +125,7 @@ def _note(
 
 
 def _blocks(lines: Iterable[str], reading: Reading, path: str) -> Iterator[tuple[int, Stamp, str, int]]:
-    """Yield (line number, time, text, number of characters) for each entry.
+    """Yield (line number, time, text, number of characters) for each entry. For `lines` and `path` see `jrnl_text_notes`.
 
     If a text has more than `TEXT_BYTES_MAX` characters, it is cut, but the number of characters is that of the whole text. Text
     before the first entry is reported to `reading.on_bad`, and lines whose date is not understood are counted in
@@ -155,7 +155,10 @@ def _blocks(lines: Iterable[str], reading: Reading, path: str) -> Iterator[tuple
 
 
 def _heading(line: str, date_format: str) -> tuple[Stamp, str] | None:
-    """The time in brackets at the beginning of `line`, and the rest of the line. None if there is no such time."""
+    """The time in brackets at the beginning of `line`, and the rest of the line. None if there is no such time.
+
+    For `date_format` see `Reading`.
+    """
     match = _BRACKETS.match(line)
     if match is None:
         return None

@@ -101,7 +101,7 @@ class KnownNotes:
 
     @staticmethod
     def _is_older(note: ImportedNote, digest: bytes, known: _Known) -> bool:
-        """Whether the text of `note` is an earlier text of the known note, as in an older export.
+        """Whether the text of `note`, whose digest is `digest`, is an earlier text of the known note, as in an older export.
 
         False if the note was changed back to that text later.
         """

@@ -80,7 +80,7 @@ def _states(fields: dict[str, Any]) -> set[str]:
 def _identity(fields: dict[str, Any], written_at: int | None) -> str:
     """A text that identifies a memo among those of all installations: its random id or, in old versions, its number and time.
 
-    Empty if the memo has none of these.
+    Empty if the memo has neither an id nor a number. `written_at` is its time in microseconds since 1970 UTC, or None.
     """
     uid = text_in(fields, "uid") or text_in(fields, "name").rpartition("/")[2] or str(fields.get("id") or "")
     return f"{uid}\n{written_at}" if uid.isdecimal() else uid
