@@ -36,7 +36,10 @@ def has_little_space(path: str) -> bool:
 
 
 def has_small_blocks(path: str) -> bool:
-    """Whether the disk of `path` has blocks smaller than a page of memory. On such a disk, `log_index` is needed."""
+    """Whether the disk of `path` has blocks smaller than a page of memory; False if the system says nothing about the disk.
+
+    On a disk with such blocks, `log_index` is needed.
+    """
     try:
         disk: os.statvfs_result | None = os.statvfs(path)  # this takes a tenth of the time of `_disk`
     except OSError:

@@ -273,7 +273,10 @@ class Index:
                 self._open_index.refresh()
 
     def _check_file(self) -> None:
-        """Open the index again if it is damaged or its file was replaced. Then read what other processes have written."""
+        """Open the index again if it is damaged or its file was replaced. Then read what other processes have written.
+
+        If another version of udpnote has begun the index anew with its own rules, use a temporary index from now on.
+        """
         if self._open_index.is_damaged or self._open_index.is_replaced:
             self._open_again()
         try:

@@ -145,14 +145,15 @@ class FileGuard:
             self._reader.close()
 
     def _put_log_aside(self) -> None:
-        """If another notebook is at the path now, rename our log, because SQLite would apply it to that notebook.
+        """If another notebook is at the path now, rename our log, because SQLite would apply it to that notebook. A log that
+        cannot be renamed stays.
 
         `check_log` gives the log its name back when our notebook is at the path again.
         """
         file, log = self._found()
         is_replaced = file is not None and self._file is not None and file[:2] != self._file[:2]
         if is_replaced and log is not None and log == self._log and not os.path.islink(self._path):
-            with suppress(OSError):  # it stays there; nothing else can be done
+            with suppress(OSError):  # nothing else can be done
                 os.rename(f"{self._path}-wal", aside_name(f"{self._path}-wal"))
 
     def _lock(self) -> None:

@@ -161,8 +161,11 @@ class Log:
                 self._copying = copying
 
     def _copy_ahead(self) -> None:
-        """Copy what the log has now, in the other thread. `_end_checkpoint` copies what is written meanwhile."""
-        with suppress(sqlite3.Error, OSError):  # the rest is copied by the thread that writes, which then has the same error
+        """Copy what the log has now, in the other thread. `_end_checkpoint` copies what is written meanwhile.
+
+        An error ends this copy and is not raised: `_end_checkpoint`, which copies the rest, then has the same error.
+        """
+        with suppress(sqlite3.Error, OSError):
             self._is_overwritten = self._lacks_mark()
             if not self._is_overwritten:
                 self._run_checkpoint()

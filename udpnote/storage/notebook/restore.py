@@ -348,7 +348,7 @@ def _finish_log(path: str, guard: FileGuard) -> None:
 
 
 def _move_back(aside: str, path: str) -> None:
-    """Undo a move of the file `path` to `aside`. Does nothing if the move was not done."""
+    """Undo a move of the file `path` to `aside`. Does nothing if the move was not done, or if the system does not allow it."""
     with suppress(OSError):
         if os.path.exists(path) and os.path.samefile(aside, path):
             os.unlink(aside)
