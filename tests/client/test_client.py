@@ -508,6 +508,9 @@ def test_a_client_names_a_notebook_that_was_made_anew_and_can_move_waiting_notes
     new = lan.serve("new", called="家里")
     another = known._replace(notebook_id=new.notebook_id)
     server = SilentServer(display_name(known, [another]), KITCHEN, False, another)
+    with raises(Queued, "no_answer_yet", server=SilentServer("家里", KITCHEN, False)):  # the old one may still be found
+        lan.client().revise(1, "revised", wait=2.0)
+    assert client.discard([each.entry.sequence for each in client.waiting()][1:]) == 1
     with raises(Queued, "no_answer_yet", server=server):
         client.revise(1, "revised")
     with raises(ServerNotFound, "no_answer_to_reading", server=server):

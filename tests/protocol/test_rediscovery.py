@@ -174,7 +174,7 @@ def test_other_notebooks_and_wrong_envelopes_are_ignored_and_a_server_with_a_cha
     assert (search.rediscovery.notebook, search.rediscovery.next_timeout()) == (SEALED_HOME, None)
 
 
-def test_another_notebook_with_the_name_or_address_is_reported_and_not_used_and_that_with_the_name_is_kept() -> None:
+def test_another_notebook_with_the_name_or_else_the_address_is_reported_when_the_server_was_not_found() -> None:
     search = new_search()
     search.begin(1.0)
     search.handle_timeout(1.0)
@@ -184,19 +184,24 @@ def test_another_notebook_with_the_name_or_address_is_reported_and_not_used_and_
     anew = HOME._replace(notebook_id=b"n" * 16, host=str(NEW_ADDRESS[0]), port=NEW_ADDRESS[1])
     for notebook, source in ((cellar, NEW_ADDRESS), (office, OLD_ADDRESS), (anew, NEW_ADDRESS), (cellar, OLD_ADDRESS)):
         assert search.receive_datagram(encode(offer(question, notebook)), source, 1.0) is None
-    assert search.events() == [LookingForServer(), AnotherNotebookFound(office), AnotherNotebookFound(anew)]
-    assert (search.another, search.notebook, search.address) == (anew, HOME, OLD_ADDRESS)
+    assert (search.events(), search.another) == ([LookingForServer()], None), "the server may still answer"
     now, probes = 1.0, list[bytes]()
     while now <= 1.0 + DISCOVERY_SECONDS or not probes:
         now = search.next_timeout() or 0.0
         search.handle_timeout(now)
         probes = search.probes_to_send()
+    assert search.events() == [AnotherNotebookFound(anew)]
+    assert (search.another, search.notebook, search.address) == (anew, HOME, OLD_ADDRESS)
     [question] = decoded(Discover, probes)
     assert search.receive_datagram(encode(offer(question, anew)), NEW_ADDRESS, now) is None
-    assert search.events() == [], "it was reported by the discovery before"
-    assert search.receive_datagram(encode(offer(question, HOME)), NEW_ADDRESS, 1.0), "and the search goes on"
-    search.end()
-    assert search.another is None
+    search.handle_timeout(now + DISCOVERY_SECONDS)
+    assert (search.events(), search.another) == ([], anew), "it was reported by the discovery before"
+    now = search.next_timeout() or 0.0
+    search.handle_timeout(now)
+    [question] = decoded(Discover, search.probes_to_send())
+    assert search.receive_datagram(encode(offer(question, office)), OLD_ADDRESS, now) is None
+    assert search.receive_datagram(encode(offer(question, HOME)), NEW_ADDRESS, now), "and the search goes on"
+    assert (search.events(), search.another) == ([ServerMoved(NEW_ADDRESS)], None)
 
 
 def test_another_notebook_is_not_reported_after_the_server_was_found() -> None:

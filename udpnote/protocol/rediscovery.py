@@ -48,7 +48,10 @@ class ImpostorFound(NamedTuple):
 
 
 class AnotherNotebookFound(NamedTuple):
-    """Event: `notebook` has the name or the address of the notebook that the client looks for, but another id."""
+    """Event: a discovery has ended without the server, and `notebook` has answered it.
+
+    `notebook` has the name or the address of the notebook that the client looks for, but another id.
+    """
 
     notebook: KnownNotebook
 
@@ -80,7 +83,9 @@ class Rediscovery:
         self.notebook = notebook
         self.address = address_of(notebook)
         self.another: KnownNotebook | None = None
-        """The notebook of the latest `AnotherNotebookFound` since the server last answered; None if there was none."""
+        """The notebook of the latest `AnotherNotebookFound`; None if there was none, or if the server was found since."""
+        self._answered: KnownNotebook | None = None
+        """The notebook that becomes `another` if the present discovery ends without the server, which may still answer."""
         self._targets = [DiscoveryTarget(envelope)]
         if envelope.key_id is not None:
             self._targets.append(DiscoveryTarget(OPEN))
@@ -104,7 +109,7 @@ class Rediscovery:
 
     def end(self) -> None:
         """Stop looking for the server, because it has answered a request. The next discovery then begins without a pause."""
-        self._prober = self._ended_prober = self._begin_at = self.another = None
+        self._prober = self._ended_prober = self._begin_at = self.another = self._answered = None
         self._pause_seconds = 0.0
 
     def receive_datagram(self, data: bytes, source: Address, now: float) -> DiscoveryAnswer[Address] | None:
@@ -114,8 +119,8 @@ class Rediscovery:
 
         - An OFFER that says that the key has changed becomes `KeyChanged`, and also ends the discovery.
         - The OFFER of an impostor becomes `ImpostorFound`.
-        - The OFFER of another notebook with the same name or address becomes `AnotherNotebookFound`, unless this discovery has
-          found the server before.
+        - The OFFER of another notebook with the same name or address becomes `AnotherNotebookFound` at the end of the discovery
+          (see `handle_timeout`), unless the discovery finds the server.
         - The OFFER of a second server of the notebook becomes `ServedTwice`.
 
         All other datagrams are ignored.
@@ -129,7 +134,7 @@ class Rediscovery:
                 self._report_impostor(answer)
             elif answer.offer.notebook_id != self.notebook.notebook_id:
                 if self._prober is not None:  # else the server was found
-                    self._report_another(known_notebook(answer))
+                    self._note_another(known_notebook(answer))
             elif answer.other_source is not None:
                 self._events.append(ServedTwice(answer))
             elif answer.has_new_key:
@@ -152,6 +157,7 @@ class Rediscovery:
             if now >= self._prober.finished_at:
                 self._prober = None
                 self._begin_at = now + self._lengthen_pause(DISCOVERY_PAUSE_SECONDS)
+                self._report_another()
         if self._begin_at is not None and self._begin_at <= now:
             self._begin_at = None
             self._prober = Prober(now, random=self._random, targets=self._targets)
@@ -172,6 +178,7 @@ class Rediscovery:
         if notebook != self.notebook:
             self.notebook, self.address = notebook, answer.source
         self._ended_prober, self._prober, self._begin_at = self._prober, None, None
+        self.another = self._answered = None
         self._lengthen_pause(MOVED_PAUSE_SECONDS)
         self._events.append(ServerMoved(answer.source))
 
@@ -182,17 +189,22 @@ class Rediscovery:
             self._reported.add(answer.source)
             self._events.append(ImpostorFound(self.notebook, answer.source))
 
-    def _report_another(self, found: KnownNotebook) -> None:
-        """Report the notebook `found` if it has the name or the address of the notebook that the client looks for.
+    def _note_another(self, found: KnownNotebook) -> None:
+        """Keep the notebook `found` for `_report_another` if it has the name or address of the one that the client looks for.
 
-        Nothing is reported if the notebook that was reported last has the same id. A notebook with the same name is more likely
-        to replace the old notebook than one with only the same address. So once a notebook with the name was reported, a
-        notebook with only the address is not reported any more.
+        A notebook with the same name is more likely to replace the old notebook than one with only the same address. So once a
+        notebook with the name has answered, a notebook with only the address does not count any more.
         """
-        wanted, before = self.notebook, self.another
+        wanted, before = self.notebook, self._answered or self.another
         has_name, has_address = found.name == wanted.name, address_of(found) == address_of(wanted)
         if has_name or (has_address and (before is None or before.name != wanted.name)):
-            if before is None or before.notebook_id != found.notebook_id:
+            self._answered = found
+
+    def _report_another(self) -> None:
+        """Report the notebook that `_note_another` has kept, unless the one that was reported last has the same id."""
+        found, self._answered = self._answered, None
+        if found is not None:
+            if self.another is None or self.another.notebook_id != found.notebook_id:
                 self._events.append(AnotherNotebookFound(found))
             self.another = found
 
