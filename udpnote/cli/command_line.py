@@ -91,8 +91,8 @@ def read_command_line(words: Sequence[str]) -> CommandLine:
 def parse(command: DeclaredCommand, words: Sequence[str], name: str) -> Parsed:
     """Read `words`, the words after the name of `command`, and return the values for the command's parameters.
 
-    `name` is the command's name for messages, with `udpnote`, such as `udpnote key show`. Raises `WrongCommandLine`, and the
-    errors of `split_words`.
+    `name` is the command's name for messages, with `udpnote`, such as `udpnote key show`. Raises `WrongCommandLine`, and
+    `InvalidEntry` and `InvalidQuery` as `split_arguments` does.
     """
     before, text = split_words(command, words)
     given, others = _options_and_others(command, before, name)

@@ -46,7 +46,7 @@ def sending(options: ClientOptions, *, as_json: bool) -> Iterator["RevisionSende
     When the client reads notes, it waits at least `READING_WAIT_SECONDS_MIN` for an answer. After the block, it delivers the
     entries that earlier commands have queued, and messages about them are printed (see `QueuedDelivery.run`). Nothing is
     delivered if the block raises an error, or if the sender has queued an entry in the block: then no server answers. Raises
-    the errors of opening the client.
+    the errors of opening the client (see `ClientOptions.client`).
     """
     wait = load_settings({"wait": options.wait}).wait
     delivery = QueuedDelivery()
@@ -63,6 +63,9 @@ class RevisionSender:
 
     `wait` is how many seconds the sender waits for an acknowledgement. `has_queued` says whether it has queued an entry so far,
     because no acknowledgement came in time. The methods that return an integer return the exit code for the outcome.
+
+    A method that sends prints why an entry was refused (`EntryRefused`) or queued (`Queued`). It raises the other errors of the
+    method of `Client` that it calls.
     """
 
     def __init__(self, client: Client, *, wait: float, as_json: bool) -> None:
@@ -101,7 +104,7 @@ class RevisionSender:
 
         Nothing is sent, and the result is REFUSED, if there is no such entry, if the note was erased, if the editor fails, or
         if the new text is blank. If the new text is the same as the last one, nothing is sent, and the result is DONE. Raises
-        the errors of `edited` if the editor cannot be started or its text cannot be an entry.
+        `InvalidEntry` if the new text cannot be an entry, and the errors of `edited` (in `terminal.editor`).
         """
         if state is None or state.latest.entry.kind is Kind.ERASED:
             return _refused(objection(named, state))
@@ -156,7 +159,7 @@ class RevisionSender:
         """Count the notes whose number is in the range `numbers` and that are not deleted.
 
         Return how many there are, and the range from the first of them to the last. If there are none, that range has only the
-        number 0. Raises `WrongNotebook` as `read` does.
+        number 0. Raises the errors of reading (see `NotebookReader`), and `WrongNotebook` as `read` does.
         """
         first, last, notes = 0, 0, 0
         for state in self._client.states_between(numbers.start, numbers.stop - 1):

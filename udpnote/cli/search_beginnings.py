@@ -10,12 +10,12 @@ from udpnote.text.search_terms import terms
 
 
 def words_that_find_nothing(notebook: NotebookReader, query: QueryWords, filters: Filters) -> list[str]:
-    """Search for each word of `query` alone. Return the words that are in no note, but with which longer words may begin.
+    """Search for each word of `query` alone. Return the words that are in no note, if they may find one with a `*`.
 
     Only notes that match `filters` are searched. A query may have at most `BEGINNINGS_MAX` words with `*`: words for which no
     `*` is left are not returned. Raises the errors of reading (see `NotebookReader`).
     """
-    words = [word for word in dict.fromkeys(query.wanted) if _may_begin_longer_words(word)]
+    words = [word for word in dict.fromkeys(query.wanted) if _may_find_more_with_star(word)]
     count = BEGINNINGS_MAX - sum(word.endswith("*") for word in query.wanted + query.without)
     return list(islice((word for word in words if not _finds_a_note(notebook, word, filters)), max(count, 0)))
 
@@ -30,7 +30,7 @@ def with_beginnings(query: QueryWords, words: Sequence[str]) -> QueryWords:
     return query._replace(words=change(query.words), any_of=tuple(map(change, query.any_of)))
 
 
-def _may_begin_longer_words(word: str) -> bool:
+def _may_find_more_with_star(word: str) -> bool:
     """Whether `word` with `*` may find more than `word`: it ends with a letter or digit, but not with a Chinese character."""
     return word[-1].isalnum() and (word[-1].isascii() or len(terms(word)[-1]) > 1)
 

@@ -143,7 +143,7 @@ def make_own_folder(path: str, own: Collection[str]) -> list[str]:
 
 
 @contextmanager
-def own_folder_if_used(path: str, own: Collection[str]) -> Iterator[None]:
+def own_folder_kept_if_used(path: str, own: Collection[str]) -> Iterator[None]:
     """For the block, make the folder of the file `path` as `make_own_folder` does. At the end of the block, remove the folders
     that this has made, if they are empty.
     """

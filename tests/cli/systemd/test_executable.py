@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.errors import raises
-from udpnote.cli.systemd.executable import check_trusted, loaded_places, server_program
+from udpnote.cli.systemd.executable import check_trusted, places_of_code, server_program
 from udpnote.cli.systemd.systemctl import ServiceRefused
 from udpnote.errors import Notice
 
@@ -50,6 +50,6 @@ def test_what_others_can_change_is_refused_and_the_file_or_folder_named(tmp_path
 def test_the_program_is_the_installed_command_and_python_and_the_package_count_as_loaded() -> None:
     [program] = server_program()
     assert os.path.basename(program) == "udpnote" and os.access(program, os.X_OK)
-    places = loaded_places(program)
+    places = places_of_code(program)
     assert program in places and any(each.endswith("/udpnote") and os.path.isdir(each) for each in places)
     assert any(os.access(each, os.X_OK) and os.path.basename(each).startswith("python") for each in places)

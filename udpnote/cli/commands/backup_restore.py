@@ -16,7 +16,7 @@ from udpnote.cli.terminal.text import in_json, local_time
 from udpnote.cli.terminal.typed_input import is_confirmed
 from udpnote.errors import InvalidSetting, Notice, StorageError
 from udpnote.settings import absolute_path, find_places
-from udpnote.storage.database import own_folder_if_used
+from udpnote.storage.database import own_folder_kept_if_used
 from udpnote.storage.notebook.backup import Backup, Content, back_up
 from udpnote.storage.notebook.read_only import LOG_DAMAGES
 from udpnote.storage.notebook.restore import KeyUse, Restore, Vanishing, check_places, prepared_restore
@@ -131,7 +131,7 @@ def restore(
     with (
         ending_in_order(),
         saying_if_interrupted(Notice("nothing_changed")),
-        own_folder_if_used(path, find_places(os.environ).folders),
+        own_folder_kept_if_used(path, find_places(os.environ).folders),
         uninterruptible_later() as begin_last_step,
         CopyingProgress() as progress,
         prepared_restore(backup_path, path, with_key=with_key, on_progress=progress.show) as prepared,
@@ -152,9 +152,9 @@ def restore(
 
 
 def _check_replaces_nothing(backup_path: str, path: str) -> None:
-    """Raise `StorageError` if a restore would replace a file at `path`, because nobody can be asked whether it may.
+    """Raise `StorageError` if there is a file at `path`, because nobody can be asked whether a restore may replace it.
 
-    If there is no backup at `backup_path`, the error says that instead.
+    If `check_places` finds another reason not to restore, such as a missing backup, the error says that reason instead.
     """
     if os.path.exists(path):
         check_places(backup_path, path)

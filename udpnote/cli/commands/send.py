@@ -167,8 +167,10 @@ def send_words_or_input(
 
     If there are no words, or only `-`, send standard input: with `is_whole` as one entry, without it each line as an entry. A
     line that cannot be an entry is reported and not sent. If the outbox can take no further line, print how many lines it has
-    taken, and return REFUSED. Each entry gets the `additions`. Raises `InvalidEntry` if the words, or the whole input, cannot
-    be an entry. Raises the errors of opening the client.
+    taken, and return REFUSED. Each entry gets the time and the tags in `additions`.
+
+    Raises `InvalidEntry` if the words, or the whole input, cannot be an entry, and `StorageError` if the outbox cannot take
+    them. Raises the errors of opening the client, too (see `ClientOptions.client`).
     """
     text = None
     if words not in ([], ["-"]):

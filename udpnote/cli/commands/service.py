@@ -10,7 +10,7 @@ from typing import Annotated
 from udpnote.cli import exit_codes
 from udpnote.cli.declared_command import DeclaredCommands, Option, as_changing_command, as_command
 from udpnote.cli.options import Json, ListeningPort, Name
-from udpnote.cli.systemd.executable import check_trusted, loaded_places, server_program
+from udpnote.cli.systemd.executable import check_trusted, places_of_code, server_program
 from udpnote.cli.systemd.service_plan import ServicePlan, plan_service
 from udpnote.cli.systemd.service_unit import (
     Found,
@@ -89,8 +89,8 @@ def install(
     service = _service(is_system=is_system, instance=instance)
     program = server_program()
     if is_system:
-        check_trusted(loaded_places(program[0]))
-    found, _unit = _own_unit(service)
+        check_trusted(places_of_code(program[0]))
+    found, _unit = _read_own_unit(service)
     if not dry_run:
         _check_user_and_manager(service, program)
     plan = plan_service(service, {"name": name, "port": port, "file": file, "sealed": sealed or None})
@@ -122,7 +122,7 @@ def uninstall(is_system: System = False, instance: Instance = None, dry_run: Dry
         udpnote service uninstall --system --instance lab
     """
     service = _service(is_system=is_system, instance=instance)
-    found, unit = _own_unit(service)
+    found, unit = _read_own_unit(service)
     if unit is None:
         raise ServiceRefused("service_not_installed", path=service.path)
     if not dry_run:
@@ -173,7 +173,7 @@ def _service(*, is_system: bool, instance: str | None) -> Service:
     return Service(is_system, instance or "")
 
 
-def _own_unit(service: Service) -> tuple[Found, Unit | None]:
+def _read_own_unit(service: Service) -> tuple[Found, Unit | None]:
     """Read the unit file of `service`, and return what `read_unit` returns. Raises `ServiceRefused` if udpnote has not made the
     file that is there.
     """

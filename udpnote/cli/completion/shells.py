@@ -102,16 +102,16 @@ def _for_zsh(found: Sequence[Suggestion], _line: CommandLine) -> str:
     """
     if not found:
         return "_files"
-    pairs = [f'"{each.word}":"{_explained(each.help)}"' if each.help else f'"{each.word}"' for each in found]
+    pairs = [f'"{each.word}":"{_without_shell_signs(each.help)}"' if each.help else f'"{each.word}"' for each in found]
     return "_arguments '*: :(({}))'".format("\n".join(pairs))
 
 
 def _for_fish(found: Sequence[Suggestion], _line: CommandLine) -> str:
     """Return the suggestions, one on each line, each with its explanation after a tab."""
-    return "\n".join(f"{each.word}\t{_explained(each.help)}" if each.help else each.word for each in found)
+    return "\n".join(f"{each.word}\t{_without_shell_signs(each.help)}" if each.help else each.word for each in found)
 
 
-def _explained(text: str) -> str:
+def _without_shell_signs(text: str) -> str:
     """`text` without the characters to which a shell could give a meaning."""
     return "".join(each for each in text if each in _EXPLANATION_CHARACTERS or (each > "\x7f" and each.isprintable()))
 

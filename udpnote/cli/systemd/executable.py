@@ -39,7 +39,7 @@ def server_program() -> list[str]:
     return words
 
 
-def loaded_places(program: str) -> list[str]:
+def places_of_code(program: str) -> list[str]:
     """Return the paths of `program`, of the Python interpreter, and of the files and folders from which Python loads modules.
 
     The folder with this user's own packages is left out, because the service runs as another user.

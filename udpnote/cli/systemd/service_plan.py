@@ -37,8 +37,8 @@ class ServicePlan(NamedTuple):
 
 def plan_service(service: Service, flags: Flags) -> ServicePlan:
     """Plan a service, and return the plan. `flags` are the values of the options `name`, `port`, `file` and `sealed`. None
-    means that the user has not given the option. Without a name, the notebook of a service with an `instance` gets the name of
-    the instance.
+    means that the user has not given the option. Without a name, the notebook of a service with an `instance` (see `Service`)
+    gets the name of the instance.
 
     Raises `InvalidSetting` if an option or a setting cannot be used. Raises `NotebookSealed` if there is already a sealed
     notebook in the notebook's file, but the plan is not sealed. Raises `NotebookOpen` if there is an open notebook, but the
@@ -69,7 +69,8 @@ def _for_system(service: Service, flags: Flags) -> ServicePlan:
 
 
 def _for_user(service: Service, flags: Flags) -> ServicePlan:
-    """Plan a service of this user. Without the option `file`, a service with an `instance` gets a notebook's file of its own.
+    """Plan a service of this user. Without the option `file`, a service with an `instance` (see `Service`) gets a notebook's
+    file of its own.
 
     The service reads the user's settings file. Of the environment variables of this command that begin with `UDPNOTE_`, the
     service gets only UDPNOTE_HOME. The settings in the other variables become options. Raises `InvalidSetting` if a setting

@@ -27,7 +27,7 @@ STATE_FOLDER = "/var/lib"
 """The folder in which systemd makes the folder of a system service (`StateDirectory=`)."""
 
 INSTANCE_BYTES_MAX = 48
-"""The most bytes of UTF-8 in an instance's name. In the unit's name an escaped byte takes four, and 255 is the limit
+"""The most bytes of UTF-8 in the `instance` of a `Service`. In the unit's name an escaped byte takes four, and 255 is the limit
 (NAME_MAX).
 """
 
@@ -42,8 +42,8 @@ _SECTION = "[X-udpnote]\n"
 
 
 class Service(NamedTuple):
-    """A service of the whole system or of this user. `instance` is the name that the user has given it. It is empty for the
-    service of the first notebook.
+    """A service of the whole system or of this user. `instance` is its name, the value of `--instance`, if it serves a further
+    notebook. For the service of the first notebook, `instance` is empty.
     """
 
     is_system: bool
@@ -230,7 +230,7 @@ def installed_services() -> list[Service]:
 
 
 def _instance_of(unit: str) -> str | None:
-    """Return the instance in the name of a unit file; None if the name has none."""
+    """Return the `instance` (see `Service`) in the name of a unit file, without escapes. Return None if the name has none."""
     matched = re.fullmatch(r"udpnote-(.+)\.service", unit)
     if matched is None:
         return None
