@@ -16,7 +16,7 @@ Server = Annotated[
 ]
 Port = Annotated[int | None, Option("--port", metavar="PORT", help="The server's UDP port.  [default: 6683 to 6686]")]
 NotebookName = Annotated[str | None, Option("--notebook", metavar="NAME|ID", help="Which notebook, where there are several.")]
-Author = Annotated[str | None, Option("--author", metavar="NAME", help="Who writes.  [default: user@host]")]
+Author = Annotated[str | None, Option("--author", metavar="NAME", help="The name under which you write.  [default: user@host]")]
 AnswerWait = Annotated[float | None, Option("--wait", metavar="SECONDS", help="How long to wait for an answer.  [default: 5]")]
 Wait = Annotated[
     float | None,

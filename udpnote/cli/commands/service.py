@@ -52,7 +52,7 @@ service_app = app.group("service", "Serve at boot, with systemd: install, uninst
 
 System = Annotated[bool, Option("--system", help="A service of the whole system, not of this user. Needs root.")]
 Instance = Annotated[
-    str | None, Option("--instance", metavar="NAME", help="For a further notebook on this host: a service of its own.")
+    str | None, Option("--instance", metavar="NAME", help="The name of the service for a further notebook on this host.")
 ]
 DryRun = Annotated[bool, Option("--dry-run", help="Only print what would be done.")]
 
