@@ -19,7 +19,7 @@ from tests.support.loopback import Loopback
 from tests.support.page_site import ProcessSite, Site
 from tests.support.processes import Process
 
-WORKERS_PER_CORE = 3
+WORKERS_PER_CORE = 4
 """How many workers `-n auto` starts per core: while one test waits for something, another one runs."""
 
 DEADLINE_SECONDS = 20.0
@@ -110,13 +110,19 @@ def _import_in_turn(config: pytest.Config) -> None:
     """In a worker that runs all tests, import their modules, beginning at a place that is this worker's own.
 
     In a fresh clone, they must be compiled. Workers that began at the same place would all compile the same module at the
-    same time; so each of them compiles its part, and finds the bytecode of the others.
+    same time; so each of them compiles its part, and finds the bytecode of the others. The first worker also lets hypothesis
+    make its table of the characters of UTF-8, which takes a second, and which the others then read from a file.
     """
     worker = getattr(config, "workerinput", None)
     if worker is None or config.args != config.getini("testpaths"):
         return
+    number = int(worker["workerid"].removeprefix("gw"))
+    if number == 0:
+        from hypothesis.strategies import text
+
+        text().validate()
     names = [".".join(path.relative_to(config.rootpath).with_suffix("").parts) for path in sorted(TESTS.rglob("test_*.py"))]
-    first = len(names) * int(worker["workerid"].removeprefix("gw")) // worker["workercount"]
+    first = len(names) * number // worker["workercount"]
     for name in names[first:] + names[:first]:
         with suppress(Exception, pytest.skip.Exception):  # pytest imports it again, and reports it
             import_module(name)

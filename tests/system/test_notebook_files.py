@@ -10,7 +10,7 @@ from tests.support.processes import eventually
 from tests.system.conftest import Pair
 from tests.system.lab import Lab, lines_of
 
-LINES = 15_000
+LINES = 6_000
 
 
 def numbered_texts(output: str) -> list[tuple[int, str]]:
