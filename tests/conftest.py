@@ -132,9 +132,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: item.path.name not in LONG)
 
 
+def pytest_xdist_setupnodes(config: pytest.Config) -> None:
+    """Before the workers start, start the process that all of them share."""
+    forks = Forks()
+    config.add_cleanup(forks.close)
+    forks.share()
+
+
 @pytest.fixture(scope="session", autouse=True)
 def forks() -> Iterator[None]:
-    """Lets the commands that tests start as processes run as forks of one process for each worker (see `Forks`)."""
+    """Lets the commands that tests start as processes run as forks of one process (see `Forks`)."""
     with closing(Forks()) as Process.forks:
         yield
 

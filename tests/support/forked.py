@@ -40,6 +40,9 @@ OTHERS = ("prompt_toolkit.shortcuts", "rich.console", "rich.progress", "rich.tab
 
 NUMBER = struct.Struct("i")
 
+SHARED = "PYTEST_FORKS"
+"""The variable with the address of the process that another one shares."""
+
 _SERVING = "import sys; sys.path += {path!r}; from tests.support.forked import serve; serve({descriptor})()"
 
 _CLONE_NEWNS, _MS_REC, _MS_SLAVE, _MNT_DETACH = 0x20000, 0x4000, 0x80000, 2
@@ -91,10 +94,17 @@ class Forked:
 
 
 class Forks:
-    """Starts commands as forks of one process that has imported udpnote. The first `start` starts it; `close` ends it."""
+    """Starts commands as forks of one process that has imported udpnote.
+
+    The first `start`, or `share`, starts this process. It ends when all that use it have called `close`.
+    """
 
     def __init__(self) -> None:
         self._undo = ExitStack()
+
+    def share(self) -> None:
+        """Start the process, and let the `Forks` of all processes that this one starts from now on use it."""
+        os.environ[SHARED] = self._requests.getpeername().hex()
 
     def close(self) -> None:
         self._undo.close()
@@ -126,13 +136,19 @@ class Forks:
 
     @cached_property
     def _requests(self) -> socket.socket:
-        """Start the process that forks, and return the socket to which requests are sent."""
-        requests, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        with theirs:
-            serving = _SERVING.format(path=sys.path, descriptor=theirs.fileno())
+        """The socket to which requests are sent. Start the process that forks, unless another one is shared."""
+        requests = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        if SHARED in os.environ:
+            requests.connect(bytes.fromhex(os.environ[SHARED]))
+            return self._undo.enter_context(requests)
+        with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listening:
+            listening.bind("")  # Linux gives it an address that is no file
+            listening.listen()
+            requests.connect(listening.getsockname())
+            serving = _SERVING.format(path=sys.path, descriptor=listening.fileno())
             command = (sys.executable, "-P", "-S", "-c", serving)
             environ = os.environ | {"LC_ALL": LOCALE}
-            process = Popen(command, env=environ, pass_fds=[theirs.fileno()], stdin=DEVNULL, stdout=DEVNULL)
+            process = Popen(command, env=environ, pass_fds=[listening.fileno()], stdin=DEVNULL, stdout=DEVNULL)
         self._undo.enter_context(process)
         return self._undo.enter_context(requests)
 
@@ -146,26 +162,35 @@ def can_be_forked(environ: Mapping[str, str]) -> bool:
 
 
 def serve(descriptor: int) -> Callable[[], None]:
-    """Fork for each request that arrives at the socket `descriptor`, and report how each fork ends.
+    """Fork for each request that arrives at a connection of the listening socket `descriptor`, and report how each fork ends.
 
     Returns in each fork, with a function that runs the command; the caller calls it, so that few frames are below it on the
-    stack. Also returns in this process, when the socket is closed, with a function that does nothing.
+    stack. Also returns in this process, when the last connection is closed, with a function that does nothing.
     """
-    requests = socket.socket(fileno=descriptor)
+    listening = socket.socket(fileno=descriptor)
     _import_all()
     running: dict[int, tuple[int, int]] = {}  # by pidfd: the pid, and where to report
+    connections = {(first := listening.accept()[0]).fileno(): first}
     waiting = select.poll()
-    waiting.register(requests, select.POLLIN)
-    while True:
+    for known in (listening, first):
+        waiting.register(known, select.POLLIN)
+    while connections:
         for ready, _ in waiting.poll():
             if ready in running:
                 waiting.unregister(ready)
                 _report(*running.pop(ready))
                 os.close(ready)
                 continue
-            descriptors = socket.recv_fds(requests, 1, 4)[1]
+            if ready == descriptor:
+                another = listening.accept()[0]
+                connections[another.fileno()] = another
+                waiting.register(another, select.POLLIN)
+                continue
+            descriptors = socket.recv_fds(connections[ready], 1, 4)[1]
             if not descriptors:
-                return lambda: None
+                waiting.unregister(ready)
+                connections.pop(ready).close()
+                continue
             pid = os.fork()
             if not pid:
                 return partial(_become, *descriptors)
@@ -174,6 +199,7 @@ def serve(descriptor: int) -> Callable[[], None]:
             pidfd = os.pidfd_open(pid)
             running[pidfd] = (pid, descriptors[0])
             waiting.register(pidfd, select.POLLIN)
+    return lambda: None
 
 
 def _ends(stream: int | IO[bytes], is_input: bool) -> tuple[IO[bytes] | None, int]:
