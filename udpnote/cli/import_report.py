@@ -144,15 +144,17 @@ class ImportReport:
             print(json.dumps(self._object()))
         return exit_codes.REFUSED if self._bad or orphaned or self._outcomes[ImportOutcome.DIFFERENT] else exit_codes.DONE
 
-    def _count_new(self, old: StoredEntry) -> None:
-        """Keep `old`, a new entry, if it was written before or after all others so far: a rehearsal prints both times. Count it
-        as revised if it revises a note from an earlier import. An entry of an export in JSON lines never counts as revised.
+    def _count_new(self, added: StoredEntry) -> None:
+        """Count `added`, an entry that the notebook did not have before, as revised if it revises a note from an earlier
+        import. An entry of an export in JSON lines never counts as revised.
+
+        Keep `added` if it was written before or after all others so far: a rehearsal prints both times.
         """
-        self._revised += self._form is not Format.JSONL and old.entry.kind is Kind.REVISION
-        if self._first is None or old.entry.written_at < self._first.entry.written_at:
-            self._first = old
-        if self._last is None or old.entry.written_at > self._last.entry.written_at:
-            self._last = old
+        self._revised += self._form is not Format.JSONL and added.entry.kind is Kind.REVISION
+        if self._first is None or added.entry.written_at < self._first.entry.written_at:
+            self._first = added
+        if self._last is None or added.entry.written_at > self._last.entry.written_at:
+            self._last = added
 
     def _name_different(self, number: int) -> None:
         if len(self._different) < NAMED_MAX:

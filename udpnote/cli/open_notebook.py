@@ -34,8 +34,8 @@ def opened(
     A `Client` also delivers queued entries (see `QueuedDelivery.run`): at the end of the block, unless the block raises an
     error. With `delivers_first`, it does so before the block. `follow` needs that, because only Ctrl-C ends it.
 
-    Raises `InvalidSetting` if the user gave a `file` and also one of the `options`. Raises the errors of opening the file or
-    the client.
+    Raises `InvalidSetting` if the user gave a `file` and also one of the `options`. Raises the errors of opening the file (see
+    `FileReader`) or the client (see `ClientOptions.client`).
     """
     progress = IndexingProgress()
     printer = Printer(on_print=progress.clear)
