@@ -187,6 +187,24 @@ def test_nothing_is_acknowledged_once_another_program_has_cut_the_log(path: Path
         notebook.close()
 
 
+def test_nothing_is_acknowledged_once_another_program_has_overwritten_the_log_from_its_beginning(path: Path) -> None:
+    notebook = opened(path)
+    notebook.preallocate_log()
+    for _ in range(3 * LOG_BYTES // len(LONG)):
+        add(notebook, LONG)
+        if notebook.is_checkpoint_running:
+            eventually(lambda: is_copied(notebook), "the log is copied, and begun again")
+    before = log_of(path).stat().st_size
+    with open(log_of(path), "r+b") as log:
+        log.write(bytes(5000))
+    assert log_of(path).stat().st_size == before
+    for _ in range(2):
+        with raises(NotebookLost, "log_overwritten", path=str(path), log=str(log_of(path))):
+            add(notebook, "two")
+    with raises(NotebookLost, "log_overwritten", path=str(path), log=str(log_of(path))):
+        notebook.close()
+
+
 def test_a_log_without_its_file_is_kept_and_no_notebook_made_until_it_is_moved(path: Path, tmp_path: Path) -> None:
     with closing(opened(path)) as notebook:
         add(notebook, "one")

@@ -19,7 +19,7 @@ from contextlib import suppress
 from time import sleep
 
 from udpnote.errors import NotebookInUse, NotebookLost, StorageError
-from udpnote.storage.database import storage_errors, uri_of
+from udpnote.storage.database import LOG_HEADER_BYTES, storage_errors, uri_of
 from udpnote.storage.file_status import status_at
 from udpnote.storage.new_files import aside_name, own_like, remove_old_drafts
 
@@ -57,6 +57,8 @@ class FileGuard:
         self._file: _Identity = None  # the file and the log that `watch` has found
         self._log: _Identity = None
         self._reader: sqlite3.Connection | None = None  # the connection that `watch` has opened
+        self._log_descriptor: int | None = None  # of the log, once `watch_log_header` was called
+        self._log_header: bytes | None = None
         self.log_bytes = self.log_bytes_min = 0
         self.is_log_copied = False
         with storage_errors(path):
@@ -93,11 +95,25 @@ class FileGuard:
             loss = _loss(self._path, (*self._locked_file, 1), self._file)
             raise NotebookLost("notebook_lost", path=self._path, loss=loss)
 
+    def watch_log_header(self) -> None:
+        """Let `check` compare the log's header, which only SQLite may change, with the one that the log has now.
+
+        Call this after a transaction, and `expect_other_log_header` before a checkpoint. Raises `OSError`.
+        """
+        if self._log_descriptor is None:  # SQLite has no locks on the log, so closing this descriptor drops none
+            self._log_descriptor = os.open(f"{self._path}-wal", os.O_RDONLY)
+        self._log_header = self._read_log_header()
+
+    def expect_other_log_header(self) -> None:
+        """Let `check` compare the log's header no more: after a checkpoint, SQLite changes it with the next transaction."""
+        self._log_header = None
+
     def check(self) -> None:
         """Raise `NotebookLost` if the file or its log was deleted, moved, replaced, hard-linked or cut, or the file is empty.
 
-        SQLite would remove the log of an empty file. A file that was moved, and has left a symbolic link, is not in its place
-        either: the next start would look for its log beside the file to which the link leads.
+        Also raises it if the log was overwritten from its beginning (see `watch_log_header`). SQLite would remove the log of an
+        empty file. A file that was moved, and has left a symbolic link, is not in its place either: the next start would look
+        for its log beside the file to which the link leads.
         """
         file, log = self._found()
         if self._log is None:  # there was none yet, because SQLite had written nothing
@@ -107,7 +123,8 @@ class FileGuard:
         if log != self._log:
             log_path = f"{self._path}-wal"
             raise NotebookLost("log_lost", path=self._path, log=log_path, loss=_loss(log_path, self._log, log))
-        if self.log_bytes < self.log_bytes_min:
+        header = self._log_header
+        if self.log_bytes < self.log_bytes_min or (header is not None and self._read_log_header() != header):
             raise NotebookLost("log_overwritten", path=self._path, log=f"{self._path}-wal")
 
     def close(self, connection: sqlite3.Connection) -> None:
@@ -136,6 +153,8 @@ class FileGuard:
 
     def release(self) -> None:
         """Give up the lock, so that another server can use the file. No connection of this process may have it open."""
+        if self._log_descriptor is not None:
+            os.close(self._log_descriptor)
         os.close(self._descriptor)
         _guarded.discard(self._locked_file)
 
@@ -175,6 +194,10 @@ class FileGuard:
         names = os.stat(self._path).st_nlink
         if names > 1:
             raise StorageError("notebook_has_several_names", path=self._path, count=names)
+
+    def _read_log_header(self) -> bytes:
+        assert self._log_descriptor is not None, "a header that was never read would be compared"
+        return os.pread(self._log_descriptor, LOG_HEADER_BYTES, 0)
 
     def _found(self) -> tuple[_Identity, _Identity]:
         """Return the identities of the notebook's file and of its log, as they are at their paths now.

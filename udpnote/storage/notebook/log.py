@@ -151,6 +151,7 @@ class Log:
         with storage_errors(self._path):
             if not self._has_closed_mark() and not self._close_mark():
                 return
+            self._guard.expect_other_log_header()
             copying = Thread(target=self._copy_ahead, name="udpnote log", daemon=True)
             try:
                 copying.start()
@@ -219,6 +220,7 @@ class Log:
 
     def _run_checkpoint(self) -> bool:
         """Copy the log into the file, up to the oldest state that somebody is reading. Returns whether all of it was copied."""
+        self._guard.expect_other_log_header()
         with closing(connect(self._path, "mode=rw")) as connection:  # `self._connection` may be reading
             connection.execute("PRAGMA fullfsync = ON")
             is_busy, frames, copied = connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
@@ -249,3 +251,4 @@ class Log:
                 assert mark is not None, "a checkpoint begins with a mark"
                 mark._replace(is_open=True).write(self._connection)
                 self._checkpoint = mark.checkpoint
+                self._guard.watch_log_header()
