@@ -292,8 +292,8 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     # The outcome of an entry
     "no_answer_yet": _no_answer_yet,
     "not_waited": (
-        "the entry was sent, but udpnote did not wait for the answer, so the entry may or may not be stored. It stays "
-        "in the outbox until the next `udpnote send` or `udpnote outbox --send` gets the answer"
+        "udpnote did not wait for an answer, so the entry may or may not be stored. It stays in the outbox until the next "
+        "`udpnote send` or `udpnote outbox --send` gets the answer"
     ),
     "delivered_by_another_command": (
         "another udpnote command is sending this entry now. The entry stays in the outbox until the notebook has stored it"
