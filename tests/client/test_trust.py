@@ -9,12 +9,13 @@ from tests.support.disks import make_unwritable
 from tests.support.errors import raises
 from tests.support.lan import CELLAR, KITCHEN, Lan
 from tests.support.network import PORT
-from udpnote.client.results import State
+from udpnote.client.results import SentEntry, State
 from udpnote.client.trust import ImpostorDetector
 from udpnote.errors import (
     EntriesWait,
     InvalidKey,
     InvalidSetting,
+    JoinedOrLeftMeanwhile,
     KeyMissing,
     Notice,
     NotSealed,
@@ -213,6 +214,25 @@ def test_leaving_a_notebook_forgets_its_key_and_names_what_was_joined(lan: Lan) 
     client.deliver()
     client.leave("kitchen")
     assert (client.chosen(), lan.outbox().keys.by_id()) == (None, {})
+
+
+def test_what_still_waits_when_another_command_leaves_the_notebook_is_said_to_wait_for_that_and_not_for_an_answer(
+    lan: Lan,
+) -> None:
+    server, delivered = lan.serve(sealed=True), list[SentEntry]()
+
+    def deliver_and_leave(sent: SentEntry) -> None:
+        delivered.append(sent)
+        if len(delivered) == 1:
+            lan.client().leave("kitchen", sends_open=True)
+
+    client = lan.client(on_delivered=deliver_and_leave)
+    client.join(server.code)
+    texts = [f"text {number}" for number in range(2_000)]
+    lan.outbox().add(texts, author="amy", written_at=0, utc_offset=0, notebook_id=server.notebook_id)
+    with raises(JoinedOrLeftMeanwhile, "joined_or_left_meanwhile", name="kitchen"):
+        client.deliver()
+    assert 0 < len(delivered) < len(texts)
 
 
 # Impostors

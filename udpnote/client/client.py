@@ -237,8 +237,8 @@ class Client(NotebookReader, OutboxAccess, NotebookChoice):
 
         Returns the reason if some still wait: the notebook has not answered for `wait` seconds, or cannot store them now.
         `on_delivered` is called with the outcome of each stored entry. Raises `ServerNotFound`, `SeveralNotebooks` or
-        `WrongNotebook` if the client cannot find the notebook. If the notebook is sealed, raises `KeyMissing` if the client has
-        no key for it, `OldKey` if it has an old key, and `NotSealed` if only an impostor answers.
+        `WrongNotebook` if the client cannot find the notebook. If the notebook is sealed, raises `KeyMissing` without a key,
+        `OldKey`, `NotSealed` if only an impostor answers, and `JoinedOrLeftMeanwhile` if another command joins or leaves it.
         """
         return self._sender.deliver(self._seconds(wait))
 

@@ -72,6 +72,8 @@ class Sender:
         with self._connection.lock():
             if session.has_old_key:
                 raise OldKey("key_changed", name=self._driver.name_of(session.notebook))
+            if not session.is_idle:
+                self._driver.finder.check(session.notebook)
             return reason_to_wait(session, self._driver.silent_server(session), wait_seconds)
 
     def send(self, source: TextSource, *, author: str, wait_seconds: float) -> Iterator[SentEntry]:
