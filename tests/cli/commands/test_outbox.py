@@ -90,9 +90,22 @@ def test_sending_delivers_all_that_waits_once_and_keeps_it_where_no_server_answe
     assert [line.split()[0] for line in results[0].lines] == ["#1", "#2"]
     machine.stop()
     machine.send("--wait", "0", "--notebook", "kitchen", typed="three\nfour\n", UDPNOTE_SERVER="")
+    with closing(Outbox(machine.outbox)) as outbox:
+        outbox.add(["for the notebook that will be chosen"], author="", written_at=0, utc_offset=0)
     for wait, facts in (("0", []), ("0.2", ["udpnote doctor"])):
         result = machine.run(f"outbox --send --wait {wait}")
         assert (result.code, [fact for fact in ("2 entries queued", *facts) if fact not in result.err]) == (75, []), result
+
+
+def test_sending_does_not_say_that_entries_are_queued_which_another_command_has_removed_meanwhile(served: Machine) -> None:
+    served.send("one")
+    served.stop()
+    served.send("--wait", "0", "--notebook", "kitchen", "two", UDPNOTE_SERVER="")
+    sending = served.start("outbox", "--send", "--wait", "2")
+    sending.expect_error("looking for (it|the server)")
+    served.run("outbox --discard 2")
+    result = sending.wait()
+    assert (result.code, "queued" in result.err, "doctor" in result.err) == (0, False, False), result.err
 
 
 def test_what_the_notebook_refuses_is_said_shown_kept_and_discarded_on_demand(machine: Machine) -> None:

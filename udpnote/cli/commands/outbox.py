@@ -22,7 +22,7 @@ from udpnote.cli.terminal.text import (
     shortened,
 )
 from udpnote.client.client import Client
-from udpnote.client.destination import destinations_of, lacks_key, options_for, place_name, waits_for
+from udpnote.client.destination import destinations_of, lacks_key, options_for, place_name
 from udpnote.client.results import SentEntry
 from udpnote.errors import InvalidSetting, Notice, UdpnoteError
 from udpnote.model.entry import SEQUENCE_MAX
@@ -202,9 +202,12 @@ def _deliver(destination: Destination, wait: float | None, said: Sequence[Notice
             say(error.notice)
             return error.notice
         notebook = client.notebook
-        if reason is not None and notebook is not None:
-            entries = sum(each.entries for each in client.waiting_counts() if waits_for(each, notebook))
-            say(Notice("entries_queued", entries=entries, reason=reason))
+        if reason is None or notebook is None:
+            return None
+        waiting = [each for each in client.waiting_counts() if each.notebook_id == notebook.notebook_id and not each.refused]
+        if not waiting:  # another command has delivered or removed them meanwhile
+            return None
+        say(Notice("entries_queued", entries=sum(each.entries for each in waiting), reason=reason))
         return reason
 
 
