@@ -82,6 +82,21 @@ def has_frames_up_to(path: str, page_bytes: int, content: bytes) -> bool:
     return False
 
 
+def is_begun_again(header: bytes, before: bytes) -> bool:
+    """Whether SQLite has written `header` into a log that had the header `before`, because it began the log again.
+
+    False if `header` is not whole, or comes from an older log: each time, SQLite adds 1 to the first salt.
+    """
+    if len(header) < LOG_HEADER_BYTES or not header.startswith(_MAGIC):
+        return False
+    _, salts, checksums = _HEADER.unpack(header)
+    order = "<" if header.startswith(_MAGIC[0]) else ">"
+    if _continued(bytes(8), header[: -len(checksums)], order) != checksums:
+        return False
+    times = int.from_bytes(salts[:4]) - int.from_bytes(_HEADER.unpack(before)[1][:4])
+    return 0 < times % (1 << 32) < 1 << 31
+
+
 def is_damaged(database: str) -> bool:
     """Whether the log of the file `database` is damaged in a durable transaction, which SQLite would drop without a word.
 

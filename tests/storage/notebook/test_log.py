@@ -17,7 +17,7 @@ from tests.support.disks import fill, shorten
 from tests.support.errors import raises
 from tests.support.processes import eventually
 from udpnote.errors import NoSpace, NotebookLost, StorageError
-from udpnote.storage.database import create_database, open_database
+from udpnote.storage.database import LOG_HEADER_BYTES, create_database, open_database
 from udpnote.storage.notebook.file_guard import FileGuard
 from udpnote.storage.notebook.log import Log, log_bytes_max
 from udpnote.storage.notebook.log_check import check_log
@@ -202,6 +202,30 @@ def test_nothing_is_acknowledged_once_another_program_has_overwritten_the_log_fr
         with raises(NotebookLost, "log_overwritten", path=str(path), log=str(log_of(path))):
             add(notebook, "two")
     with raises(NotebookLost, "log_overwritten", path=str(path), log=str(log_of(path))):
+        notebook.close()
+
+
+@pytest.mark.parametrize("mode", ["PASSIVE", "RESTART", "TRUNCATE"])
+def test_a_log_that_sqlite_begins_again_after_the_checkpoint_of_another_program_is_not_called_overwritten(
+    path: Path, mode: str
+) -> None:
+    notebook = opened(path)
+    if mode != "TRUNCATE":
+        notebook.preallocate_log()
+    headers = [log_of(path).read_bytes()[:LOG_HEADER_BYTES]]
+    for text in ("one", "two", "three"):
+        add(notebook, text)
+        with closing(sqlite3.connect(path)) as other:
+            assert other.execute(f"PRAGMA wal_checkpoint({mode})").fetchone()[0] == 0
+        notebook.check_file()
+        add(notebook, text)
+        headers.append(log_of(path).read_bytes()[:LOG_HEADER_BYTES])
+    assert len(set(headers)) == 4
+    with open(log_of(path), "r+b") as log:
+        log.write(headers[-2])
+    with raises(NotebookLost, "log_overwritten", path=str(path), log=str(log_of(path))):
+        add(notebook, "lost")
+    with suppress(NotebookLost):
         notebook.close()
 
 

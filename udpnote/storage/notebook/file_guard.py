@@ -21,6 +21,7 @@ from time import sleep
 from udpnote.errors import NotebookInUse, NotebookLost, StorageError
 from udpnote.storage.database import LOG_HEADER_BYTES, storage_errors, uri_of
 from udpnote.storage.file_status import status_at
+from udpnote.storage.log_file import is_begun_again
 from udpnote.storage.new_files import aside_name, own_like, remove_old_drafts
 
 _LOCK_SUFFIX = "" if sys.platform == "linux" else ".lock"
@@ -96,7 +97,8 @@ class FileGuard:
             raise NotebookLost("notebook_lost", path=self._path, loss=loss)
 
     def watch_log_header(self) -> None:
-        """Let `check` compare the log's header, which only SQLite may change, with the one that the log has now.
+        """Let `check` compare the log's header with the one that the log has now: only SQLite may change it, to begin the log
+        again after a checkpoint, perhaps one of another program.
 
         Call this after a transaction, and `expect_other_log_header` before a checkpoint. Raises `OSError`.
         """
@@ -123,8 +125,7 @@ class FileGuard:
         if log != self._log:
             log_path = f"{self._path}-wal"
             raise NotebookLost("log_lost", path=self._path, log=log_path, loss=_loss(log_path, self._log, log))
-        header = self._log_header
-        if self.log_bytes < self.log_bytes_min or (header is not None and self._read_log_header() != header):
+        if self.log_bytes < self.log_bytes_min or self._is_header_overwritten():
             raise NotebookLost("log_overwritten", path=self._path, log=f"{self._path}-wal")
 
     def close(self, connection: sqlite3.Connection) -> None:
@@ -194,6 +195,16 @@ class FileGuard:
         names = os.stat(self._path).st_nlink
         if names > 1:
             raise StorageError("notebook_has_several_names", path=self._path, count=names)
+
+    def _is_header_overwritten(self) -> bool:
+        """Whether the log's header was overwritten since `watch_log_header`, and not by SQLite."""
+        before = self._log_header
+        if before is None or (header := self._read_log_header()) == before:
+            return False
+        if is_begun_again(header, before):
+            self._log_header = header
+            return False
+        return bool(header)  # empty after a checkpoint of another program that cuts the log, unless `log_bytes_min` forbids it
 
     def _read_log_header(self) -> bytes:
         assert self._log_descriptor is not None, "a header that was never read would be compared"
