@@ -4,14 +4,13 @@ import itertools
 import os
 import random
 import shlex
-import subprocess
-import sys
 from collections.abc import Mapping
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.errors import raises
+from tests.support.killed import printed_by
 from udpnote.errors import InvalidKey, Notice
 from udpnote.model.join_code import KEY_BYTES, join_code, new_key, parse_join_code
 
@@ -93,5 +92,4 @@ def test_a_code_in_ascii_is_read_without_the_tables_of_unicode() -> None:
         f"from udpnote.model.join_code import parse_join_code; parse_join_code({CODE!r}); "
         "print(*sorted(set(sys.modules) - before))"
     )
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    assert done.stdout.split() == ["udpnote.errors", "udpnote.model", "udpnote.model.join_code"]
+    assert printed_by(program).split() == ["udpnote.errors", "udpnote.model", "udpnote.model.join_code"]

@@ -4,8 +4,6 @@ import errno
 import os
 import sqlite3
 import stat
-import subprocess
-import sys
 from collections.abc import Callable
 from contextlib import closing, suppress
 from pathlib import Path
@@ -14,6 +12,7 @@ import pytest
 
 from tests.support.disks import fill, overwritten, shorten
 from tests.support.errors import raises
+from tests.support.killed import printed_by
 from tests.support.processes import few_files
 from udpnote.errors import NoSpace, Notice, StorageError
 from udpnote.storage.database import IN_MEMORY, Schema, atomic, make_own_folder, open_database, storage_errors
@@ -110,7 +109,7 @@ def test_opening_a_file_again_leaves_sqlites_locks_on_it(path: str) -> None:
         first.execute("INSERT INTO lines VALUES ('one')")
         read_lines(path)
         other = f"import sqlite3; c = sqlite3.connect({path!r}); c.execute('SELECT * FROM lines').fetchall(); c.close()"
-        subprocess.run([sys.executable, "-c", other], check=True)
+        assert printed_by(other) == ""
         assert os.path.exists(f"{path}-wal"), "another process took the file for closed, and removed its log"
         first.execute("INSERT INTO lines VALUES ('two')")
     assert read_lines(path) == ["one", "two"]

@@ -1,13 +1,12 @@
 """Which file is at a path: the answers of the system, and that asking does not make the next write change the file's inode."""
 
 import os
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from tests.support.killed import printed_by
 from udpnote.storage.file_status import FileStatus, from_stat, status_at
 
 FILES = 50
@@ -42,11 +41,9 @@ def test_a_missing_file_raises_the_error_of_stat(tmp_path: Path) -> None:
 def test_without_statx_the_answers_are_the_same(tmp_path: Path) -> None:
     program = (
         "import sys; sys.modules['ctypes'] = None; from pathlib import Path; "
-        "from tests.storage.test_file_status import answers; print(answers(Path(sys.argv[1])))"
+        f"from tests.storage.test_file_status import answers; print(answers(Path({str(tmp_path)!r})))"
     )
-    done = subprocess.run([sys.executable, "-c", program, tmp_path], capture_output=True, text=True, check=False)
-    expected = from_stat(os.stat(tmp_path / "second"))
-    assert done.stdout.strip() == str([expected] * 2), done.stderr
+    assert printed_by(program) == f"{[from_stat(os.stat(tmp_path / 'second'))] * 2}\n"
 
 
 def test_a_write_after_the_question_does_not_get_a_time_of_its_own(tmp_path: Path) -> None:

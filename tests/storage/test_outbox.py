@@ -5,7 +5,7 @@ import gc
 import os
 import sqlite3
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from itertools import count
 from pathlib import Path
@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from tests.support.errors import raises
+from tests.support.losses import LOSSES, log_of
 from udpnote.errors import EntriesWait, JoinedOrLeftMeanwhile, StorageError
 from udpnote.model.entry import NOTHING_SEEN, Entry, Kind, SeenEntry, Status
 from udpnote.model.notebook import Destination, KnownNotebook, SealedNotebook
@@ -180,7 +181,7 @@ def test_entries_are_handed_out_while_the_disk_writes_them_and_adding_waits_for_
             handed_out += entries
 
         assert outbox.add([text], **ADDED, on_added=take) == handed_out
-        assert synced[earlier:] == [path.with_name(f"{path.name}-wal").stat().st_size]
+        assert synced[earlier:] == [log_of(path).stat().st_size]
 
 
 def test_an_outbox_behind_a_symbolic_link_takes_entries(tmp_path: Path) -> None:
@@ -207,24 +208,17 @@ def test_an_outbox_whose_symbolic_link_leads_elsewhere_now_takes_no_entries(tmp_
             add(outbox, "two")
 
 
-@pytest.mark.parametrize("pattern", ["*", "*-wal", "*.sqlite3"])
-def test_an_outbox_that_was_removed_while_it_was_open_takes_no_entries(outbox: Outbox, path: Path, pattern: str) -> None:
+@pytest.mark.parametrize("place_of", [Path, log_of], ids=["the outbox", "its log"])
+@pytest.mark.parametrize("loss", LOSSES)
+def test_an_outbox_that_has_lost_its_file_or_its_log_takes_no_entries(
+    outbox: Outbox, path: Path, loss: str, place_of: Callable[[Path], Path]
+) -> None:
     add(outbox, "one")
-    for file in path.parent.glob(pattern):
-        file.unlink()
-    with raises(StorageError, "outbox_removed", path=str(path)):
-        add(outbox, "two")
-    with raises(StorageError, "outbox_removed", path=str(path)):
-        outbox.make_durable()
-
-
-@pytest.mark.parametrize("suffix", ["", "-wal"])
-def test_an_outbox_that_was_moved_and_has_left_a_link_takes_no_entries(outbox: Outbox, path: Path, suffix: str) -> None:
-    add(outbox, "one")
-    file = path.with_name(f"{path.name}{suffix}")
-    file.symlink_to(file.rename(path.with_name("moved")))
-    with raises(StorageError, "outbox_removed", path=str(path)):
-        add(outbox, "two")
+    lose, _ = LOSSES[loss]
+    lose(place_of(path))
+    for use in (lambda: add(outbox, "two"), outbox.make_durable):
+        with raises(StorageError, "outbox_removed", path=str(path)):
+            use()
 
 
 def test_an_outbox_that_was_emptied_while_it_was_open_takes_no_entries(outbox: Outbox, path: Path) -> None:
@@ -234,29 +228,12 @@ def test_an_outbox_that_was_emptied_while_it_was_open_takes_no_entries(outbox: O
         add(outbox, "two")
 
 
-def test_an_outbox_whose_log_another_command_has_made_anew_takes_no_entries(outbox: Outbox, path: Path) -> None:
-    log = path.with_name(f"{path.name}-wal")
-    log.unlink()
-    log.touch()
-    with raises(StorageError, "outbox_removed", path=str(path)):
-        add(outbox, "one")
-
-
-def test_an_outbox_that_another_one_has_replaced_takes_no_entries(outbox: Outbox, path: Path) -> None:
-    add(outbox, "one")
-    Outbox(path.with_name("other")).close()
-    path.with_name("other").rename(path)
-    with raises(StorageError, "outbox_removed", path=str(path)):
-        add(outbox, "two")
-
-
 def test_a_log_that_was_removed_while_another_command_uses_it_is_named_and_no_disk_is_blamed(
     outbox: Outbox, path: Path
 ) -> None:
     add(outbox, "one")
-    log = path.with_name(f"{path.name}-wal")
-    log.unlink()
-    with closing(Outbox(path)) as other, raises(StorageError, "log_removed_in_use", log=str(log)):
+    log_of(path).unlink()
+    with closing(Outbox(path)) as other, raises(StorageError, "log_removed_in_use", log=str(log_of(path))):
         other.listing()
 
 
@@ -289,7 +266,7 @@ def test_entries_that_the_disk_does_not_take_are_not_in_the_outbox(outbox: Outbo
 def test_entries_after_a_failed_fsync_are_there_after_a_power_failure_though_the_disk_lacks_what_it_did_not_take(
     outbox: Outbox, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    log, lost = path.with_name(f"{path.name}-wal"), b""
+    log, lost = log_of(path), b""
     add(outbox, "one")
     taken = log.stat().st_size
 
@@ -310,7 +287,7 @@ def test_entries_after_a_failed_fsync_are_there_after_a_power_failure_though_the
             on_disk[max(start, taken) : start + 4096] = bytes(start + 4096 - max(start, taken))
     copy = path.with_name("copy")
     copy.write_bytes(path.read_bytes())
-    copy.with_name("copy-wal").write_bytes(on_disk)
+    log_of(copy).write_bytes(on_disk)
     with closing(Outbox(copy, uses_damaged_log=True)) as later:
         assert waiting(later) == ["one", "three"]
 
@@ -349,11 +326,8 @@ def test_a_refused_entry_is_kept_and_listed_but_not_sent_until_it_is_discarded(o
         (WORK.notebook_id, None, ANY, None, 1), (None, None, PI, None, 2),
     ]  # fmt: skip
     assert (waiting(outbox, SEALED), waiting(outbox, WORK)) == ([], ["unknown"])
-    assert [outbox.discard([1, 17]), outbox.discard([1], every_refused=True), outbox.discard([], every_refused=True)] == [
-        1,
-        1,
-        0,
-    ]
+    assert outbox.discard([1, 17]) == 1
+    assert [outbox.discard(named, every_refused=True) for named in ([1], [])] == [1, 0]
     assert [each.entry.text for each in outbox.listing()] == ["unknown", "meant", "too"]
     assert [outbox.first_of_latest(entries) for entries in (1, 2, 3, 4)] == [5, 4, 3, 1]
 

@@ -3,8 +3,6 @@
 import os
 import shutil
 import sqlite3
-import subprocess
-import sys
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -12,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.errors import raises
-from tests.support.killed_notebook import Damage, cut, flip, open_elsewhere, zero
+from tests.support.killed_notebook import Damage, cut, flip, is_held, open_elsewhere, zero
 from tests.support.killed_outbox import NOTES, damage, files, killed_outbox
 from udpnote.errors import StorageError
 from udpnote.storage.outbox import Outbox
@@ -104,15 +102,9 @@ def test_while_another_command_uses_the_outbox_its_log_is_not_checked(path: Path
     "name_again", [lambda path: path, lambda path: path.parent / "." / ".." / path.parent.name / path.name]
 )
 def test_a_second_outbox_in_a_process_leaves_the_first_one_its_locks(path: Path, name_again: Callable[[Path], str]) -> None:
-    program = f"""if True:
-        import sqlite3
-        connection = sqlite3.connect({str(path)!r}, timeout=0)
-        print(connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0])
-    """
     with closing(Outbox(path)) as outbox:
         outbox._connection.execute("BEGIN")
         assert len(texts(outbox)) == NOTES
         Outbox(name_again(path), is_read_only=True).close()
-        is_busy = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
-        assert is_busy == "1\n"
+        assert is_held(path)
         outbox._connection.execute("COMMIT")

@@ -1,12 +1,22 @@
-"""Runs a piece of source code again and again, and kills it before one of its steps, as a crash would."""
+"""Runs source code in a process of its own: once, or again and again, killed before one of its steps, as a crash would."""
 
 import json
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from subprocess import PIPE
+
+
+def printed_by(program: str, *, under: Sequence[str] = ()) -> str:
+    """Run `program`, source code of Python, in a process of its own, perhaps `under` another command.
+
+    Returns what it prints, and then the error that ends it.
+    """
+    done = subprocess.run([*under, sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    return done.stdout + done.stderr
+
 
 _FORKING = """
 import json, os, signal, sys

@@ -8,6 +8,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from tests.storage.notebook.conftest import NOW, part
+from tests.support.killed import printed_by
 from udpnote.errors import StorageError
 from udpnote.storage.database import LOG_HEADER_BYTES
 from udpnote.storage.notebook.log_check import locked
@@ -101,6 +102,16 @@ class Killed:
     def notes(self) -> int:
         with closing(open_for_reading(str(self.path), SCHEMA)) as connection:
             return last_number(connection)
+
+
+def is_held(path: Path) -> bool:
+    """Whether another process sees that this one reads the database at `path`: it cannot empty the log."""
+    printed = printed_by(f"""if True:
+        import sqlite3
+        connection = sqlite3.connect({str(path)!r}, timeout=0)
+        print(connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0])
+    """)
+    return bool(int(printed))
 
 
 @contextmanager

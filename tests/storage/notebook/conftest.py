@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 
@@ -42,6 +43,24 @@ def stored_already(number: int) -> Verdict:
 
 def texts(notebook: Notebook) -> list[str]:
     return [each.entry.text for each in notebook.entries_after(0)]
+
+
+def add(notebook: Notebook, *texts: str, client_id: bytes = CLIENT) -> None:
+    """Store notes, under the sequences from the next number on."""
+    first = notebook.last_number + 1
+    notebook.store([part(first + place, text, client_id) for place, text in enumerate(texts)], NOW)
+
+
+def write(path: Path, *texts: str, client_id: bytes = CLIENT) -> None:
+    """Add notes to the notebook at `path`, and close it."""
+    with closing(Notebook(path)) as notebook:
+        add(notebook, *texts, client_id=client_id)
+
+
+def read(path: Path) -> list[str]:
+    """The texts of all entries in the notebook at `path`, which a server opens and closes for that."""
+    with closing(Notebook(path)) as notebook:
+        return texts(notebook)
 
 
 LONG = f"{TEXT}\n" * 60

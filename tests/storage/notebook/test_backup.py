@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.storage.notebook.conftest import NOW, part, texts
+from tests.storage.notebook.conftest import NOW, add, read, write
 from tests.support.disks import fill, overwritten, shorten
 from tests.support.errors import raises
 from tests.support.killed import killable
@@ -42,20 +42,6 @@ def sealed(path: Path) -> Path:
         notebook.set_sealed(is_sealed=True)
     write_key_file(f"{path}.key", KEYS, notebook_name="厨房")
     return path
-
-
-def write(path: Path, *kept: str) -> None:
-    with closing(Notebook(path)) as notebook:
-        add(notebook, *kept)
-
-
-def add(notebook: Notebook, *kept: str) -> None:
-    notebook.store([part(notebook.last_number + place, text) for place, text in enumerate(kept, 1)], NOW)
-
-
-def read(path: Path) -> list[str]:
-    with closing(Notebook(path)) as notebook:
-        return texts(notebook)
 
 
 def texts_of(path: Path) -> list[str]:

@@ -2,18 +2,16 @@
 
 import os
 import shutil
-from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from tests.storage.notebook.conftest import NOW, part, texts
+from tests.storage.notebook.conftest import read, write
 from tests.support.errors import raises
 from tests.support.killed_notebook import NOTES, Damage, Killed, cut, flip, zero
 from udpnote.errors import InvalidSetting, StorageError
 from udpnote.storage.key_file import NotebookKeys, read_key_file, write_key_file
 from udpnote.storage.notebook.backup import Backup, back_up
-from udpnote.storage.notebook.notebook import Notebook
 from udpnote.storage.notebook.read_only import ReadOnlyNotebook
 from udpnote.storage.notebook.restore import prepared_restore
 
@@ -38,11 +36,6 @@ def backed_up(killed: Killed, copy: Path) -> Backup:
     return back_up(str(killed.path), str(copy), with_key=None)
 
 
-def read(path: Path) -> list[str]:
-    with closing(Notebook(path)) as notebook:
-        return [text[:6] for text in texts(notebook)]
-
-
 @pytest.mark.parametrize("damage", [zero, flip, cut])
 def test_a_backup_of_a_notebook_with_a_damaged_log_has_what_can_be_read_and_is_not_complete(
     killed: Killed, copy: Path, damage: Damage
@@ -54,7 +47,7 @@ def test_a_backup_of_a_notebook_with_a_damaged_log_has_what_can_be_read_and_is_n
     assert os.listdir(copy.parent) in (["home", copy.name], [copy.name, "home"])
     assert killed.files() == before
     assert killed.is_refused()
-    assert read(copy) == [f"note {number}" for number in range(1, NOTES)]
+    assert [text[:6] for text in read(copy)] == [f"note {number}" for number in range(1, NOTES)]
 
 
 def test_a_backup_without_the_log_is_not_complete_either_and_one_with_a_whole_log_is(killed: Killed, copy: Path) -> None:
@@ -87,8 +80,7 @@ def test_the_key_of_a_sealed_notebook_is_asked_for_and_copied_although_its_log_i
 
 
 def test_a_damaged_log_of_another_file_is_not_applied_to_a_copy(killed: Killed, copy: Path) -> None:
-    with closing(Notebook(copy)) as other:
-        other.store([part(1, "of another file")], NOW)
+    write(copy, "of another file")
     shutil.move(copy, killed.path)
     with raises(StorageError, "log_of_another_file", path=str(killed.path), log=str(killed.log)):
         backed_up(killed, copy)
@@ -127,13 +119,12 @@ def test_a_restore_keeps_what_shows_the_damage_with_the_file_that_it_replaces(
     else:
         killed.damage(damage, killed.frames[-1], has_index="-shm" in suffixes)
     before = [Path(f"{killed.path}{suffix}").read_bytes() for suffix in suffixes]
-    with closing(Notebook(copy)) as other:
-        other.store([part(1, "in the backup")], NOW)
+    write(copy, "in the backup")
     with prepared_restore(str(copy), str(killed.path)) as restore:
         kept = restore.commit()
     assert kept == [f"{restore.aside}{suffix}" for suffix in suffixes if suffix != "-shm"]
     assert [Path(f"{restore.aside}{suffix}").read_bytes() for suffix in suffixes] == before
-    assert read(killed.path) == ["in the"]
+    assert read(killed.path) == ["in the backup"]
     with raises(StorageError, kind, path=restore.aside):
         ReadOnlyNotebook(restore.aside)
 

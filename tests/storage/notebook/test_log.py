@@ -3,8 +3,6 @@
 import os
 import shutil
 import sqlite3
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
 from pathlib import Path
@@ -12,9 +10,11 @@ from threading import Thread
 
 import pytest
 
-from tests.storage.notebook.conftest import NOW, part, texts
+from tests.storage.notebook.conftest import add, read, write
 from tests.support.disks import fill, shorten
 from tests.support.errors import raises
+from tests.support.killed import printed_by
+from tests.support.losses import log_of
 from tests.support.processes import eventually
 from udpnote.errors import NoSpace, NotebookLost, StorageError
 from udpnote.storage.database import LOG_HEADER_BYTES, create_database, open_database
@@ -39,21 +39,6 @@ def path(tmp_path: Path) -> Path:
 
 def opened(path: str | Path) -> Notebook:
     return Notebook(path, log_bytes=LOG_BYTES)
-
-
-def log_of(path: Path) -> Path:
-    return path.with_name(f"{path.name}-wal")
-
-
-def write(path: Path, *kept: str) -> None:
-    """Add entries to the notebook, and close it."""
-    with closing(opened(path)) as notebook:
-        add(notebook, *kept)
-
-
-def add(notebook: Notebook, *kept: str) -> None:
-    first = notebook.last_number + 1
-    notebook.store([part(first + place, text) for place, text in enumerate(kept)], NOW)
 
 
 def back_up(path: Path, to: Path) -> None:
@@ -96,8 +81,7 @@ def test_a_log_gets_its_full_length_for_a_server_and_zeros_in_it_hide_no_entry(p
         assert LOG_BYTES <= log_of(path).stat().st_size <= LOG_BYTES_MAX
         add(notebook, "two")
         crashed = crash(path, tmp_path / "crashed")
-    with closing(Notebook(crashed)) as notebook:
-        assert [each.entry.text for each in notebook.entries_after(0)] == ["one", "two"]
+    assert read(crashed) == ["one", "two"]
 
 
 @pytest.mark.parametrize("kind", ["copied while it was served", "copied before it was served", "another notebook"])
@@ -121,11 +105,6 @@ def test_a_log_of_before_is_not_applied_to_a_backup_in_the_files_place(path: Pat
     assert {each: each.read_bytes() for each in before} == before
     log_of(left).unlink()
     assert read(left) == ["one"]
-
-
-def read(path: Path) -> list[str]:
-    with closing(opened(path)) as notebook:
-        return texts(notebook)
 
 
 WITHOUT_LOG: dict[str, Callable[[Path], object]] = {
@@ -319,7 +298,7 @@ def test_a_reader_that_is_closed_last_leaves_the_log_to_the_next_writer(path: Pa
         os._exit(0)
     """
     reading = ReadOnlyNotebook(str(path))
-    subprocess.run([sys.executable, "-c", program], check=True)
+    assert printed_by(program) == ""
     before = path.read_bytes()
     for _ in ("opened before the server was", "opened after the crash"):
         assert reading.last_number() == 2

@@ -4,16 +4,16 @@ import os
 import shutil
 import sqlite3
 import subprocess
-import sys
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from tests.storage.notebook.conftest import NOW, part
+from tests.storage.notebook.conftest import TEXT, add, write
 from tests.support.errors import raises
-from tests.support.killed_notebook import NOTES, Damage, Killed, cut, flip, open_elsewhere, zero
+from tests.support.killed import printed_by
+from tests.support.killed_notebook import NOTES, Damage, Killed, cut, flip, is_held, open_elsewhere, zero
 from udpnote.errors import StorageError
 from udpnote.model.entry import StoredEntry
 from udpnote.model.query import FIRST, Query
@@ -94,22 +94,15 @@ def test_a_server_that_changes_or_removes_the_log_while_it_is_checked_is_no_dama
         sys.addaudithook(look)
         print(ReadOnlyNotebook(str(path)).last_number(), len(opened) > 1)
     """
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
-    assert (done.stdout, done.stderr) == (f"{NOTES} True\n", "")
+    assert printed_by(program) == f"{NOTES} True\n"
 
 
 def test_a_second_reader_in_a_process_leaves_the_first_one_its_locks(killed: Killed) -> None:
-    program = f"""if True:
-        import sqlite3
-        connection = sqlite3.connect({str(killed.path)!r}, timeout=0)
-        print(connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0])
-    """
     with closing(ReadOnlyNotebook(str(killed.path))) as reading:
         reading._connection.execute("BEGIN")
         assert reading.last_number() == NOTES
         ReadOnlyNotebook(str(killed.path)).close()
-        is_busy = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
-        assert is_busy == "1\n"
+        assert is_held(killed.path)
         reading._connection.execute("COMMIT")
 
 
@@ -129,7 +122,7 @@ def left_on(disk: Path, tmp_path: Path, *suffixes: str) -> str:
     """A notebook on a disk that becomes read-only: with these files beside it, as a crash leaves them, or closed before."""
     path = tmp_path / "notebook.sqlite3"
     with closing(Notebook(path)) as notebook:
-        notebook.store([part(1), part(2)], NOW)
+        add(notebook, TEXT, TEXT)
         for suffix in suffixes:
             shutil.copy(f"{path}{suffix}", disk)
         if suffixes:
@@ -165,8 +158,7 @@ def test_a_notebook_on_a_read_only_disk_is_read_and_searched(
 def test_a_notebook_is_read_in_a_folder_that_this_user_cannot_write_as_a_backup_of_another_user(tmp_path: Path) -> None:
     path = tmp_path / "backups" / "厨房"
     path.parent.mkdir()
-    with closing(Notebook(path)) as notebook:
-        notebook.store([part(1), part(2)], NOW)
+    write(path, TEXT, TEXT)
     for each, mode in ((path, 0o400), (path.parent, 0o500)):
         each.chmod(mode)
     program = f"""if True:
@@ -176,8 +168,7 @@ def test_a_notebook_is_read_in_a_folder_that_this_user_cannot_write_as_a_backup_
         print([each.number for each in found])
     """
     as_user = ["setpriv", "--bounding-set=-dac_override"] if os.geteuid() == 0 else []  # permissions count for root, too
-    done = subprocess.run([*as_user, sys.executable, "-c", program], capture_output=True, text=True, check=False)
-    assert (done.stdout, done.stderr) == ("[1, 2]\n", "")
+    assert printed_by(program, under=as_user) == "[1, 2]\n"
 
 
 def test_a_log_that_sqlite_cannot_read_on_a_read_only_disk_is_an_error_with_the_way_out(

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.storage.notebook.conftest import NOW, part, texts
+from tests.storage.notebook.conftest import CLIENT, add, read, write
 from tests.support.disks import fill, overwritten, shorten
 from tests.support.errors import raises
 from tests.support.killed import killable
@@ -38,10 +38,8 @@ class Place:
         back_up(str(self.path), str(self.backup), with_key=False)
         self.write("三")
 
-    def write(self, *kept: str, path: Path | None = None, client_id: bytes = b"0123456789abcdef") -> None:
-        with closing(Notebook(path or self.path)) as notebook:
-            first = notebook.last_number + 1
-            notebook.store([part(first + place, text, client_id) for place, text in enumerate(kept)], NOW)
+    def write(self, *kept: str, client_id: bytes = CLIENT) -> None:
+        write(self.path, *kept, client_id=client_id)
 
     def seal(self, path: Path, *, is_sealed: bool = True) -> None:
         with closing(Notebook(path)) as notebook:
@@ -52,7 +50,7 @@ class Place:
         left = self.home.with_name("left")
         left.mkdir()
         with closing(Notebook(self.path)) as notebook:
-            notebook.store([part(4, "四")], NOW)
+            add(notebook, "四")
             for each in self.home.glob("notebook*"):
                 shutil.copy(each, left)
         for each in left.glob("notebook*"):
@@ -65,8 +63,7 @@ class Place:
         return restore.old and restore.old.vanishing, [os.path.basename(each) for each in kept]
 
     def read(self, path: Path | None = None) -> list[str]:
-        with closing(Notebook(path or self.path)) as notebook:
-            return texts(notebook)
+        return read(path or self.path)
 
     def files(self) -> dict[str, bytes]:
         return {each.name: each.read_bytes() for each in self.home.iterdir() if each.is_file() and "-shm" not in each.name}
