@@ -184,24 +184,16 @@ def test_entries_are_handed_out_while_the_disk_writes_them_and_adding_waits_for_
         assert synced[earlier:] == [log_of(path).stat().st_size]
 
 
-def test_an_outbox_behind_a_symbolic_link_takes_entries(tmp_path: Path) -> None:
+def test_an_outbox_behind_a_symbolic_link_takes_entries_until_the_link_leads_elsewhere(tmp_path: Path) -> None:
     (tmp_path / "real").mkdir()
-    Outbox(tmp_path / "real" / "notes.sqlite3").close()
     link = tmp_path / "link.sqlite3"
-    link.symlink_to(tmp_path / "real" / "notes.sqlite3")
+    link.symlink_to(tmp_path / "real" / "one.sqlite3")
+    for path in (tmp_path / "real" / "one.sqlite3", tmp_path / "other.sqlite3"):
+        Outbox(path).close()
     with closing(Outbox(link)) as outbox:
-        add(outbox, "one")
-        add(outbox, "two")
+        for text in ("one", "two"):
+            add(outbox, text)
         assert waiting(outbox) == ["one", "two"]
-
-
-def test_an_outbox_whose_symbolic_link_leads_elsewhere_now_takes_no_entries(tmp_path: Path) -> None:
-    link = tmp_path / "link.sqlite3"
-    link.symlink_to(tmp_path / "one.sqlite3")
-    for name in ("one", "other"):
-        Outbox(tmp_path / f"{name}.sqlite3").close()
-    with closing(Outbox(link)) as outbox:
-        add(outbox, "one")
         link.unlink()
         link.symlink_to(tmp_path / "other.sqlite3")
         with raises(StorageError, "outbox_removed", path=str(link)):
@@ -210,10 +202,12 @@ def test_an_outbox_whose_symbolic_link_leads_elsewhere_now_takes_no_entries(tmp_
 
 @pytest.mark.parametrize("place_of", [Path, log_of], ids=["the outbox", "its log"])
 @pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("before", [0, 2], ids=["before its first entry", "after two"])
 def test_an_outbox_that_has_lost_its_file_or_its_log_takes_no_entries(
-    outbox: Outbox, path: Path, loss: str, place_of: Callable[[Path], Path]
+    outbox: Outbox, path: Path, loss: str, place_of: Callable[[Path], Path], before: int
 ) -> None:
-    add(outbox, "one")
+    for _ in range(before):
+        add(outbox, "one")
     lose, _ = LOSSES[loss]
     lose(place_of(path))
     for use in (lambda: add(outbox, "two"), outbox.make_durable):

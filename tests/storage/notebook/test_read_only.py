@@ -13,7 +13,7 @@ import pytest
 from tests.storage.notebook.conftest import TEXT, add, write
 from tests.support.errors import raises
 from tests.support.killed import printed_by
-from tests.support.killed_notebook import NOTES, Damage, Killed, cut, flip, is_held, open_elsewhere, zero
+from tests.support.killed_notebook import NOTES, Killed, flip, is_held, open_elsewhere
 from udpnote.errors import StorageError
 from udpnote.model.entry import StoredEntry
 from udpnote.model.query import FIRST, Query
@@ -37,31 +37,16 @@ def to_copy(path: str) -> None:
 
 
 @pytest.mark.parametrize("read", [read_only, to_copy])
-@pytest.mark.parametrize("damage", [zero, flip, cut])
 def test_a_notebook_with_a_damaged_log_is_not_read_and_what_shows_the_damage_stays(
-    killed: Killed, damage: Damage, read: Callable[[str], None]
+    killed: Killed, read: Callable[[str], None]
 ) -> None:
-    killed.damage(damage, killed.frames[-1], has_index=True)
+    killed.damage(flip, killed.frames[-1])
     before = killed.files()
     for _ in range(2):
         with raises(StorageError, "log_damaged", path=str(killed.path), log=str(killed.log)):
             read(str(killed.path))
     assert killed.files() == before
     assert killed.is_refused()
-
-
-def test_a_notebook_without_its_log_is_not_read(killed: Killed) -> None:
-    killed.log.unlink()
-    with raises(StorageError, "log_gone", path=str(killed.path), log=str(killed.log)):
-        ReadOnlyNotebook(str(killed.path))
-
-
-def test_a_notebook_whose_server_was_killed_is_read_and_served_with_all_entries(killed: Killed) -> None:
-    for _ in range(2):
-        with closing(ReadOnlyNotebook(str(killed.path))) as reading:
-            assert reading.last_number() == NOTES
-    with closing(Notebook(killed.path)) as notebook:
-        assert notebook.last_number == NOTES
 
 
 def test_while_another_program_has_the_file_open_its_log_is_not_checked(killed: Killed) -> None:
