@@ -88,6 +88,27 @@ def test_texts_that_the_disk_of_the_outbox_does_not_take_are_not_sent_either(lan
     assert (lan.texts(), client.waiting_counts()) == (["one", "three"], [])
 
 
+@pytest.mark.parametrize("is_served", [True, False])
+def test_a_text_after_which_the_iterator_blocks_is_saved_and_sent_before_the_next_one_is_asked_for(
+    lan: Lan, is_served: bool
+) -> None:
+    if is_served:
+        lan.serve()
+    client, seen = lan.client(wait=5.0 if is_served else 0.2), list[tuple[list[str], list[str]]]()
+
+    def texts() -> Iterator[str]:
+        for burst in (["first"], ["second"], ["third", "fourth"], ["fifth"]):
+            yield from burst
+            seen.append((lan.texts() if is_served else [], [each.entry.text for each in client.waiting()]))
+            lan.now += 60.0
+
+    list(client.send_many(texts()))
+    everything = ["first", "second", "third", "fourth", "fifth"]
+    for count, (stored, waiting) in zip((1, 2, 4, 5), seen, strict=True):
+        assert stored == everything[:count] * is_served
+        assert waiting == everything[:count] if not is_served else set(waiting) <= set(stored)
+
+
 def test_an_outbox_behind_a_symbolic_link_is_made_at_its_target_for_the_owner_only(lan: Lan) -> None:
     (lan.folder / "real").mkdir()
     (lan.folder / "link.sqlite3").symlink_to(lan.folder / "real" / "notes.sqlite3")
@@ -124,7 +145,7 @@ def test_entries_in_an_outbox_that_takes_no_further_ones_are_queued_before_its_e
     with raises(StorageError, "database_failed"):
         for sent in client.send_many(map(str, range(300))):
             outcomes.append(sent)  # noqa: PERF402 - a list comprehension would lose them all
-    assert [(each.state, each.entry.text) for each in outcomes] == [(State.QUEUED, str(number)) for number in range(128)]
+    assert [(each.state, each.entry.text) for each in outcomes] == [(State.QUEUED, str(number)) for number in range(1 + 128)]
 
 
 def test_the_entries_before_an_invalid_text_are_stored_when_it_is_reported(lan: Lan) -> None:
@@ -143,7 +164,7 @@ def test_the_texts_before_an_error_of_the_iterator_are_queued(lan: Lan) -> None:
 
     client = lan.client()
     with pytest.raises(EOFError):
-        next(client.send_many(texts()))
+        list(client.send_many(texts()))
     assert [each.entry.text for each in client.waiting()] == ["one", "两"]
 
 

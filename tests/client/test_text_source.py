@@ -5,7 +5,7 @@ from itertools import chain, repeat
 
 import pytest
 
-from udpnote.client.text_source import HELD_SECONDS_MAX, PENDING_CHARACTERS_MAX, PENDING_ENTRIES_MAX, TextSource
+from udpnote.client.text_source import ALONE_TEXTS, HELD_SECONDS_MAX, PENDING_CHARACTERS_MAX, PENDING_ENTRIES_MAX, TextSource
 
 
 def at_once() -> float:
@@ -56,6 +56,28 @@ def test_more_texts_may_come_at_once_only_if_the_iterator_has_given_as_many_as_w
     taken.clear()
     assert (source.take(taken, 128, 0, at_once), taken, source.is_exhausted) == (False, [], False)
     assert (source.take(taken, 128, 0, at_once), taken, source.is_exhausted) == (False, [], True)
+
+
+def test_of_an_iterator_that_may_block_the_first_text_and_some_after_each_slow_one_are_taken_alone() -> None:
+    now = 0.0
+
+    def texts() -> Iterator[str]:
+        nonlocal now
+        yield "first"
+        yield from repeat("fast", 5)
+        now += 2 * HELD_SECONDS_MAX
+        yield from repeat("slow", 3 + ALONE_TEXTS)
+
+    def sizes(*, may_block: bool) -> list[int]:
+        source, found = TextSource(texts(), may_block=may_block), list[int]()
+        while not source.is_exhausted:
+            taken: list[str] = []
+            source.take(taken, 0, 0, lambda: now)
+            found.append(len(taken))
+        return found
+
+    assert sizes(may_block=True) == [1, 6, *[1] * ALONE_TEXTS, 2]
+    assert sizes(may_block=False) == [8, ALONE_TEXTS + 1]
 
 
 def test_texts_of_a_slow_iterator_are_not_held_back_until_there_are_many() -> None:

@@ -1,7 +1,7 @@
 """The client: finds notebooks, sends entries, reads notes. A call that sends blocks until all are stored, queued or refused."""
 
 import os
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sized
 from contextlib import suppress
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -214,9 +214,9 @@ class Client(NotebookReader, OutboxAccess, NotebookChoice):
     ) -> Iterator[SentEntry]:
         """Store each of `texts` as a note, and yield the `SentEntry` of each, in order. Many texts may be on their way at once.
 
-        All notes get the time `written`. If it is None, each note gets the time when its text is taken. Texts are taken and
-        sent only while the caller iterates. A None among the texts means that there is no text for the moment: the client waits
-        until an entry has an outcome, `wake` is called or a second has passed, and asks for the next text.
+        All notes get the time `written` or, if it is None, each the time when its text is taken. Texts are taken and sent only
+        while the caller iterates. A None means that there is no text for the moment: the client waits until an entry has an
+        outcome, `wake` is called or a second has passed, and asks again. An iterator that blocks instead holds up other texts.
 
         After `wait` seconds without an answer from the server, the entries that were sent stay in the outbox, and have the
         outcome QUEUED. So do all further entries, which are not sent until the server answers again.
@@ -230,7 +230,8 @@ class Client(NotebookReader, OutboxAccess, NotebookChoice):
         check_author(author)
         if written is not None:
             check_writing_time(written)
-        return self._sender.send(TextSource(iter(texts), written=written), author=author, wait_seconds=self._seconds(wait))
+        source = TextSource(iter(texts), written=written, may_block=not isinstance(texts, Sized))
+        return self._sender.send(source, author=author, wait_seconds=self._seconds(wait))
 
     def deliver(self, wait: float | None = None) -> Notice | None:
         """Send the entries that wait in the outbox for this client's notebook, and return None when none waits any more.

@@ -311,13 +311,13 @@ class Sender:
         for_notebook = self._outbox.waiting_sequences(pending, notebook_id=session.notebook.notebook_id)
         session.deliver_now([entry for entry in pending if entry.sequence in for_notebook], self._driver.now())
         self._give_up_elsewhere(pending)
+        self._advance(pending, started, wait_seconds, wakes, is_key_checked=False)  # now: the next text may come in an hour
 
     def _give_up_elsewhere(self, entries: Collection[Entry]) -> None:
         """Give outcomes to the `entries` that do not wait for the client's present notebook, unless they have outcomes already.
 
         An entry that waits for another notebook gets QUEUED: another command has moved it, or the client has chosen another
-        notebook since it was written. An entry that is not in the outbox any more gets the outcome that
-        `Outcomes.take_removed` gives.
+        notebook since it was written. One that has left the outbox gets the outcome that `Outcomes.take_removed` gives.
         """
         notebook = self._driver.finder.known()
         for_notebook = self._outbox.waiting_sequences(entries, notebook_id=notebook.notebook_id) if notebook else set[int]()

@@ -27,6 +27,11 @@ such as one that reads a sensor, are not held back until there are `CHUNK_TEXTS_
 iterator again, it waits for a datagram: an answer gives the caller an outcome, perhaps long before the next text."""
 
 
+ALONE_TEXTS = 8
+"""After a slow text, a call saves and sends so many texts one by one: an iterator that blocks may give only a few texts before
+it blocks again, such as what a sensor has measured at one moment."""
+
+
 class TextSource:
     """Takes texts from the iterator `texts`, and checks them. A None from it means that it has no text for the moment.
 
@@ -37,7 +42,8 @@ class TextSource:
 
     `is_exhausted` becomes True at the end of the iterator and at the first invalid text. `error` is None until an invalid text
     comes. Then it is the `InvalidEntry`, or the `TypeError` for a text that is no str. With `is_checked`, texts are not checked
-    here: the caller has checked them, or they are those of deletions.
+    here: the caller has checked them, or they are those of deletions. `may_block` says that the iterator may wait for its next
+    text: then the first text, and `ALONE_TEXTS` after a slow one, are taken alone, so that none is held back meanwhile.
     """
 
     def __init__(
@@ -50,9 +56,13 @@ class TextSource:
         written: WritingTime | None = None,
         undoes: int = 0,
         is_checked: bool = False,
+        may_block: bool = False,
     ) -> None:
         self._texts = texts
         self._is_checked = is_checked
+        self._may_block = may_block
+        self._alone = int(may_block)
+        """How many of the next texts are taken alone."""
         self._chunk = CHUNK_TEXTS_MIN
         """How many texts the next transaction has, if the iterator has so many."""
         self.kind = kind
@@ -71,13 +81,15 @@ class TextSource:
         either is too many (see `PENDING_ENTRIES_MAX`), this takes no text. `now` returns the monotonic time in seconds.
 
         Stops at a None, which is taken but not added, at an invalid text, and at the end of the iterator. It also stops when
-        the texts are enough for one transaction, or took too long (see `HELD_SECONDS_MAX`). For an invalid text, this sets
-        `error` and raises nothing. Raises the errors of the iterator; then `taken` has the texts before the error.
+        the texts are enough for one transaction, took too long (see `HELD_SECONDS_MAX`), or are taken alone. For an invalid
+        text, this sets `error` and raises nothing. Raises the errors of the iterator; then `taken` has the texts before the
+        error.
         """
         characters_left = PENDING_CHARACTERS_MAX - characters_under_way
         if self.is_exhausted or under_way > PENDING_ENTRIES_MAX or characters_left <= 0:
             return False
-        held_until, look_at = now() + HELD_SECONDS_MAX, 1
+        held_until, may_block, alone = now() + HELD_SECONDS_MAX, self._may_block, self._alone
+        texts_max, look_at = 1 if alone else self._chunk, 1
         for text in self._texts:  # a `for` goes on with the iterator where the last call has stopped
             if text is None:
                 self._chunk = max(CHUNK_TEXTS_MIN, min(CHUNK_TEXTS_MAX, (under_way + len(taken)) // 2))  # see these constants
@@ -90,13 +102,18 @@ class TextSource:
                 break
             taken.append(text)
             characters_left -= len(text)
-            if len(taken) >= look_at:  # not after each text, because asking for the time would take longer than the rest
-                if len(taken) >= self._chunk:
+            if may_block or len(taken) >= look_at:  # rarely without need, because asking for the time takes a while
+                if now() > held_until:
+                    self._alone = ALONE_TEXTS if may_block else 0
+                    return False
+                if len(taken) >= texts_max:
+                    if alone:
+                        self._alone -= 1
+                        return False
                     self._chunk = min(CHUNK_TEXTS_MAX, 2 * self._chunk)
                     return True
-                if now() > held_until:
-                    return False
-                look_at = min(2 * look_at, self._chunk)
+                if not may_block:
+                    look_at = min(2 * look_at, texts_max)
             if characters_left <= 0:
                 return False
         self.is_exhausted = True
