@@ -111,8 +111,14 @@ def create_database(path: str, schema: Schema, *, beside: str | None = None) -> 
         check_log_index(path)
         with draft_of(path) as (descriptor, draft):
             own_like(descriptor, beside if beside is not None and os.path.exists(beside) else folder or ".")
-            with closing(_connect(draft, schema)) as connection:
-                _set_up(connection, schema)
+            try:
+                with closing(_connect(draft, schema)) as connection:
+                    _set_up(connection, schema)
+            except BaseException:
+                for suffix in ("-wal", "-shm"):  # SQLite leaves these if the disk has no space for the index of the log
+                    with suppress(OSError):
+                        os.unlink(f"{draft}{suffix}")
+                raise
             link_draft(draft, path)
         sync_folder(folder)
 
