@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.disks import fill, make_unwritable, mounted
+from tests.support.disks import fill, make_unwritable, mounted, shorten
 from tests.support.errors import raises
 from tests.support.lan import CELLAR, KITCHEN, Lan
 from tests.support.network import PORT, STARTED_AT
@@ -715,3 +715,17 @@ def test_reading_goes_on_with_an_outbox_that_cannot_be_written_and_nothing_is_se
     with raises(StorageError, kind, path=path):
         client.send("after")
     assert lan.sent == []
+
+
+def test_a_disk_with_too_little_space_for_a_new_outbox_is_said_to_be_full_and_no_file_is_left(
+    lan: Lan, small_disk: Path
+) -> None:
+    lan.serve()
+    path, filler, refusals = small_disk / "outbox.sqlite3", fill(small_disk), 0
+    while not path.exists():
+        with raises(StorageError, "disk_full", path=str(path)), lan.client(str(path)) as client:
+            client.send("text")
+        assert path.exists() or [*small_disk.iterdir()] == [filler]
+        refusals += 1
+        shorten(filler, 4096)
+    assert refusals > 16, "a new outbox needs more than 64 KiB"

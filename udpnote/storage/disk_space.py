@@ -6,8 +6,9 @@ import sys
 
 from udpnote.storage.new_files import draft_of
 
-SPACE_BYTES_MIN = 64 << 10
-"""With less free space than this the disk counts as full. SQLite needs 32 KiB for its index of a log (-shm)."""
+SPACE_BYTES_MIN = 128 << 10
+"""With less free space than this the disk counts as full. A new outbox needs 96 KiB: 4 KiB for the file, 32 KiB for SQLite's
+index of its log (-shm), and the rest for the log."""
 
 PAGE_BYTES = 4096
 """SQLite's index of a log is mapped into memory in pages of this size."""

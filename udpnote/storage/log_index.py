@@ -13,10 +13,13 @@ import errno
 import os
 from contextlib import suppress
 
-from udpnote.storage.disk_space import SPACE_BYTES_MIN, refusal
+from udpnote.storage.disk_space import refusal
 
 REGION_BYTES = 32 << 10
 """SQLite makes the index longer by so much at a time: a region (`WALINDEX_PGSZ` in its `wal.c`)."""
+
+_SPACE_BYTES_MIN = 2 * REGION_BYTES
+"""The space that must be left for a new index: one region, and as much again for the log."""
 
 _REGION_PAGES = 4096
 """How many pages of the log one region counts, or a few more than that: the first region has fewer (`HASHTABLE_NPAGE`)."""
@@ -34,7 +37,7 @@ def check_space(path: str) -> None:
         status = os.stat(f"{path}-shm")
         if status.st_size >= REGION_BYTES and status.st_blocks * 512 >= status.st_size:
             return
-    reason = refusal(path, SPACE_BYTES_MIN)
+    reason = refusal(path, _SPACE_BYTES_MIN)
     if reason in (errno.ENOSPC, errno.EDQUOT):
         raise OSError(reason, os.strerror(reason))
 
