@@ -39,6 +39,7 @@ from udpnote.model.entry import (
     split,
 )
 from udpnote.storage.database import IN_MEMORY
+from udpnote.storage.notebook.entry_store import REFUSALS_REMEMBERED_MAX
 from udpnote.storage.notebook.insertion import ROWS_AT_ONCE
 from udpnote.storage.notebook.notebook import Notebook
 
@@ -248,6 +249,23 @@ def revision(sequence: int, revises: int, text: str = "改了", kind: Kind = Kin
 
 def restored(sequence: int, stored_at: int = 0, after: tuple[bytes, int] = NO_PREDECESSOR) -> Part:
     return part(sequence)._replace(restored=Restored(stored_at, *after))
+
+
+def test_a_change_of_a_number_that_did_not_exist_stays_refused_when_its_datagram_comes_again_after_the_note(
+    notebook: Notebook,
+) -> None:
+    notebook.store([part(1)], NOW)
+    long = split(entry(9, "长" * 600, OTHER_CLIENT)._replace(kind=Kind.REVISION, revises=2), 1000)
+    changes = [revision(7, 2)._replace(client_id=OTHER_CLIENT), revision(8, 2, "", Kind.DELETION)]
+    assert notebook.store([*changes, *long], NOW) == [REFUSED, REFUSED, KEPT, REFUSED]
+    notebook.store([part(2, "never seen by their writers")], NOW)
+    assert notebook.store([*changes, *long], NOW) == [REFUSED] * 4
+    assert notebook.store([revision(8, 1)], NOW) == [stored(3)], "another entry of a copied outbox"
+    imported = revision(10, 4)._replace(restored=Restored(NOW, *NO_PREDECESSOR))
+    assert notebook.store([imported, revision(11, 3), imported], NOW) == [REFUSED, stored(4), stored(5)]
+    for sequence in range(100, 100 + REFUSALS_REMEMBERED_MAX):
+        assert notebook.store([revision(sequence, 99)], NOW) == [REFUSED]
+    assert notebook.store(changes[:1], NOW) == [stored(6)], "only the latest are remembered"
 
 
 def test_a_revision_is_an_entry_that_says_what_it_revises_or_is_refused(notebook: Notebook) -> None:

@@ -12,6 +12,13 @@ from udpnote.storage.notebook.tables import is_erased, last_number, root_of, see
 CLIENTS_CACHED_MAX = 10_000
 """How many clients' row numbers are kept in memory: they take about 1 MiB, and a busy notebook has a tenth as many clients."""
 
+REFUSALS_REMEMBERED_MAX = 1024
+"""Of how many changes the store remembers that it has refused them: they take less than 1 MiB. A repeated datagram comes within
+seconds, and few changes name a number that does not exist."""
+
+_Change = tuple[bytes, int, Kind, int, int]
+"""What identifies a revision or deletion: client id, sequence, kind, time of writing, and the number that it changes."""
+
 
 class EntryStore:
     """Stores entries in the notebook that `connection` has open. Methods run in the caller's transaction.
@@ -23,6 +30,8 @@ class EntryStore:
         self._connection = connection
         self._partial_entries = PartialEntries(connection)
         self._clients: dict[bytes, int] = {}
+        self._refused: dict[_Change, None] = {}
+        """The latest changes that were refused because the notebook did not have the number that they change."""
         self.last_number = 0
 
     def store(self, arrivals: Sequence[Arrival], now: int) -> list[Verdict | None]:
@@ -60,6 +69,9 @@ class EntryStore:
         verdict = verdict_if_stored(self._connection, part)
         if verdict is not None:
             return verdict
+        change = _change(part)
+        if change in self._refused and part.restored is None:
+            return Verdict(Status.REFUSED, 0)
         root = root_of(self._connection, part.revises) if part.revises else 0
         # If the part is for a newer copy, its writer may have meant another note than `root`: `_objection` refuses it below.
         if root and is_erased(self._connection, root) and not self._is_for_newer_copy(part):
@@ -75,6 +87,8 @@ class EntryStore:
         objection = self._objection(part, data, root)
         if objection is not None:
             self._partial_entries.forget(part.client_id, part.sequence)
+            if objection is Status.REFUSED and root is None and part.restored is None:
+                self._remember_refusal(change)
             return Verdict(objection, 0)
         return self._insert_one(part._replace(offset=0, data=data), root or 0, now)
 
@@ -89,6 +103,16 @@ class EntryStore:
         if root is None or (part.kind is not Kind.DELETION and not is_text(data)):
             return Status.REFUSED
         return None
+
+    def _remember_refusal(self, change: _Change) -> None:
+        """Refuse `change` from now on, also when the notebook has the number that it changes.
+
+        The network may deliver its datagram again. Its writer cannot have seen the note that gets the number meanwhile, and was
+        told that the change is not made.
+        """
+        if len(self._refused) >= REFUSALS_REMEMBERED_MAX:
+            del self._refused[next(iter(self._refused))]
+        self._refused[change] = None
 
     def _is_for_newer_copy(self, part: Part) -> bool:
         """Whether the writer of a revision or deletion has seen an entry that the notebook does not have.
@@ -192,3 +216,7 @@ class EntryStore:
             self._clients.clear()
         self._clients[client_id] = client
         return client
+
+
+def _change(part: Part) -> _Change:
+    return part.client_id, part.sequence, part.kind, part.written_at, part.revises
