@@ -8,7 +8,7 @@ from random import Random
 from typing import Self
 
 from udpnote.errors import StorageError
-from udpnote.model.entry import NOTHING_SEEN, Arrival, Bundle, NoteRun, Part, Status, Verdict, is_whole
+from udpnote.model.entry import NOTHING_SEEN, Arrival, Bundle, Kind, NoteRun, Part, Status, Verdict, is_whole
 from udpnote.model.notebook import KnownNotebook
 from udpnote.model.outbox_entries import WaitingEntry
 from udpnote.model.query import Cursor, LookupStep, Query
@@ -111,13 +111,15 @@ def damaged(image: bytes, random: Random) -> bytes:
 class NotebookDisk(Notebook):
     """A notebook that counts its verdicts, and whose disk may be full or broken.
 
-    `refused` are the client ids and sequences of all entries that it has refused at least once.
+    `refused` are the client ids and sequences of all entries that it has refused at least once. It must not store a change that
+    it has refused since it was last opened.
     """
 
     def __init__(self, coverage: Counter[str]) -> None:
         super().__init__(IN_MEMORY)
         self._coverage = coverage
         self.refused: set[tuple[bytes, int]] = set()
+        self._refused_lately: set[Part] = set()
         self.lookup.index.close()
         self._open_index(None)
 
@@ -129,6 +131,10 @@ class NotebookDisk(Notebook):
                 self._coverage[f"verdict {verdict.status.name}{what}"] += 1
             if verdict is not None and verdict.status is Status.REFUSED:
                 self.refused.add((each.client_id, each.sequence))
+            if isinstance(each, Part) and each.kind is not Kind.NOTE and verdict is not None:
+                if verdict.status is Status.REFUSED:
+                    self._refused_lately.add(each)
+                assert verdict.status is not Status.STORED or each not in self._refused_lately, "it was refused before"
             if verdict is not None and verdict.status is Status.STORED and isinstance(each, Part):
                 self._coverage[f"{each.kind.name.lower()} stored"] += 1
                 self._coverage["multi-part entry completed"] += not is_whole(each)
@@ -148,6 +154,7 @@ class NotebookDisk(Notebook):
     def reopen(self, random: Random) -> None:
         """Forget what only the process knew, as after a restart of the server. The search index may lose its latest writes."""
         self._entry_store = EntryStore(self._connection)
+        self._refused_lately.clear()
         (self._last_number,) = self._connection.execute("SELECT coalesce(max(number), 0) FROM entries").fetchone()
         image, what = self._index.left_by_a_crash(random)
         self._coverage[what] += 1

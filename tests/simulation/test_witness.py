@@ -83,7 +83,7 @@ def test_what_goes_wrong_with_entries_is_noticed(complaint: str, misdeed: Callab
         misdeed(Scene(notebook))
 
 
-def test_a_revision_that_was_refused_before_may_be_stored_after_a_later_one() -> None:
+def test_a_revision_that_was_refused_before_a_restart_may_be_stored_after_a_later_one() -> None:
     note, early, later, between = entries = (
         entry(1, "note"),
         entry(2, "early", 3),
@@ -94,6 +94,7 @@ def test_a_revision_that_was_refused_before_may_be_stored_after_a_later_one() ->
         scene = Scene(notebook)
         scene.wrote(list(entries))
         notebook.store(split(early, 1000), 1)
+        notebook.reopen(Random(1))
         scene.store(note, later, between, early)
         scene.look_at_order([written(each) for each in entries])
 

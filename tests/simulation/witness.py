@@ -153,8 +153,9 @@ class Witness:
     def look_at_order(self, drafts: list[Written]) -> None:
         """Check that the revisions of one note among `drafts` were stored in the order in which they were written.
 
-        Revisions that the notebook has refused once are left out. They may come again after the note, and then be stored: in a
-        repeated datagram, or from a browser to which a crashed page has not passed the verdict on.
+        Revisions that the notebook has refused once are left out. They may come again after the note and a restart of the
+        server, and then be stored: in a repeated datagram, or from a browser to which a crashed page has not passed the verdict
+        on.
         """
         latest: dict[int, int] = {}
         for draft in drafts:
