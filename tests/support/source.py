@@ -1,6 +1,7 @@
 """Parses the source of udpnote, once for all tests that look at it."""
 
 import ast
+import gc
 import re
 from collections.abc import Iterator
 from functools import cache
@@ -44,6 +45,7 @@ def modules() -> dict[str, Module]:
         name = ".".join(("udpnote", *path.relative_to(ROOT).with_suffix("").parts)).removesuffix(".__init__")
         text = path.read_text()
         found[name] = Module(name, path, text, ast.parse(text))
+    gc.freeze()  # half a million objects, which each later collection of garbage would look at
     return found
 
 
