@@ -144,7 +144,7 @@ def _first_views(folder: Path) -> list[float]:
         for _ in range(ROUNDS + 1):  # the first one warms up the browser
             profile = chromium.profile()
             tab = profile.new_page()
-            tab.goto(site.direct_address, wait_until="commit")
+            tab.goto(site.address, wait_until="commit")
             figures.append(tab.evaluate(PAINTED))
             profile.close()
         return figures[1:]

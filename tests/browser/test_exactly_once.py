@@ -66,19 +66,20 @@ def test_a_page_that_is_killed_between_a_request_and_its_answer_and_a_killed_not
 ) -> None:
     """Also of a browser that has neither locks nor a worker, because its address has no HTTPS."""
     process_site.start()
+    proxy = process_site.put_proxy()
     amy, bob = (visitors.visit(address) for address in (process_site.address, process_site.plain_address))
-    process_site.proxy.loses_answers = True
+    proxy.loses_answers = True
     for each, name in ((amy, "amy"), (bob, "bob")):
         each.write(f"sent by {name}, and not answered")
     texts = ["sent by amy, and not answered", "sent by bob, and not answered"]
     eventually(lambda: sorted(process_site.texts()) == texts)
-    eventually(lambda: process_site.proxy.answers_lost > 0)
+    eventually(lambda: proxy.answers_lost > 0)
     process_site.page.kill()
     for each, name in ((amy, "amy"), (bob, "bob")):
         each.write(f"while no page is there, by {name}")
         eventually(lambda each=each, name=name: f"while no page is there, by {name}" in each.waiting())  # type: ignore[misc]
         texts.append(f"while no page is there, by {name}")
-    process_site.proxy.loses_answers = False
+    proxy.loses_answers = False
     process_site.start_page()
     for each in (amy, bob):
         each.sees(*texts)
@@ -99,6 +100,7 @@ def test_two_tabs_send_one_after_the_other_and_show_the_same_and_leave_what_wait
 ) -> None:
     """Without HTTPS, they have no locks to agree on which of them sends."""
     site.start()
+    proxy = site.put_proxy()
     one = visitors.visit(site.plain_address)
     two = visitors.visit(site.plain_address, profile=one.profile)
     texts = []
@@ -109,7 +111,7 @@ def test_two_tabs_send_one_after_the_other_and_show_the_same_and_leave_what_wait
     for tab in (one, two):
         tab.sees(*texts)
         tab.sees_nothing_waiting()
-    assert (site.texts(), site.proxy.asking_at_once_max) == (texts, 1)
+    assert (site.texts(), proxy.asking_at_once_max) == (texts, 1)
     one.page.close()
     site.end_page()
     two.write("waits", "waits, too")
@@ -163,15 +165,16 @@ def test_the_new_text_of_a_note_that_is_refused_meanwhile_is_kept(site: Site, vi
 
 def test_a_note_whose_answer_was_lost_is_shown_once_and_as_stored(site: Site, visitors: Visitors) -> None:
     site.start()
+    proxy = site.put_proxy()
     amy = visitors.visit(site.address)
-    site.proxy.loses_answers = True
+    proxy.loses_answers = True
     amy.write("kept once")
-    eventually(lambda: site.proxy.answers_lost > 0)
+    eventually(lambda: proxy.answers_lost > 0)
     amy.reload()
     amy.sees("kept once")
     assert amy.waiting() == [], "it is in the outbox still, and in the notebook"
-    site.proxy.loses_answers = False
-    site.proxy.cut()
+    proxy.loses_answers = False
+    proxy.cut()
     amy.sees_nothing_waiting()
     assert (amy.texts(), site.texts()) == (["kept once"], ["kept once"])
 

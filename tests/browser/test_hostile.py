@@ -114,9 +114,9 @@ def test_another_site_in_the_same_browser_cannot_write_read_or_frame_the_page(
             }
             return seen
         }""",
-        site.direct_address,
+        site.address,
     )
     assert set(done) <= {"failed", "opaque"}
-    framed = [frame for frame in page.frames if frame.url.startswith(site.direct_address)]
+    framed = [frame for frame in page.frames if frame.url.startswith(site.address)]
     assert all(not frame.locator("#text").count() for frame in framed)
     assert site.texts() == ["private"]

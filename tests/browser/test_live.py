@@ -33,12 +33,13 @@ def test_a_stream_that_was_cut_or_whose_page_was_killed_loses_and_repeats_nothin
     process_site: ProcessSite, visitors: Visitors
 ) -> None:
     process_site.start()
+    proxy = process_site.put_proxy()
     amy = visitors.visit(process_site.address)
     other = visitors.visit(process_site.address, profile=amy.profile)
     process_site.send("one")
     for tab in (amy, other):
         tab.sees("one")
-    process_site.proxy.cut()
+    proxy.cut()
     process_site.send("while it was cut")
     for tab in (amy, other):
         tab.sees("one", "while it was cut")

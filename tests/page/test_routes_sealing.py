@@ -13,7 +13,7 @@ def test_a_stream_without_a_session_ends_when_this_machine_gets_the_key_of_the_s
     lines: list[str] = []
 
     def read() -> None:
-        with httpx.stream("GET", f"{site.direct_address}/api/events", timeout=30) as stream:
+        with httpx.stream("GET", f"{site.address}/api/events", timeout=30) as stream:
             for line in stream.iter_lines():
                 lines.append(line)  # noqa: PERF402 (the test looks at them meanwhile)
 

@@ -47,31 +47,32 @@ def free_tcp_port() -> int:
 
 
 class Place:
-    """A folder with a notebook, and a proxy in front of its page. Browsers use one of the three addresses."""
+    """A folder with a notebook, and its page. Browsers use one of the two addresses."""
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir(mode=0o700, exist_ok=True)
         self.folder = folder
         self.notebook = folder / "kitchen.sqlite3"
         self.port, self.page_port = free_port(), free_tcp_port()
+        self._browsers_port = self.page_port
         self._undo = ExitStack()
-        self.proxy = AnswerLosingProxy(self.page_port)
-        self._undo.callback(self.proxy.close)
 
     @property
     def address(self) -> str:
-        """The page's address through the proxy. Browsers trust it as they trust HTTPS."""
-        return f"http://127.0.0.1:{self.proxy.port}"
-
-    @property
-    def direct_address(self) -> str:
-        """The page's address, without the proxy."""
-        return f"http://127.0.0.1:{self.page_port}"
+        """The page's address. Browsers trust it as they trust HTTPS."""
+        return f"http://127.0.0.1:{self._browsers_port}"
 
     @property
     def plain_address(self) -> str:
-        """The page's address through the proxy, by a host name. Browsers do not trust it: no Web Locks, no service worker."""
-        return f"http://kitchen.test:{self.proxy.port}"
+        """The page's address by a host name. Browsers do not trust it: no Web Locks, no service worker."""
+        return f"http://kitchen.test:{self._browsers_port}"
+
+    def put_proxy(self) -> "AnswerLosingProxy":
+        """Put a proxy in front of the page, so that the addresses lead through it. Return the proxy."""
+        proxy = AnswerLosingProxy(self.page_port)
+        self._undo.callback(proxy.close)
+        self._browsers_port = proxy.port
+        return proxy
 
     def texts(self) -> list[str]:
         """Return the texts of all entries in the notebook's file, in order. Its server may run."""
