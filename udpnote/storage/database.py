@@ -281,13 +281,10 @@ def is_database(path: str) -> bool:
     SQLite reads the file, without its write-ahead log. This function opens the file itself only if SQLite cannot use it:
     closing the file drops all locks that SQLite has on it in this process (POSIX).
     """
-    with closing(sqlite3.connect(uri_of(path, "immutable=1"), uri=True)) as connection:
-        try:
-            connection.execute("PRAGMA schema_version")
-        except sqlite3.DatabaseError:
-            pass  # it is no database, or its header is damaged: then SQLite does not use it
-        else:
-            return os.path.getsize(path) >= PAGE_BYTES_MIN  # SQLite takes a file with a single byte for an empty one
+    # SQLite does not use the file if it may not be read, if it is no database, or if its header is damaged.
+    with suppress(sqlite3.DatabaseError), closing(sqlite3.connect(uri_of(path, "immutable=1"), uri=True)) as connection:
+        connection.execute("PRAGMA schema_version")
+        return os.path.getsize(path) >= PAGE_BYTES_MIN  # SQLite takes a file with a single byte for an empty one
     with open(path, "rb") as file:
         return file.read(len(_SQLITE_HEADER)) == _SQLITE_HEADER
 
@@ -342,10 +339,11 @@ def check_header(path: str, schema: Schema) -> None:
     A missing file is no error.
     """
     check_is_file(path, schema)
-    try:
-        is_other = os.path.getsize(path) > 0 and not is_database(path)
-    except FileNotFoundError:
-        return
+    with storage_errors(path):
+        try:
+            is_other = os.path.getsize(path) > 0 and not is_database(path)
+        except FileNotFoundError:
+            return
     if is_other:
         raise StorageError("other_kind_of_file", path=path, file_kind=schema.file_kind)
 

@@ -53,6 +53,15 @@ def test_the_backup_of_a_sealed_notebook_needs_a_word_on_its_key(kept: Machine) 
     kept.refused("backup -", code=2)
 
 
+def test_a_file_that_may_not_be_read_is_named_and_is_not_said_to_be_unwritable(kept: Machine) -> None:
+    backup = kept.home / "b"
+    backup.chmod(0)
+    for command in (["restore", "--yes", str(backup)], ["list", "--file", str(backup)]):
+        result = kept.start(*command, is_powerless=os.geteuid() == 0).wait()
+        facts = (str(backup) in result.err, "Permission denied" in result.err)
+        assert (result.code, facts, "cannot write" in result.err) == (1, (True, True), False), result
+
+
 def test_a_restore_says_what_vanishes_and_where_the_replaced_file_is_and_how_to_bring_entries_back(kept: Machine) -> None:
     backup, aside = kept.home / "b", f"{kept.notebook}.1.old"
     kept.refused(f"restore --dry-run {backup}", code=0, facts=["2 entries", "1 of them is not in the backup", "#2"])
