@@ -204,7 +204,7 @@ def test_another_notebook_with_the_name_or_else_the_address_is_reported_when_the
     assert (search.events(), search.another) == ([ServerMoved(NEW_ADDRESS)], None)
 
 
-def test_another_notebook_is_not_reported_after_the_server_was_found() -> None:
+def test_another_notebook_is_not_reported_after_the_server_was_found_nor_by_a_later_discovery_without_its_answer() -> None:
     search = new_search()
     search.begin(1.0)
     search.handle_timeout(1.0)
@@ -213,6 +213,9 @@ def test_another_notebook_is_not_reported_after_the_server_was_found() -> None:
     another = HOME._replace(notebook_id=b"o" * 16)
     assert search.receive_datagram(encode(offer(question, another)), OLD_ADDRESS, 1.001) is None
     assert (search.events(), search.another) == ([LookingForServer(), ServerMoved(NEW_ADDRESS)], None)
+    search.begin(60.0)
+    pauses(search, search.next_timeout() or 0.0, 1)
+    assert (search.events(), search.another) == ([LookingForServer()], None)
 
 
 def test_a_second_server_of_the_notebook_is_reported_until_a_request_is_answered() -> None:

@@ -134,7 +134,7 @@ class Rediscovery:
                 self._report_impostor(answer)
             elif answer.offer.notebook_id != self.notebook.notebook_id:
                 if self._prober is not None:  # else the server was found
-                    self._note_another(known_notebook(answer))
+                    self._keep_another(known_notebook(answer))
             elif answer.other_source is not None:
                 self._events.append(ServedTwice(answer))
             elif answer.has_new_key:
@@ -189,7 +189,7 @@ class Rediscovery:
             self._reported.add(answer.source)
             self._events.append(ImpostorFound(self.notebook, answer.source))
 
-    def _note_another(self, found: KnownNotebook) -> None:
+    def _keep_another(self, found: KnownNotebook) -> None:
         """Keep the notebook `found` for `_report_another` if it has the name or address of the one that the client looks for.
 
         A notebook with the same name is more likely to replace the old notebook than one with only the same address. So once a
@@ -201,7 +201,7 @@ class Rediscovery:
             self._answered = found
 
     def _report_another(self) -> None:
-        """Report the notebook that `_note_another` has kept, unless the one that was reported last has the same id."""
+        """Report the notebook that `_keep_another` has kept, unless the one that was reported last has the same id."""
         found, self._answered = self._answered, None
         if found is not None:
             if self.another is None or self.another.notebook_id != found.notebook_id:
