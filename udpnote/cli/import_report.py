@@ -48,7 +48,6 @@ class ImportReport:
         in JSON lines, such an entry counts as THERE_ALREADY: the two entries can differ only in the author and the time zone,
         which come from the import command and not from the source.
         """
-        self._unknown -= 1
         old, outcome, _ = imported
         if outcome is ImportOutcome.DIFFERENT and self._form is not Format.JSONL:
             outcome = ImportOutcome.THERE_ALREADY
@@ -59,6 +58,7 @@ class ImportReport:
             self._name_different(old.number)
         if outcome is ImportOutcome.ORPHANED and len(self._orphaned) < NAMED_MAX:
             self._orphaned.append((old.number, old.entry.revises))
+        self._unknown -= 1  # last: Ctrl-C before this makes it too large, which "up to" permits
 
     def count_there_already(self) -> None:
         """Count an entry that is not imported because the notebook already has it."""

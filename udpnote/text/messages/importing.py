@@ -42,10 +42,10 @@ def _import_cut_short(result: object, unknown: int) -> str:
 
 
 def _more(unknown: int) -> list[str]:
-    """The sentence about `unknown` entries that may be stored, although no acknowledgement has arrived. Empty if it is 0."""
+    """The sentence about `unknown` entries that were read, and may be stored. Empty if it is 0."""
     sentence = ngettext(
-        "{count:,} more entry may be stored, but no answer about it has arrived",
-        "Up to {count:,} more entries may be stored, but no answer about them has arrived",
+        "{count:,} more entry may be stored as well",
+        "Up to {count:,} more entries may be stored as well",
         unknown,
     )
     return [sentence.format(count=unknown)] if unknown else []
