@@ -112,8 +112,11 @@ def test_a_keyboard_is_enough_to_write_edit_search_and_take_back(site: Site, vis
     assert site.texts() == ["first line\nsecond line", "first line\nsecond line, changed"]
 
 
-LANGUAGES = {"fr-FR": "en", "zh-CN": "zh-CN", "zh-TW": "zh-TW", "zh-Hant-HK": "zh-TW"}
+LANGUAGES = {"fr-FR": "en", "zh-CN": "zh-CN", "zh-Hant-HK": "zh-TW"}
 """The languages of browsers, and the ones that the page and the server speak to them."""
+
+IN_TAIWAN = "import('/static/words.js').then(({ chosenLanguage }) => chosenLanguage(['zh-TW', 'en']))"
+"""The language of the page for a browser whose language is that of Taiwan."""
 
 
 def test_the_first_view_transfers_little_and_the_page_and_the_server_speak_the_browsers_language(
@@ -121,6 +124,7 @@ def test_the_first_view_transfers_little_and_the_page_and_the_server_speak_the_b
 ) -> None:
     site.start()
     readers = {locale: visitors.visit(site.address, locale=locale, **AT_A_PHONE) for locale in LANGUAGES}
+    assert readers["fr-FR"].page.evaluate(IN_TAIWAN) == "zh-TW"
     reasons: dict[str, str] = {}
     sizes = "performance.getEntries().map(({ transferSize }) => transferSize ?? 0)"
     for locale, amy in readers.items():

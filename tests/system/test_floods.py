@@ -11,7 +11,7 @@ from tests.system.floods import FLOODS
 from tests.system.lab import Lab
 
 MEMORY_BYTES_MAX = 64 << 20
-REQUESTS = 8
+REQUESTS = 6
 MILLISECONDS_MAX = 300
 """Half of the requests are answered within this time, on any machine; `python -m tests.endurance` measures the slowest ones."""
 
