@@ -28,6 +28,7 @@ from udpnote.model.query import (
 )
 from udpnote.storage.database import atomic
 from udpnote.storage.index.counts import TALLIES_FETCHED, Counts
+from udpnote.storage.index.index import IndexDamaged
 from udpnote.storage.index.index_file import State, open_index_file
 from udpnote.storage.index.shards import SHARD_BYTES_MAX, SHARD_NUMBERS_MAX, Shards
 from udpnote.storage.notebook.lookup import PASSED_OVER_CHARACTERS_MAX, PASSED_OVER_MAX, SCANNED_NUMBERS, VERSIONS_AHEAD
@@ -362,7 +363,7 @@ def begin_index_anew(shelf: Shelf) -> None:
     path = shelf.notebook.lookup.index.path
     with closing(open_index_file(path)) as connection, atomic(connection):
         Shards(connection, bytes_max=SHARD_BYTES_MAX, numbers_max=SHARD_NUMBERS_MAX).clear()
-        Counts(connection).clear()
+        Counts(connection).clear(last_number=shelf.notebook.last_number)
         State.read(connection)._replace(rules="others", indexed=0).write(connection)
 
 
@@ -395,6 +396,27 @@ def test_a_list_of_tags_that_another_program_cuts_short_by_beginning_the_index_a
     *_, last = lookup
     assert isinstance(last, IndexBehind)
     assert len(searched.tallies(View.TAGS)) == 2 * TALLIES_FETCHED
+
+
+def test_a_reader_of_tags_gets_all_of_them_though_the_index_is_built_again_meanwhile(searched: Shelf) -> None:
+    searched.note("#x")
+    assert len(searched.tallies(View.TAGS)) == 1
+    searched.revise(searched.notebook.last_number, "#y")
+    assert len(searched.tallies(View.TAGS)) == 1
+    searched.note("#x")
+    y, x = searched.tallies(View.TAGS)
+    assert (y.label, x.label) == ("y", "x"), "x had no notes for a while"
+    for name in ("", "-wal", "-shm"):
+        Path(f"{searched.notebook.lookup.index.path}{name}").unlink()
+    found = [y, *searched.tallies(View.TAGS, y.key + 1)]
+    assert {tally.label: tally.amount for tally in found} == {"x": 1, "y": 1}
+
+
+def test_the_figures_are_not_those_of_an_index_that_another_program_begins_anew(searched: Shelf) -> None:
+    index = searched.notebook.lookup.index
+    begin_index_anew(searched)
+    with pytest.raises(IndexDamaged):
+        print(index.totals)
 
 
 def test_a_search_that_has_no_time_to_index_a_revision_goes_on_later(searched: Shelf) -> None:

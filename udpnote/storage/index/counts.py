@@ -23,6 +23,11 @@ BLOCK_NUMBERS = 1024
 TALLIES_FETCHED = 256
 """Tallies that one SQL statement reads. It ends before the caller handles them: an open one would block checkpoints."""
 
+KEYS_PER_ENTRY_MAX = 1 << 21
+"""More keys of tags than a single entry needs, which has at most 1 MiB of text. An index that is built again begins with a key
+for which all its entries have so many. So a reader who goes on after a key of the earlier index gets all tags of the new one.
+"""
+
 _MINUTE = 60_000_000
 _DAY = 24 * 60 * _MINUTE
 """A minute and a day, both in microseconds."""
@@ -57,11 +62,20 @@ class Counts:
         """The totals of all indexed notes."""
         return Totals(*self._connection.execute("SELECT notes, tags, authors, days FROM totals").fetchone())
 
-    def clear(self) -> None:
-        """Remove all counts, the time spans of all blocks, and the times of all notes."""
+    def clear(self, *, last_number: int) -> None:
+        """Remove all counts, the time spans of all blocks, and the times of all notes.
+
+        `last_number` is that of the notebook's last entry. The keys of tags and authors then begin above all that an index of
+        fewer entries may have given: see `KEYS_PER_ENTRY_MAX`.
+        """
         for table in ("tags", "authors", "days", "spans", "times"):
             self._connection.execute(f"DELETE FROM {table}")
         self._connection.execute("UPDATE totals SET notes = 0")
+        for table in ("tags", "authors"):
+            given = self._connection.execute("SELECT seq FROM sqlite_sequence WHERE name = ?", (table,)).fetchone() or (0,)
+            self._connection.execute("DELETE FROM sqlite_sequence WHERE name = ?", (table,))
+            first_key = max(last_number * KEYS_PER_ENTRY_MAX, *given)
+            self._connection.execute("INSERT INTO sqlite_sequence VALUES (?, ?)", (table, first_key))
 
     def write(self, changes: Sequence[Change]) -> None:
         """Update the counts and times for changed notes: take away what the old texts have, and add what the new texts have."""
@@ -87,7 +101,7 @@ class Counts:
 
         These are the first `TALLIES_FETCHED` tallies with a key above `after_key`. The key of a day is the number of days since
         1970, and its label the ISO 8601 date. Keys of tags and authors grow in the order in which they got their first note;
-        one that had no notes for a while gets a new key.
+        one that had no notes for a while gets a new key. An index that is built again begins with higher keys.
         """
         table, key, label = _TABLES[view]
         select = f"SELECT {key}, {label}, notes FROM {table} WHERE {key} > ? ORDER BY {key} LIMIT {TALLIES_FETCHED}"

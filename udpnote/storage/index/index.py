@@ -103,8 +103,11 @@ class Index:
 
     @property
     def totals(self) -> Totals:
-        """The numbers of notes, tags, authors and days in the index; see `Totals`."""
-        return self._in_snapshot(lambda: self._open_index.counts.totals)
+        """The numbers of notes, tags, authors and days in the index; see `Totals`.
+
+        Also raises `IndexDamaged` if another program has begun the index anew since the last `catch_up`.
+        """
+        return self._counted(lambda: self._open_index.counts.totals, indexed=self.indexed)
 
     def last_number(self) -> int:
         """The number of the notebook's last entry, 0 if it has none; raises `StorageError` if the notebook cannot be read."""
@@ -172,23 +175,36 @@ class Index:
         indexed = self.indexed
 
         def tallies() -> list[Tally]:
-            if self.indexed < indexed:
-                raise IndexDamaged("index_damaged", path=self.path, problem=str(self._open_index.state.rules))
             return self._open_index.counts.tallies(view, after_key)
 
-        while some := self._in_snapshot(tallies):
+        while some := self._counted(tallies, indexed=indexed):
             yield from some
             after_key = some[-1].key
 
     def time_span(self) -> tuple[int | None, int | None]:
-        """The `noted_at` of the earliest and the latest note, in microseconds since 1970 UTC; both None if there is no note."""
-        return self._in_snapshot(self._open_index.counts.time_span)
+        """The `noted_at` of the earliest and the latest note, in microseconds since 1970 UTC; both None if there is no note.
+
+        Raises the same errors as `totals`.
+        """
+        return self._counted(self._open_index.counts.time_span, indexed=self.indexed)
 
     def close(self) -> None:
         """Close the file, and remove it if it is temporary. Interrupts a search that is running, and waits for a checkpoint."""
         self._open_index.close()
         if self._folder is not None:
             self._folder.cleanup()
+
+    def _counted(self, read: Callable[[], _T], *, indexed: int) -> _T:
+        """Return what `read` returns, as `_in_snapshot` does. Also raises `IndexDamaged` if the index does not have the entries
+        up to the number `indexed` any more, because another program has begun it anew.
+        """
+
+        def checked() -> _T:
+            if self.indexed < indexed:
+                raise IndexDamaged("index_damaged", path=self.path, problem=str(self._open_index.state.rules))
+            return read()
+
+        return self._in_snapshot(checked)
 
     def _in_snapshot(self, read: Callable[[], _T]) -> _T:
         """Return what `read` returns. It reads the index in a `snapshot`, which begins with reading the index's state again.

@@ -46,10 +46,14 @@ _TABLES = (
         unmerged_segments INTEGER NOT NULL
     )
     """,
-    "CREATE TABLE tags (tag_id INTEGER PRIMARY KEY, tag TEXT NOT NULL UNIQUE, notes INTEGER NOT NULL CHECK (notes >= 0))",
+    """
+    CREATE TABLE tags (
+        tag_id INTEGER PRIMARY KEY AUTOINCREMENT, tag TEXT NOT NULL UNIQUE, notes INTEGER NOT NULL CHECK (notes >= 0)
+    )
+    """,
     """
     CREATE TABLE authors (
-        author_id INTEGER PRIMARY KEY, author TEXT NOT NULL UNIQUE, notes INTEGER NOT NULL CHECK (notes >= 0)
+        author_id INTEGER PRIMARY KEY AUTOINCREMENT, author TEXT NOT NULL UNIQUE, notes INTEGER NOT NULL CHECK (notes >= 0)
     )
     """,
     "CREATE TABLE days (day INTEGER PRIMARY KEY, notes INTEGER NOT NULL CHECK (notes >= 0))",
@@ -73,7 +77,7 @@ def _create_tables(connection: sqlite3.Connection) -> None:
 SCHEMA = Schema(
     file_kind="index",
     application_id=0x554E4F49,  # "UNOI"
-    version=1,  # raise it whenever the same notes give other rows
+    version=2,  # raise it whenever the same notes give other rows
     page_bytes=4096,  # FTS5 writes its own pages in this size
     create=_create_tables,
 )

@@ -124,6 +124,6 @@ class OpenIndex:
         with self.transaction():
             if not self._fits(notebook):
                 self.shards.clear()
-                self.counts.clear()
+                self.counts.clear(last_number=notebook.last_number())
                 self.state = notebook.first_state()
                 self.state.write(self.connection)
