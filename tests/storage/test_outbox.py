@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from tests.storage.conftest import HERE, WORK, WRITTEN_AT, add
 from tests.support.errors import raises
 from tests.support.losses import LOSSES, log_of
 from udpnote.errors import EntriesWait, JoinedOrLeftMeanwhile, StorageError
@@ -23,11 +24,7 @@ from udpnote.model.outbox_entries import StoredRun, WaitingCount
 from udpnote.storage.database import IN_MEMORY
 from udpnote.storage.outbox import PAGE_CHARACTERS, PAGE_ENTRIES, Outbox
 
-HERE = KnownNotebook(b"h" * 16, "家里", "192.0.2.7", 6683, 0)
-WORK = KnownNotebook(b"w" * 16, "work", "fe80::1", 6683, 3)
 ANY, WORK_BY_NAME, PI = Destination(), Destination(port=6683, name_or_id="work"), Destination("pi.local", 6683)
-WRITTEN_AT = 1_557_419_828_000_000
-ADDED: dict[str, Any] = dict(author="amy@pi", written_at=WRITTEN_AT, utc_offset=480, notebook_id=HERE.notebook_id)  # noqa: C408
 NOT_ON_MACOS = pytest.mark.skipif(sys.platform == "darwin", reason="macOS has another call for it")
 KEY, OTHER_KEY = b"k" * 16, b"o" * 16
 SEALED = HERE._replace(key_id=b"key id k")
@@ -35,28 +32,8 @@ REKEYED = HERE._replace(key_id=b"key id o")
 
 
 @pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "outbox.sqlite3"
-
-
-@pytest.fixture
-def outbox(path: Path) -> Iterator[Outbox]:
-    with closing(Outbox(path)) as outbox:
-        yield outbox
-
-
-@pytest.fixture
-def other(path: Path, outbox: Outbox) -> Iterator[Outbox]:  # noqa: ARG001 - it is made first
-    """The same file, as another process has it; what it sees is in the file."""
-    with closing(Outbox(path)) as other:
-        yield other
-
-
-def add(
-    outbox: Outbox, *texts: str, notebook_id: bytes | None = HERE.notebook_id, destination: Destination = ANY, later: int = 0
-) -> list[Entry]:
-    given = {**ADDED, "written_at": WRITTEN_AT + later, "notebook_id": notebook_id, "destination": destination}
-    return outbox.add(texts, **given)
+def path(outbox_path: Path) -> Path:
+    return outbox_path
 
 
 def acknowledge(outbox: Outbox, *sequences: range) -> None:
@@ -95,10 +72,11 @@ def interrupted_after(steps: int) -> Iterator[None]:
 
 
 def test_entries_get_consecutive_sequences_and_wait_in_the_order_of_writing(outbox: Outbox, other: Outbox) -> None:
-    entries = add(outbox, "我是一个中文", "a\0b") + add(other, "🖋️\n", later=-3_600_000_000)  # the clock was set back meanwhile
+    an_hour_before = WRITTEN_AT - 3_600_000_000  # the clock was set back meanwhile
+    entries = add(outbox, "我是一个中文", "a\0b") + add(other, "🖋️\n", written_at=an_hour_before)
     [client_id] = {entry.client_id for entry in entries}
     assert len(client_id) == 16
-    assert entries[2] == Entry(client_id, 3, Kind.NOTE, WRITTEN_AT - 3_600_000_000, 480, "amy@pi", "🖋️\n")
+    assert entries[2] == Entry(client_id, 3, Kind.NOTE, an_hour_before, 480, "amy@pi", "🖋️\n")
     assert [entry.sequence for entry in entries] == [1, 2, 3]
     assert outbox.waiting_for(HERE.notebook_id, limit=10) == other.waiting_for(HERE.notebook_id, limit=10) == entries
     assert waiting(outbox, limit=2) == ["我是一个中文", "a\0b"]
@@ -136,7 +114,7 @@ def test_nothing_is_added_if_the_check_in_the_same_transaction_fails(outbox: Out
         raise JoinedOrLeftMeanwhile("joined_or_left_meanwhile", name="home")
 
     with pytest.raises(JoinedOrLeftMeanwhile):
-        outbox.add(["no"], author="amy@pi", written_at=0, utc_offset=0, notebook_id=HERE.notebook_id, check=check)
+        add(outbox, "no", check=check)
     assert [entry.sequence for entry in add(other, "yes")] == [1]
     assert waiting(outbox) == ["yes"]
 
@@ -180,7 +158,7 @@ def test_entries_are_handed_out_while_the_disk_writes_them_and_adding_waits_for_
             assert other.waiting_for(HERE.notebook_id)[-1:] == entries, "they are committed"
             handed_out += entries
 
-        assert outbox.add([text], **ADDED, on_added=take) == handed_out
+        assert add(outbox, text, on_added=take) == handed_out
         assert synced[earlier:] == [log_of(path).stat().st_size]
 
 
@@ -236,7 +214,7 @@ def test_entries_whose_datagrams_cannot_be_prepared_because_the_outbox_fails_are
         raise StorageError("disk_fails", path=outbox.path, problem="Input/output error")
 
     with pytest.raises(StorageError, match="Input/output error"):
-        outbox.add(["one"], **ADDED, on_added=fail)
+        add(outbox, "one", on_added=fail)
     assert waiting(outbox) == []
 
 
@@ -342,7 +320,7 @@ def test_notes_are_moved_with_their_identity_and_what_their_old_notebook_says_of
     outbox: Outbox, other: Outbox
 ) -> None:
     moved, refused, stays = add(outbox, "笔记", "refused", "stays")
-    outbox.add(["a revision"], author="amy", written_at=0, utc_offset=0, kind=Kind.REVISION, revises=2, notebook_id=HERE[0])
+    add(outbox, "a revision", kind=Kind.REVISION, revises=2)
     [typo] = add(outbox, "mistyped", notebook_id=None, destination=PI)
     outbox.mark_refused(HERE.notebook_id, refused.sequence, Status.TOO_LARGE)
     outbox.discard([stays.sequence])
@@ -362,8 +340,7 @@ def test_notes_are_moved_with_their_identity_and_what_their_old_notebook_says_of
 
 
 def test_a_conflict_gives_the_client_a_new_identity_once(outbox: Outbox, other: Outbox) -> None:
-    options: dict[str, Any] = {"author": "amy@pi", "written_at": 0, "utc_offset": 0, "kind": Kind.REVISION, "revises": 42}
-    first, second = outbox.add(["one", "two"], **options, notebook_id=HERE.notebook_id)
+    first, second = add(outbox, "one", "two", kind=Kind.REVISION, revises=42)
     renewed = outbox.renew(HERE.notebook_id, first)
     assert renewed is not None and renewed.client_id != first.client_id
     assert renewed == first._replace(client_id=renewed.client_id, sequence=3)
@@ -390,8 +367,7 @@ def test_the_first_notebook_that_is_remembered_is_chosen_until_another_one_is(ou
 
 def test_a_revision_gets_the_newest_entry_that_its_notebook_was_seen_to_have(outbox: Outbox) -> None:
     def revise(notebook: KnownNotebook = HERE, **more: Any) -> SeenEntry:
-        fields: dict[str, Any] = {"author": "amy@pi", "written_at": WRITTEN_AT, "utc_offset": 0, "revises": 2, **more}
-        [entry] = outbox.add(["new"], kind=Kind.REVISION, notebook_id=notebook.notebook_id, **fields)
+        [entry] = add(outbox, "new", kind=Kind.REVISION, revises=2, notebook_id=notebook.notebook_id, **more)
         assert outbox.waiting_for(notebook.notebook_id, limit=99)[-1] == entry
         return entry.seen
 

@@ -1,26 +1,13 @@
 """What an outbox remembers besides entries: round-trip times, which are seldom written, and watched revisions."""
 
-from collections.abc import Iterator
-from contextlib import closing
-from pathlib import Path
-
 import pytest
 
+from tests.storage.conftest import HERE, WORK
 from udpnote.model.entry import SeenEntry
-from udpnote.model.notebook import KnownNotebook
 from udpnote.storage.outbox import Outbox
 from udpnote.storage.outbox_records import REVISIONS_WATCHED_MAX, ROUND_TRIP_SECONDS_MIN
 
 SHORTEST = ROUND_TRIP_SECONDS_MIN
-HERE, WORK = (KnownNotebook(id_byte * 16, "notebook", "192.0.2.7", 6683, 0) for id_byte in (b"h", b"w"))
-
-
-@pytest.fixture
-def outbox(tmp_path: Path) -> Iterator[Outbox]:
-    with closing(Outbox(tmp_path / "outbox.sqlite3")) as outbox:
-        for notebook in (HERE, WORK):
-            outbox.remember(notebook)
-        yield outbox
 
 
 def seconds(outbox: Outbox) -> list[float | None]:
@@ -35,31 +22,31 @@ def seconds(outbox: Outbox) -> list[float | None]:
     ],
 )  # fmt: skip
 def test_the_round_trip_of_a_notebook_is_written_when_it_has_more_than_doubled_or_halved(
-    tmp_path: Path, outbox: Outbox, noted: tuple[float, ...], kept: float, writes: int
+    outbox: Outbox, other: Outbox, noted: tuple[float, ...], kept: float, writes: int
 ) -> None:
+    for notebook in (HERE, WORK):
+        outbox.remember(notebook)
     assert seconds(outbox) == [None, None, None]
-    with closing(Outbox(tmp_path / "outbox.sqlite3")) as other:
-        versions = [other.version()]
-        for each in noted:
-            outbox.round_trips.record(HERE.notebook_id, each)
-            versions.append(other.version())
-        assert seconds(outbox) == seconds(other) == [kept, None, None]
+    versions = [other.version()]
+    for each in noted:
+        outbox.round_trips.record(HERE.notebook_id, each)
+        versions.append(other.version())
+    assert seconds(outbox) == seconds(other) == [kept, None, None]
     assert len(set(versions)) == 1 + writes
     outbox.remember(HERE._replace(host="192.0.2.8"))
     assert seconds(outbox) == [kept, None, None], "an address that changes does not change it"
 
 
-def test_revisions_are_watched_per_notebook_until_they_are_forgotten_or_too_many(tmp_path: Path) -> None:
+def test_revisions_are_watched_per_notebook_until_they_are_forgotten_or_too_many(outbox: Outbox) -> None:
     three, five, nine = (SeenEntry(number, bytes(16), number) for number in (3, 5, 9))
-    with closing(Outbox(tmp_path / "outbox.sqlite3")) as outbox:
-        revisions = outbox.revisions
-        for revision in (nine._replace(sequence=1), three, nine):  # after a restored backup, another one had this number
-            revisions.watch(HERE.notebook_id, revision)
-        revisions.watch(WORK.notebook_id, five)
-        assert revisions.watched(HERE.notebook_id) == [three, nine]
-        revisions.forget(HERE.notebook_id, [3, 5])
-        assert (revisions.watched(HERE.notebook_id), revisions.watched(WORK.notebook_id)) == ([nine], [five])
-        more = [SeenEntry(number, bytes(16), number) for number in range(10, REVISIONS_WATCHED_MAX + 11)]
-        for revision in more:
-            revisions.watch(HERE.notebook_id, revision)
-        assert revisions.watched(HERE.notebook_id) == more[1:]
+    revisions = outbox.revisions
+    for revision in (nine._replace(sequence=1), three, nine):  # after a restored backup, another one had this number
+        revisions.watch(HERE.notebook_id, revision)
+    revisions.watch(WORK.notebook_id, five)
+    assert revisions.watched(HERE.notebook_id) == [three, nine]
+    revisions.forget(HERE.notebook_id, [3, 5])
+    assert (revisions.watched(HERE.notebook_id), revisions.watched(WORK.notebook_id)) == ([nine], [five])
+    more = [SeenEntry(number, bytes(16), number) for number in range(10, REVISIONS_WATCHED_MAX + 11)]
+    for revision in more:
+        revisions.watch(HERE.notebook_id, revision)
+    assert revisions.watched(HERE.notebook_id) == more[1:]

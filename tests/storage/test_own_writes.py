@@ -1,11 +1,8 @@
 """The latest writes of an outbox: none is taken back twice, and none but the last."""
 
-from collections.abc import Iterator
-from contextlib import closing
-from pathlib import Path
-
 import pytest
 
+from tests.storage.conftest import HERE, WORK, add
 from tests.support.errors import raises
 from udpnote.errors import NotTakenBack
 from udpnote.model.entry import Entry, Kind, SeenEntry, Status
@@ -14,29 +11,13 @@ from udpnote.model.outbox_entries import OwnWrite, StoredRun
 from udpnote.storage.outbox import Outbox
 from udpnote.storage.own_writes import DISCARDED_MAX, RUNS_AT_ONCE_MAX, WRITES_MAX
 
-HERE, WORK = (KnownNotebook(each * 16, "home", "192.0.2.7", 6683, 0) for each in (b"h", b"w"))
 ANY, PI = Destination(), Destination("pi.local", 6683)
 
 
-@pytest.fixture
-def outbox(tmp_path: Path) -> Iterator[Outbox]:
-    with closing(Outbox(tmp_path / "outbox.sqlite3")) as outbox:
-        outbox.remember(HERE)
-        outbox.remember(WORK)
-        yield outbox
-
-
-def add(
-    outbox: Outbox,
-    *texts: str,
-    kind: Kind = Kind.NOTE,
-    revises: int = 0,
-    undoes: int = 0,
-    here: bytes | None = HERE.notebook_id,
-) -> list[Entry]:
-    return outbox.add(
-        texts or [""], author="amy@pi", written_at=0, utc_offset=0, kind=kind, revises=revises, notebook_id=here, undoes=undoes
-    )  # fmt: skip
+@pytest.fixture(autouse=True)
+def known(outbox: Outbox) -> None:
+    for notebook in (HERE, WORK):
+        outbox.remember(notebook)
 
 
 def store(outbox: Outbox, number: int, *entries: Entry, notebook: KnownNotebook = HERE) -> None:
@@ -99,7 +80,7 @@ def test_a_write_that_is_being_taken_back_is_no_longer_the_last_and_cannot_be_ta
 
 def test_a_deletion_of_a_queued_entry_is_held_until_that_has_a_number_also_under_another_identity(outbox: Outbox) -> None:
     [note] = add(outbox, "oops")
-    [undo] = add(outbox, kind=Kind.DELETION, undoes=note.sequence, here=WORK.notebook_id)
+    [undo] = add(outbox, kind=Kind.DELETION, undoes=note.sequence, notebook_id=WORK.notebook_id)
     assert (waiting(outbox), waiting(outbox, WORK), outbox.writes.last()) == ([(1, 0, note.seen)], [], None)
     renewed = outbox.renew(HERE.notebook_id, note)
     assert renewed is not None
@@ -129,7 +110,7 @@ def test_a_held_deletion_goes_with_its_entry(outbox: Outbox, ends: str) -> None:
 
 def test_only_what_no_notebook_has_is_removed_from_the_outbox(outbox: Outbox) -> None:
     for sequence, here, is_unsent in ((1, None, True), (2, HERE.notebook_id, False)):
-        add(outbox, "oops", here=here)
+        add(outbox, "oops", notebook_id=here)
         assert last(outbox)[1:] == (sequence, Kind.NOTE, here, 0, is_unsent)
         assert outbox.writes.discard_unsent(sequence) is is_unsent
     outbox.mark_refused(HERE.notebook_id, 2, Status.TOO_LARGE)
@@ -139,19 +120,18 @@ def test_only_what_no_notebook_has_is_removed_from_the_outbox(outbox: Outbox) ->
 
 def test_the_last_write_in_one_notebook_is_found_among_those_in_others(outbox: Outbox) -> None:
     store(outbox, 5, *add(outbox, "one"))
-    store(outbox, 6, *add(outbox, "two", here=WORK.notebook_id), notebook=WORK)
-    outbox.add(["three"], author="amy@pi", written_at=0, utc_offset=0, destination=PI)
+    store(outbox, 6, *add(outbox, "two", notebook_id=WORK.notebook_id), notebook=WORK)
+    add(outbox, "three", notebook_id=None, destination=PI)
     for notebook, destination, sequence in ((HERE, ANY, 1), (WORK, ANY, 2), (HERE, PI, 3)):
         write = outbox.writes.last(notebook_id=notebook.notebook_id, destination=destination)
         assert write is not None
         assert write.sequence == sequence
 
 
-def test_an_entry_that_another_process_has_removed_is_remembered_once(outbox: Outbox, tmp_path: Path) -> None:
+def test_an_entry_that_another_process_has_removed_is_remembered_once(outbox: Outbox, other: Outbox) -> None:
     entries = add(outbox, "one", "two", "three", "four")
     run = StoredRun(range(1, 5), 1, entries[0].client_id, Kind.NOTE)
-    with closing(Outbox(tmp_path / "outbox.sqlite3")) as other:
-        store(other, 2, entries[1])
+    store(other, 2, entries[1])
     outbox.remove(HERE.notebook_id, [run])
     outbox.remove(HERE.notebook_id, [run])
     assert [take_back(outbox, number) for number in range(9, 13)] == [4, 3, 2, 1]

@@ -1,0 +1,40 @@
+"""What the tests of the outbox share: an outbox, notebooks, and entries for them."""
+
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from udpnote.model.entry import Entry
+from udpnote.model.notebook import KnownNotebook
+from udpnote.storage.outbox import Outbox
+
+HERE = KnownNotebook(b"h" * 16, "家里", "192.0.2.7", 6683, 0)
+WORK = KnownNotebook(b"w" * 16, "work", "fe80::1", 6683, 3)
+WRITTEN_AT = 1_557_419_828_000_000
+
+
+@pytest.fixture
+def outbox_path(tmp_path: Path) -> Path:
+    return tmp_path / "outbox.sqlite3"
+
+
+@pytest.fixture
+def outbox(outbox_path: Path) -> Iterator[Outbox]:
+    with closing(Outbox(outbox_path)) as outbox:
+        yield outbox
+
+
+@pytest.fixture
+def other(outbox_path: Path, outbox: Outbox) -> Iterator[Outbox]:  # noqa: ARG001 - it is made first
+    """The same file, as another process has it; what it sees is in the file."""
+    with closing(Outbox(outbox_path)) as other:
+        yield other
+
+
+def add(outbox: Outbox, *texts: str, **changes: Any) -> list[Entry]:
+    """Add entries for `HERE` with these texts, or one without a text; `changes` are other arguments of `Outbox.add`."""
+    given = {"author": "amy@pi", "written_at": WRITTEN_AT, "utc_offset": 480, "notebook_id": HERE.notebook_id}
+    return outbox.add(texts or [""], **(given | changes))
