@@ -95,12 +95,14 @@ def test_another_path_to_the_same_file_does_not_let_a_second_server_in(tmp_path:
     assert printed_by(attempt) == ""
 
 
-def test_a_second_attempt_in_the_same_process_leaves_sqlites_locks_on_the_file(tmp_path: Path) -> None:
-    path = tmp_path / "notebook"
+def test_a_second_attempt_in_the_same_process_is_refused_and_leaves_sqlites_locks_on_the_file(tmp_path: Path) -> None:
+    path, link = tmp_path / "notebook", tmp_path / "link"
+    link.symlink_to(path)
     reading = f"import sqlite3; c = sqlite3.connect({str(path)!r}); c.execute('SELECT * FROM entries').fetchall(); c.close()"
     with closing(Notebook(path)) as notebook:
-        with raises(NotebookInUse, "notebook_in_use", path=str(path)):
-            Notebook(path)
+        for second in (path, link):
+            with raises(NotebookInUse, "notebook_in_use", path=str(path)):
+                Notebook(second)
         assert printed_by(reading) == ""
         assert notebook.store([part(1)], NOW) == [stored(1)], "the other process has not removed the log"
 
