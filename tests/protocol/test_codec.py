@@ -25,7 +25,7 @@ from udpnote.model.entry import (
 from udpnote.protocol.codec import APPEND_BYTES_MIN, PART_ACKS_MAX, Message, append_body, decode, encode, part_bytes_max
 from udpnote.protocol.codec_discovery import DISCOVER_BYTES
 from udpnote.protocol.envelope import BODY_BYTES_MAX, OPEN
-from udpnote.protocol.examination_messages import Examine, Report
+from udpnote.protocol.examination_messages import WAY_MAX, Examine, Report
 from udpnote.protocol.messages import Ack, Append, Offer, PartAck, Run
 
 PADDING_BYTES = {"APPEND padded to 136 bytes": 36}
@@ -139,6 +139,7 @@ OTHERS = [status for status in Status if status not in NUMBERED]
         (ACK, "parts.0.number", (2**64 - 1,), (0,)), (ACK, "parts.0.status", NUMBERED, (0, 12, *OTHERS)),
         (ACK, "parts.1.status", OTHERS, (0, 12, *NUMBERED)), (REFUSE, "reason", (1, 2), (0, 3)),
         (REFUSE, "sequence", NUMBERS, (0, 2**63)), (REFUSE, "attempt", (65535,), (0,)),
+        *((name, "way", (WAY_MAX,), (WAY_MAX + 1,)) for name in ("EXAMINE", "REPORT to an examiner on the server's host")),
     ],
 )  # fmt: skip
 def test_a_message_is_accepted_exactly_if_its_values_are_within_their_limits(

@@ -170,7 +170,7 @@ def test_only_an_answer_about_the_very_part_that_was_sent_is_believed_also_if_it
     assert list(map(type, delivery.events())) == [WrongServer]
 
 
-def test_attempts_are_timed_by_the_round_trip_or_get_a_second_and_back_off() -> None:
+def test_an_attempt_without_a_known_round_trip_is_repeated_after_a_second() -> None:
     delivery = new_delivery(entry(1))
     sent(delivery)
     assert delivery.next_timeout() == delivery.next_timeout() == 1.0
@@ -178,12 +178,6 @@ def test_attempts_are_timed_by_the_round_trip_or_get_a_second_and_back_off() -> 
     assert sent(delivery) == []
     delivery.handle_timeout(1.0)
     assert (keys(sent(delivery)), delivery.retransmissions) == (attempts(1, attempt=2), 1)
-    delivery = acquainted(entry(1))
-    assert delivery.contact.timer.smoothed_seconds == 0.01
-    (first, _), (second, again) = sent_next(delivery), sent_next(delivery)
-    assert keys(again) == attempts(1, attempt=3)
-    assert first == pytest.approx(0.03)
-    assert 2 * first <= second - first <= 2.5 * first
 
 
 @pytest.mark.parametrize(("attempt", "timeout"), [(1, 3.0), (2, 0.03), (3, 1.0)], ids=["earlier", "latest", "never sent"])
@@ -207,7 +201,7 @@ def test_an_attempt_number_stays_at_the_largest_that_its_field_holds() -> None:
 def test_no_more_than_the_window_is_in_flight_and_answers_make_it_grow() -> None:
     delivery = new_delivery(*entries(50))
     first = sent(delivery)
-    assert len(first) == 10
+    assert (len(first), delivery.unsent_parts, delivery.outstanding) == (10, 40, 50)
     delivery.add(entries(10, first=51), 0.05)
     assert sent(delivery) == []
     delivery.receive_datagram(ack(*first), 0.1)
@@ -357,12 +351,6 @@ def test_a_client_of_a_sealed_notebook_believes_only_its_server_also_that_the_ke
     assert (delivery.outstanding, delivery.contact.is_silent) == (1, True)
     delivery.receive_datagram(ack(append, envelope=AT_OLD), 0.2)
     assert delivery.outstanding == 0
-
-
-def test_the_parts_beyond_the_window_are_counted_as_unsent() -> None:
-    delivery = new_delivery(*entries(30))
-    assert len(sent(delivery)) + delivery.unsent_parts == delivery.outstanding == 30
-    assert delivery.unsent_parts == 20
 
 
 def run_ack(run: Run, status: Status, *, check: int | None = None) -> bytes:

@@ -1,9 +1,6 @@
 """Examinations: what a server remembers of them, whom it tells what, and how much at most."""
 
-import pytest
-
 from tests.support.golden import NOTEBOOK_ID, SERVER_ID, STORED_AT, TOKEN
-from tests.support.wire import changed, refusal
 from udpnote.model.address import Address
 from udpnote.protocol.codec import decode, encode
 from udpnote.protocol.envelope import BODY_BYTES_MAX, OPEN, Requester
@@ -74,9 +71,3 @@ def test_a_server_remembers_a_bounded_number_of_examinations_and_hosts_the_lates
     hosts = [each.host for each in report(server, LOOPBACK, 2).heard_hosts]
     assert len(hosts) == HEARD_HOSTS_MAX - 1, "and the examiner itself, which is not told"
     assert hosts[:2] == [LAPTOP[0], f"10.0.{EXAMINATIONS_MAX}.1"]
-
-
-@pytest.mark.parametrize("name", ["EXAMINE", "REPORT to an examiner on the server's host"])
-def test_a_way_that_has_no_bit_is_refused(name: str) -> None:
-    assert refusal(changed(name, "way", WAY_MAX + 1)) == "malformed"
-    decode(changed(name, "way", WAY_MAX))

@@ -37,6 +37,15 @@ def new_search() -> Rediscovery:
     return Rediscovery(HOME, random=Random(SEED), envelope=OPEN)
 
 
+def begun() -> tuple[Rediscovery, Discover]:
+    """A search at time 1.0, and its first question."""
+    search = new_search()
+    search.begin(1.0)
+    search.handle_timeout(1.0)
+    [question] = decoded(Discover, search.probes_to_send())
+    return search, question
+
+
 def answer(search: Rediscovery, source: Address, now: float) -> bool:
     """Let the notebook's server answer the latest DISCOVER from `source`. Return whether it counts as found."""
     search.handle_timeout(now)
@@ -175,10 +184,7 @@ def test_other_notebooks_and_wrong_envelopes_are_ignored_and_a_server_with_a_cha
 
 
 def test_another_notebook_with_the_name_or_else_the_address_is_reported_when_the_server_was_not_found() -> None:
-    search = new_search()
-    search.begin(1.0)
-    search.handle_timeout(1.0)
-    [question] = decoded(Discover, search.probes_to_send())
+    search, question = begun()
     assert question.notebook_id == ANY_NOTEBOOK
     office, cellar = HOME._replace(notebook_id=b"o" * 16, name="办公室"), HOME._replace(notebook_id=b"c" * 16, name="cellar")
     anew = HOME._replace(notebook_id=b"n" * 16, host=str(NEW_ADDRESS[0]), port=NEW_ADDRESS[1])
@@ -205,10 +211,7 @@ def test_another_notebook_with_the_name_or_else_the_address_is_reported_when_the
 
 
 def test_another_notebook_is_not_reported_after_the_server_was_found_nor_by_a_later_discovery_without_its_answer() -> None:
-    search = new_search()
-    search.begin(1.0)
-    search.handle_timeout(1.0)
-    [question] = decoded(Discover, search.probes_to_send())
+    search, question = begun()
     assert search.receive_datagram(encode(offer(question, HOME)), NEW_ADDRESS, 1.0)
     another = HOME._replace(notebook_id=b"o" * 16)
     assert search.receive_datagram(encode(offer(question, another)), OLD_ADDRESS, 1.001) is None
@@ -220,10 +223,7 @@ def test_another_notebook_is_not_reported_after_the_server_was_found_nor_by_a_la
 
 def test_a_second_server_of_the_notebook_is_reported_until_a_request_is_answered() -> None:
     for is_answered in (False, True):
-        search = new_search()
-        search.begin(1.0)
-        search.handle_timeout(1.0)
-        [question] = decoded(Discover, search.probes_to_send())
+        search, question = begun()
         assert search.receive_datagram(encode(offer(question, HOME)), OLD_ADDRESS, 1.0)
         if is_answered:
             search.end()

@@ -228,16 +228,6 @@ def test_a_search_finds_signs_emoji_and_beginnings_of_words_and_nested_tags(shel
             assert shelf.numbers(query) == numbers
 
 
-def test_simplified_and_traditional_words_tags_and_authors_find_each_other(shelf: Shelf) -> None:
-    long = "x " * PASSED_OVER_CHARACTERS_MAX
-    for text in ("乾淨的頭髮 #會議", "干净的头发 #会议", f"{long} 頭髮，發 #會議", "头 发"):
-        shelf.note(text, author="陳@desk")
-    for query in (Query(words=("头发",), tags=("会议",)), Query(words=("頭髮", "發"), tags=("會議",)), Query(tags=("会議",))):
-        assert shelf.numbers(query._replace(author="陈")) == [1, 2, 3]
-    assert shelf.numbers(Query(View.LOG, tags=("会議",), author="陈")) == [1, 2, 3]
-    assert shelf.numbers(Query(words=("髮，发",))) == [3]
-
-
 def test_many_matches_that_another_filter_leaves_out_are_paused_at(shelf: Shelf) -> None:
     shelf.fill(200)
     for query in (Query(words=("x",), since=NOW + DAY), Query(View.LOG, author="bob")):
@@ -267,8 +257,8 @@ def test_the_log_holds_everything_as_it_was_kept_of_all_notes_or_of_those_that_m
         (4, Kind.DELETION, 2, ""), (5, Kind.NOTE, 0, "three #a"),
     ]  # fmt: skip
     assert shelf.numbers(Query(View.LOG, newest_first=True)) == [5, 4, 3, 2, 1]
-    assert shelf.numbers(Query(View.LOG, tags=("a",))) == [1, 3, 5]
-    assert shelf.numbers(Query(View.LOG, author="bob")) == [2, 4]
+    assert shelf.numbers(Query(View.LOG, tags=("A",))) == [1, 3, 5]
+    assert shelf.numbers(Query(View.LOG, author="BOB")) == [2, 4]
     assert shelf.numbers(Query(View.LOG, until=NOW + 1, newest_first=True)) == [4, 3, 2, 1]
 
 
@@ -347,17 +337,6 @@ def test_a_note_that_is_revised_meanwhile_is_found_if_it_still_matches(searched:
     assert [found.entry.text for found in searched.searcher.drain(lookup) if isinstance(found, StoredEntry)] == texts
 
 
-@pytest.mark.parametrize("by_time", [False, True])
-def test_a_note_is_found_also_while_a_long_revision_of_it_is_half_indexed(searched: Shelf, by_time: bool) -> None:
-    query = MEETING._replace(by_time=by_time)
-    lookup = searched.notebook.lookup.answer(query, beginning_of(query), lambda: False)
-    assert isinstance(next(lookup), SearchRunning)
-    searched.revise(2, "开会 " + "later " * 3000)
-    assert not searched.notebook.lookup.index.catch_up(lambda: True), "only the old text was removed"
-    found = [each.number for each in searched.searcher.drain(lookup) if isinstance(each, StoredEntry)]
-    assert found == [1, 2, 3]
-
-
 def begin_index_anew(shelf: Shelf) -> None:
     """Do what a program with other rules for search terms does, if it opens the same index: empty it."""
     path = shelf.notebook.lookup.index.path
@@ -367,12 +346,20 @@ def begin_index_anew(shelf: Shelf) -> None:
         State.read(connection)._replace(rules="others", indexed=0).write(connection)
 
 
+def index_half_of_a_revision(shelf: Shelf) -> None:
+    shelf.revise(2, "开会 " + "later " * 3000)
+    assert not shelf.notebook.lookup.index.catch_up(lambda: True), "only the old text was removed"
+
+
+@pytest.mark.parametrize("change_index", [index_half_of_a_revision, begin_index_anew])
 @pytest.mark.parametrize("by_time", [False, True])
-def test_a_search_leaves_no_note_out_while_another_program_begins_the_index_anew(searched: Shelf, by_time: bool) -> None:
+def test_a_search_leaves_no_note_out_that_the_index_lacks_for_a_while(
+    searched: Shelf, by_time: bool, change_index: Callable[[Shelf], None]
+) -> None:
     query = MEETING._replace(by_time=by_time)
     lookup = searched.notebook.lookup.answer(query, beginning_of(query), lambda: False)
     assert isinstance(next(lookup), SearchRunning)
-    begin_index_anew(searched)
+    change_index(searched)
     assert [each.number for each in searched.searcher.drain(lookup) if isinstance(each, StoredEntry)] == [1, 2, 3]
 
 
