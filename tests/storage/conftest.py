@@ -36,5 +36,5 @@ def other(outbox_path: Path, outbox: Outbox) -> Iterator[Outbox]:  # noqa: ARG00
 
 def add(outbox: Outbox, *texts: str, **changes: Any) -> list[Entry]:
     """Add entries for `HERE` with these texts, or one without a text; `changes` are other arguments of `Outbox.add`."""
-    given = {"author": "amy@pi", "written_at": WRITTEN_AT, "utc_offset": 480, "notebook_id": HERE.notebook_id}
+    given: dict[str, Any] = {"author": "amy@pi", "written_at": WRITTEN_AT, "utc_offset": 480, "notebook_id": HERE.notebook_id}
     return outbox.add(texts or [""], **(given | changes))
