@@ -69,6 +69,26 @@ def send_to(told: Queue[str], client: Client, lines: Iterator[str | None]) -> No
         told.put(sent.entry.text)
 
 
+def typed_lines(typed: Queue[str | None]) -> Iterator[str | None]:
+    """Yield what is typed, or None while nothing is, until "end" is typed."""
+    while (text := typed.get_nowait() if not typed.empty() else None) != "end":
+        yield text
+
+
+def follow(client: Client, seen: Queue[str], *, last: int) -> None:
+    """Follow from the `last` latest entries on, and put the text of each into `seen`, until one is "last"."""
+    for stored in client.follow(last=last):
+        seen.put(stored.entry.text)
+        if stored.entry.text == "last":
+            return
+
+
+def hold(connection: Connection, may_end: threading.Event) -> None:
+    """Hold the lock until `may_end` is set."""
+    with connection.lock():
+        assert may_end.wait(DEADLINE_SECONDS)
+
+
 def test_several_threads_share_a_client_and_each_gets_its_own_answers(loopback: Loopback, in_time: InTime) -> None:
     loopback.serve()
     client = loopback.client()
@@ -93,11 +113,7 @@ def test_send_many_goes_on_when_it_is_woken_for_more(loopback: Loopback, in_time
     typed: Queue[str | None] = Queue()
     told: Queue[str] = Queue()
 
-    def lines() -> Iterator[str | None]:
-        while (text := typed.get_nowait() if not typed.empty() else None) != "end":
-            yield text
-
-    in_time(lambda: send_to(told, client, lines()))
+    in_time(lambda: send_to(told, client, typed_lines(typed)))
     for text in ("one", "two", "three"):
         typed.put(text)
         client.wake()
@@ -138,14 +154,10 @@ def test_a_thread_that_was_woken_just_before_it_waits_does_not_rest(
         yield None
         is_asked_again.set()
 
-    def hold() -> None:
-        with connection.lock():
-            assert may_end.wait(DEADLINE_SECONDS)
-
     def receive_after_wake(until: float) -> list[Datagram]:
         monkeypatch.setattr(connection, "receive", receive)
         client.wake()
-        threads.append(in_time(hold))
+        threads.append(in_time(lambda: hold(connection, may_end)))
         eventually(lambda: connection._waiting == 1)
         return receive(until)
 
@@ -183,13 +195,7 @@ def test_a_thread_reads_while_another_one_follows_and_writes(loopback: Loopback,
     client.send("first")
     seen: Queue[str] = Queue()
 
-    def follow() -> None:
-        for stored in client.follow(last=1):
-            seen.put(stored.entry.text)
-            if stored.entry.text == "last":
-                return
-
-    in_time(follow)
+    in_time(lambda: follow(client, seen, last=1))
     assert seen.get(timeout=10) == "first"
     for text in ("news", "last"):
         client.send(text)
@@ -202,23 +208,14 @@ def test_threads_that_wait_do_not_keep_each_other_awake_and_miss_nothing(loopbac
     endpoint = CountingEndpoint.client(list_interfaces=no_interfaces)
     client, typed, seen = loopback.client(endpoint=endpoint), Queue[str | None](), Queue[str]()
 
-    def follow() -> None:
-        for stored in client.follow(last=0):
-            seen.put(stored.entry.text)
-            if stored.entry.text == "last":
-                return
-
-    def lines() -> Iterator[str | None]:
-        while (text := typed.get_nowait() if not typed.empty() else None) != "end":
-            yield text
-
     def is_quiet() -> bool:
         before = endpoint.waits
         time.sleep(0.1)
         return endpoint.waits <= before + 3
 
     client.send("first")
-    threads = [in_time(follow), in_time(follow), in_time(lambda: list(client.send_many(lines())))]
+    following = [in_time(lambda: follow(client, seen, last=0)) for _ in range(2)]
+    threads = [*following, in_time(lambda: list(client.send_many(typed_lines(typed))))]
     eventually(is_quiet)
     for text in ("one", "two", "last"):
         typed.put(text)
@@ -241,14 +238,10 @@ def test_a_thread_that_rests_learns_of_a_datagram_although_another_thread_takes_
         connection.rest()
         is_rested.set()
 
-    def hold() -> None:
-        with connection.lock():
-            assert may_end.wait(DEADLINE_SECONDS)
-
     resting = in_time(receive_and_rest)
     eventually(lambda: endpoint.waits == 1)
     with connection.lock():
-        holding = in_time(hold)
+        holding = in_time(lambda: hold(connection, may_end))
         eventually(lambda: endpoint.wakes > 1)
         assert not is_rested.is_set()
         connection.pass_on([(b"news", ("192.0.2.7", 6683))], connection.now())

@@ -27,32 +27,18 @@ from udpnote.protocol.examination_messages import EXAMINE_BYTES_MIN, Examine, He
 
 LAPTOP = ("192.0.2.100", 50_000)
 TOKEN = b"examined"
-RANDOM = Random(20190509)
 DIRECT_WAYS = {30, 31, *range(32, 64)}
 
 
-class NarrowEndpoint(WaitingEndpoint):
-    """A client's sockets on a network that loses long datagrams."""
-
-    def send(self, datagrams: Sequence[Datagram], /) -> None:
-        super().send([each for each in datagrams if len(each[0]) <= 750])
-
-
 class LossyEndpoint(WaitingEndpoint):
-    """A client's sockets on a network that loses all long datagrams, and the short ones of three ways."""
+    """A client's sockets on a network that loses each datagram for which `passes` is false."""
+
+    def __init__(self, lan: Lan, passes: Callable[[bytes], bool], address: Address = LAPTOP) -> None:
+        super().__init__(lan, address)
+        self._passes = passes
 
     def send(self, datagrams: Sequence[Datagram], /) -> None:
-        passing = [each for each in datagrams if len(each[0]) <= 100]
-        super().send(
-            [each for each in passing if isinstance(asked := decode(each[0]), Examine) and asked.way not in (33, 38, 60)]
-        )
-
-
-class RandomlyLossyEndpoint(WaitingEndpoint):
-    """A client's sockets on a network that loses 30 % of the datagrams."""
-
-    def send(self, datagrams: Sequence[Datagram], /) -> None:
-        super().send([each for each in datagrams if RANDOM.random() >= 0.3])
+        super().send([each for each in datagrams if self._passes(each[0])])
 
 
 class InterruptedEndpoint(WaitingEndpoint):
@@ -108,7 +94,7 @@ def test_with_many_interfaces_a_broadcast_is_never_taken_for_one_of_another_kind
 
 def test_if_long_datagrams_are_lost_the_longest_that_is_answered_is_found(lan: Lan) -> None:
     lan.serve()
-    [server] = examine(NarrowEndpoint(lan, LAPTOP), lan).servers
+    [server] = examine(LossyEndpoint(lan, lambda data: len(data) <= 750), lan).servers
     assert (server.longest, server.short_sent, server.short_lost) == (700, 32, 0)
 
 
@@ -119,17 +105,22 @@ def test_broadcasts_that_are_lost_for_a_moment_are_sent_again(lan: Lan) -> None:
 
 
 def test_if_short_datagrams_are_lost_they_are_counted_and_the_length_is_not_blamed(lan: Lan) -> None:
+    def passes(data: bytes) -> bool:
+        return len(data) <= 100 and isinstance(asked := decode(data), Examine) and asked.way not in (33, 38, 60)
+
     lan.serve()
     began = lan.now
-    [server] = examine(LossyEndpoint(lan, LAPTOP), lan).servers
+    [server] = examine(LossyEndpoint(lan, passes), lan).servers
     assert (server.longest, server.short_sent, server.short_lost) == (EXAMINE_BYTES_MIN, 32, 3)
     assert lan.now >= began + LATE_SECONDS
 
 
 def test_a_network_that_loses_three_tenths_of_the_datagrams_is_recognized_each_time(lan: Lan) -> None:
     lan.serve()
+    random = Random(20190509)
     for host in range(100, 150):
-        [server] = examine(RandomlyLossyEndpoint(lan, (f"192.0.2.{host}", 50_000)), lan, (KITCHEN, PORT)).servers
+        endpoint = LossyEndpoint(lan, lambda _: random.random() >= 0.3, (f"192.0.2.{host}", 50_000))
+        [server] = examine(endpoint, lan, (KITCHEN, PORT)).servers
         assert server.is_lossy, server
 
 
