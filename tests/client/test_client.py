@@ -125,13 +125,12 @@ def make_fail(path: str, event: str) -> None:
 
 def test_a_stored_entry_is_reported_as_stored_even_if_the_outbox_cannot_remove_it(lan: Lan) -> None:
     lan.serve()
-    notices: list[Notice] = []
-    client = lan.client(on_notice=notices.append)
+    client = lan.client()
     one = client.send("one")
     make_fail(lan.outbox().path, "DELETE ON entries")
     assert one.number == 1 and client.revise(1, "two").number == 2
     assert [each.number for each in client.send_many(["three", "four"])] == [3, 4]
-    assert ([each.kind for each in notices], len([*client.waiting()])) == (["not_removed"], 3)
+    assert ([each.kind for each in lan.notices], len([*client.waiting()])) == (["not_removed"], 3)
     assert lan.texts() == ["one", "two", "three", "four"]
 
 
@@ -262,8 +261,7 @@ def test_delivering_ends_only_when_nothing_waits_also_while_another_call_has_not
 
 def test_a_server_that_went_away_means_queued_and_its_return_delivery_once(lan: Lan) -> None:
     server = lan.serve()
-    notices: list[Notice] = []
-    client = lan.client(on_notice=notices.append)
+    client = lan.client()
     assert client.send("one").number == 1
     server.stop()
     with raises(Queued, "no_answer_yet", server=SilentServer("kitchen", KITCHEN, False)):
@@ -273,7 +271,7 @@ def test_a_server_that_went_away_means_queued_and_its_return_delivery_once(lan: 
     lan.serve(host=CELLAR)
     client.deliver(wait=10.0)
     assert (client.waiting_counts(), lan.texts()) == ([], ["one", "two", "three"])
-    assert notices[:2] == [Notice("server_silent"), Notice("server_found_again", address=f"{CELLAR}:{PORT}")]
+    assert lan.notices[:2] == [Notice("server_silent"), Notice("server_found_again", address=f"{CELLAR}:{PORT}")]
     chosen = lan.outbox().chosen()
     assert chosen is not None and chosen.host == CELLAR, "other commands find it there at once"
 
@@ -339,21 +337,20 @@ def test_texts_that_are_sent_while_the_server_is_silent_do_not_wait_one_after_th
 
 def test_an_entry_that_the_notebook_refuses_is_marked_and_the_others_go_on(lan: Lan) -> None:
     lan.refuse("spam")
-    notices: list[Notice] = []
-    client = lan.client(on_notice=notices.append)
+    client = lan.client()
     with pytest.raises(Queued):
         lan.client(wait=0.0).send("spam")
     lan.serve()
     client.deliver()
-    assert [(notice.kind, notice.values["sequence"]) for notice in notices] == [("queued_entry_refused", 1)]
-    notices.clear()
+    assert [(notice.kind, notice.values["sequence"]) for notice in lan.notices] == [("queued_entry_refused", 1)]
+    lan.notices.clear()
     with raises(EntryRefused, "entry_refused"):
         client.send("spam")
     states = [(sent.state, sent.number) for sent in client.send_many(["ham", "spam", "eggs"])]
     assert states == [(State.STORED, 1), (State.REFUSED, None), (State.STORED, 2)]
     assert [(each.entry.text, each.refused is not None) for each in client.waiting()] == [("spam", True)] * 3
     assert client.discard([each.entry.sequence for each in client.waiting()]) == 3
-    assert (client.waiting_counts(), notices) == ([], [])
+    assert (client.waiting_counts(), lan.notices) == ([], [])
 
 
 def test_a_change_behind_entries_for_which_a_full_disk_has_no_room_is_not_said_to_be_without_an_answer(tmp_path: Path) -> None:
@@ -395,7 +392,6 @@ def test_no_entry_is_said_to_be_queued_in_an_outbox_that_was_removed(lan: Lan, p
 
 
 def test_an_erased_entry_that_is_sent_again_is_set_aside_for_good_and_so_is_a_change_of_an_erased_note(lan: Lan) -> None:
-    notices: list[Notice] = []
     with pytest.raises(Queued):
         lan.client(wait=0.0).send("secret")
     with closing(sqlite3.connect(lan.folder / "outbox.sqlite3")) as outbox:
@@ -405,15 +401,15 @@ def test_an_erased_entry_that_is_sent_again_is_set_aside_for_good_and_so_is_a_ch
     assert [lan.client().send("two").number, lan.client().revise(1, "secret, revised").number] == [2, 3]
     server.stop()
     lan.erase(3)
-    copy = lan.client("copied.sqlite3", server=KITCHEN, on_notice=notices.append)
+    copy = lan.client("copied.sqlite3", server=KITCHEN)
     with pytest.raises(Queued):
         copy.revise(1, "unseen", wait=0.0)
     lan.serve()
     copy.deliver()
-    lan.client("copied.sqlite3", on_notice=notices.append).deliver()
-    reasons = [notice.values["reason"] for notice in notices if notice.kind == "queued_entry_refused"]
+    lan.client("copied.sqlite3").deliver()
+    reasons = [notice.values["reason"] for notice in lan.notices if notice.kind == "queued_entry_refused"]
     assert sorted(reasons, key=repr) == [Notice("entry_erased", number=0), Notice("entry_erased", number=1)]
-    assert "identity_taken" in [notice.kind for notice in notices], "the copy has a new identity, but not the erased entry"
+    assert "identity_taken" in [notice.kind for notice in lan.notices], "the copy has a new identity, but not the erased entry"
     assert copy.send("three").number == 4
     copy.deliver()
     with raises(EntryRefused, "entry_erased", number=1):
@@ -442,11 +438,11 @@ def test_a_waiting_change_of_a_note_that_a_restored_notebook_has_lost_is_refused
     lan.restore(copy)
     server = lan.serve()
     assert other.send("somebody else's").number == 2
-    notices: list[Notice] = []
-    again = lan.client(server=server_named, on_notice=notices.append)
+    lan.notices.clear()
+    again = lan.client(server=server_named)
     assert [note.entry.text for note in again.entries()] == ["one", "somebody else's"]
     again.deliver()
-    assert [(notice.kind, notice.values["reason"]) for notice in notices] == [
+    assert [(notice.kind, notice.values["reason"]) for notice in lan.notices] == [
         ("queued_entry_refused", Notice("older_copy", number=2))
     ]
     assert [each.refused for each in client.waiting()] == [Status.OLDER_COPY]
@@ -518,8 +514,7 @@ def test_from_then_on_a_client_sends_to_the_notebook_that_it_uses_or_joins(lan: 
 
 
 def test_a_client_names_a_notebook_that_was_made_anew_and_can_move_waiting_notes_to_it(lan: Lan) -> None:
-    notices: list[Notice] = []
-    old, client = lan.serve("old", called="家里"), lan.client(on_notice=notices.append)
+    old, client = lan.serve("old", called="家里"), lan.client()
     client.send("one")
     old.stop()
     with pytest.raises(Queued):
@@ -541,7 +536,7 @@ def test_a_client_names_a_notebook_that_was_made_anew_and_can_move_waiting_notes
     assert client.move("家里", origin=known.notebook_id.hex()[:4]) == (server.another, 1, 1)
     assert client.chosen() == known, "moving chooses nothing"
     assert client.use("家里") == client.chosen() == server.another
-    assert {notice.kind for notice in notices} >= {"other_notebook_of_this_name"}
+    assert {notice.kind for notice in lan.notices} >= {"other_notebook_of_this_name"}
     client.deliver()
     assert (lan.texts("new"), [each.entry.kind for each in client.waiting()]) == (["waits"], [Kind.REVISION])
 
@@ -703,12 +698,11 @@ def test_reading_goes_on_with_an_outbox_that_cannot_be_written_and_nothing_is_se
     with lan.client(path if is_known else "other") as writer:
         writer.send("before")
     make_unwritable(small_disk, trouble)
-    notices: list[Notice] = []
-    client = lan.client(path, on_notice=notices.append)
+    client = lan.client(path)
     assert [each.name for each in client.find()] == ["kitchen"]
     for _ in range(2):
         assert [each.entry.text for each in client.entries()] == ["before"]
-    assert [each.kind for each in notices] == ["not_remembered"]
+    assert [each.kind for each in lan.notices] == ["not_remembered"]
     assert (client.chosen() is not None, client.waiting_counts()) == (is_known, [])
     lan.sent.clear()
     kind = {"full": "disk_full", "no inode": "no_inode", "read-only": "disk_read_only"}[trouble]

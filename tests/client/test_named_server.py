@@ -27,26 +27,24 @@ def replaced(lan: Lan) -> Lan:
 
 
 def test_a_note_for_a_server_with_another_notebook_than_before_is_stored_there_with_one_notice(replaced: Lan) -> None:
-    notices: list[Notice] = []
     for text in ("one", "two"):
-        replaced.client(server=KITCHEN, on_notice=notices.append).send(text)
-    assert (notices, replaced.texts("cellar")) == ([NOTICE], ["in the cellar", "one", "two"])
+        replaced.client(server=KITCHEN).send(text)
+    assert (replaced.notices, replaced.texts("cellar")) == ([NOTICE], ["in the cellar", "one", "two"])
 
 
 def test_the_notice_names_the_address_where_the_notebook_from_before_was_seen_since(replaced: Lan) -> None:
     replaced.serve("kitchen", CELLAR)
     replaced.client(notebook="kitchen").send("from its new address")
-    notices: list[Notice] = []
-    replaced.client(server=KITCHEN, on_notice=notices.append).send("one")
-    assert [each.values["address"] for each in notices] == [f"{CELLAR}:{PORT}"]
+    replaced.notices.clear()
+    replaced.client(server=KITCHEN).send("one")
+    assert [each.values["address"] for each in replaced.notices] == [f"{CELLAR}:{PORT}"]
 
 
 @pytest.mark.parametrize("reads_first", [True, False])
 def test_a_change_for_a_server_with_another_notebook_than_before_is_refused_by_the_client_that_says_so(
     replaced: Lan, reads_first: bool
 ) -> None:
-    notices: list[Notice] = []
-    client = replaced.client(server=KITCHEN, on_notice=notices.append)
+    client = replaced.client(server=KITCHEN)
     if reads_first:
         assert len(list(client.entries())) == 1
         with raises(WrongNotebook, "number_of_last_notebook", **REFUSAL):
@@ -54,17 +52,16 @@ def test_a_change_for_a_server_with_another_notebook_than_before_is_refused_by_t
     for change in (partial(client.delete, 1), partial(client.revise, 1, "text")):
         with raises(WrongNotebook, "number_of_last_notebook", **REFUSAL):
             change()
-    assert (notices, client.waiting_counts(), replaced.texts("cellar")) == ([NOTICE], [], ["in the cellar"])
+    assert (replaced.notices, client.waiting_counts(), replaced.texts("cellar")) == ([NOTICE], [], ["in the cellar"])
     [seen] = client.entries()
     assert client.revise(1, "as seen there", seen=seen).number == 2
-    again = replaced.client(server=KITCHEN, on_notice=notices.append)
-    assert (again.delete(1).number, len(notices)) == (3, 1)
+    again = replaced.client(server=KITCHEN)
+    assert (again.delete(1).number, len(replaced.notices)) == (3, 1)
 
 
 def test_a_client_that_also_names_the_other_notebook_gets_no_notice(replaced: Lan) -> None:
-    notices: list[Notice] = []
-    client = replaced.client(server=KITCHEN, notebook="cellar", on_notice=notices.append)
-    assert (client.delete(1).number, notices) == (2, [])
+    client = replaced.client(server=KITCHEN, notebook="cellar")
+    assert (client.delete(1).number, replaced.notices) == (2, [])
 
 
 def test_a_change_that_waits_for_a_silent_server_waits_for_the_notebook_that_was_there_and_a_note_for_the_server(

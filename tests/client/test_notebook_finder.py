@@ -83,11 +83,11 @@ def test_if_the_name_of_a_server_is_lost_the_notebook_that_was_there_is_looked_f
     with raises(Queued, "no_answer_at_server", host=LOST, port=PORT):
         lan.client(server=LOST, wait=2.0).send("to no other one")
     lan.serve(host=CELLAR, sealed=sealed)
-    notices: list[Notice] = []
-    client = lan.client(server=LOST, on_notice=notices.append)
+    lan.notices.clear()
+    client = lan.client(server=LOST)
     assert client.send("found on the LAN").number
     assert sorted(lan.texts()) == ["found on the LAN", "to no other one", "to nobody"]
-    assert [each.kind for each in notices] == ["notebook_of_lost_host_sought"]
+    assert [each.kind for each in lan.notices] == ["notebook_of_lost_host_sought"]
     with raises(Queued, "not_a_host_name", host=LOST):
         lan.client(server=LOST, notebook="cellar").send("another name")
     assert lan.texts("cellar") == []
@@ -98,24 +98,22 @@ def test_a_copied_notebook_that_is_served_twice_is_found_at_both_servers_and_cli
     lan.notebook("copy").write_bytes(lan.notebook().read_bytes())
     lan.serve()
     lan.serve("copy", CELLAR, called="kitchen")
-    notices: list[Notice] = []
-    client = lan.client(on_notice=notices.append)
+    client = lan.client()
     found = {each.address: each for each in client.find(timeout=0.3)}
     assert (set(found), len({each.notebook_id for each in found.values()})) == ({KITCHEN, CELLAR}, 1)
     assert sorted((each.other_server, each.warning and each.warning.kind) for each in found.values() if each.other_server) == [
         (f"{next(address for address in found if not found[address].other_server)}:{PORT}", "served_twice")
     ]
     assert client.send("in one of them").number == 1
-    assert [notice.kind for notice in notices] == ["served_twice"]
+    assert [notice.kind for notice in lan.notices] == ["served_twice"]
 
 
 def test_a_named_server_whose_port_is_said_to_be_closed_is_asked_further_and_the_hint_told_once(lan: Lan) -> None:
     lan.network.closed.add((KITCHEN, PORT))
     lan.after(1.0, lan.network.closed.clear)
     lan.after(1.0, lan.serve)
-    notices: list[Notice] = []
-    assert lan.client(server=KITCHEN, on_notice=notices.append).send("after all").number == 1
-    assert notices == [Notice("server_port_closed", address=f"{KITCHEN}:{PORT}")]
+    assert lan.client(server=KITCHEN).send("after all").number == 1
+    assert lan.notices == [Notice("server_port_closed", address=f"{KITCHEN}:{PORT}")]
 
 
 def test_a_discovery_gets_the_answers_that_arrive_while_another_call_of_the_client_waits(lan: Lan) -> None:

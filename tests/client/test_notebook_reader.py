@@ -16,7 +16,7 @@ from tests.support.lan import CELLAR, KITCHEN, Lan
 from udpnote.client.file_reader import FIRST_PAGE_ITEMS, FileReader
 from udpnote.client.notebook_reader import NotebookReader, is_overtaken
 from udpnote.client.queries import NUMBERS_PER_QUERY
-from udpnote.errors import BadAnswer, InvalidQuery, JoinedOrLeftMeanwhile, Notice, Queued, ServerNotFound, StorageError
+from udpnote.errors import BadAnswer, InvalidQuery, JoinedOrLeftMeanwhile, Queued, ServerNotFound, StorageError
 from udpnote.model.entry import Entry, Kind, StoredEntry
 from udpnote.model.notebook import SilentServer, display_name
 from udpnote.model.query import SUMMARY_LABELS, Item, Selection, Tally
@@ -294,14 +294,14 @@ def test_a_tag_that_is_read_before_its_last_note_is_deleted_and_after_a_new_one_
 
 @pytest.mark.parametrize("is_file", [False, True])
 def test_a_follower_is_told_that_its_notebook_was_restored_and_gets_the_new_entries(lan: Lan, is_file: bool) -> None:
-    server, writer, notices = lan.serve(), lan.client("other.sqlite3"), list[Notice]()
+    server, writer = lan.serve(), lan.client("other.sqlite3")
     texts = [f"old {number}" for number in range(1, 8)]
     list(writer.send_many(texts[:5]))
     copy = lan.back_up(server)
     server = lan.serve()
     list(writer.send_many(texts[5:]))
     with ExitStack() as stack:
-        reader: NotebookReader = lan.client(on_notice=notices.append)
+        reader: NotebookReader = lan.client()
         if is_file:
             server.stop()
             rest = [lambda: None]
@@ -309,7 +309,7 @@ def test_a_follower_is_told_that_its_notebook_was_restored_and_gets_the_new_entr
             def sleep(_seconds: float) -> None:
                 rest.pop()()
 
-            reader = stack.enter_context(FileReader(lan.notebook(), on_notice=notices.append, sleep=sleep))
+            reader = stack.enter_context(FileReader(lan.notebook(), on_notice=lan.notices.append, sleep=sleep))
         followed = reader.follow()
         assert isinstance(followed, Generator)
         stack.callback(followed.close)
@@ -329,7 +329,7 @@ def test_a_follower_is_told_that_its_notebook_was_restored_and_gets_the_new_entr
             restore()
         new = [(each.number, each.entry.text) for each in islice(followed, 3)]
         assert new == [(6, "new 6"), (7, "new 7"), (8, "new 8")]
-        assert [notice.kind for notice in notices if "server" not in notice.kind] == ["notebook_restored"]
+        assert [notice.kind for notice in lan.notices if "server" not in notice.kind] == ["notebook_restored"]
 
 
 @pytest.mark.parametrize("is_copy", [False, True])

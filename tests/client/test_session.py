@@ -41,11 +41,10 @@ def test_a_server_that_has_become_slow_is_neither_looked_for_nor_sent_many_datag
     lan.serve()
     CALLS[call](lan.client())
     lan.network.weather = SLOW
-    notices: list[Notice] = []
     sent_before = len(lan.sent)
-    client = lan.client(on_notice=notices.append)
+    client = lan.client()
     CALLS[call](client)
-    assert notices == []
+    assert lan.notices == []
     assert len(lan.sent) - sent_before < 30
     round_trip_seconds = lan.outbox().round_trips.seconds(client.known()[0].notebook_id)
     assert round_trip_seconds is not None and 0.02 < round_trip_seconds < 0.3, "and the next client waits longer"
@@ -62,12 +61,11 @@ def test_a_server_whose_port_is_said_to_be_closed_is_looked_for_at_once_and_the_
         server.stop()
         lan.after(0.3, lambda: lan.serve(host=CELLAR))
     lan.network.closed.add((KITCHEN, PORT))
-    notices: list[Notice] = []
     began_at, sent_before = lan.now, len(lan.sent)
-    CALLS[call](lan.client(on_notice=notices.append))
+    CALLS[call](lan.client())
     assert lan.now - began_at < (0.1 if is_forged else 0.8), "otherwise the silence of the server would have begun"
-    assert notices[:1] == [Notice("server_port_closed", address=f"{KITCHEN}:{PORT}")]
-    assert [each.kind for each in notices].count("server_silent") == 0
+    assert lan.notices[:1] == [Notice("server_port_closed", address=f"{KITCHEN}:{PORT}")]
+    assert [each.kind for each in lan.notices].count("server_silent") == 0
     assert len(lan.sent) - sent_before < 60
 
 

@@ -143,12 +143,11 @@ def test_the_owner_reads_on_with_a_new_key_that_the_outbox_cannot_save(
     else:
         serving.rotate()
     make_unwritable(small_disk, trouble)
-    notices: list[Notice] = []
-    client = lan.client(path, on_notice=notices.append)
+    client = lan.client(path)
     assert [each.entry.text for each in client.entries()] == ["before"]
     assert [(each.is_sealed, each.warning) for each in client.find(timeout=0.2)] == [(True, None)]
     assert client.status().failure is None
-    assert {each.kind for each in notices} <= {"not_remembered"}
+    assert {each.kind for each in lan.notices} <= {"not_remembered"}
 
 
 def test_a_key_file_beside_an_open_notebook_seals_nothing(lan: Lan, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -269,11 +268,10 @@ def test_a_notebook_that_was_sealed_gets_nothing_in_the_open_until_it_is_left(la
         list(naming.entries())
     with raises(NotSealed, "impostor"):
         naming.use("kitchen")
-    notices: list[Notice] = []
-    other = lan.client(on_notice=notices.append)
+    other = lan.client()
     with raises(Queued, "no_answer_yet"):
         other.send("secret")
-    assert [notice.kind for notice in notices].count("impostor") == 1
+    assert [notice.kind for notice in lan.notices].count("impostor") == 1
     assert lan.texts() == ["sealed"]
     with raises(EntriesWait, "entries_wait", entries=3, name="kitchen"):
         other.leave("kitchen")

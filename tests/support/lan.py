@@ -16,6 +16,7 @@ from tests.support.loopback import Place
 from tests.support.network import PORT, Clock, Network, SimulatedEndpoint, Weather
 from tests.support.notebook_files import give_new_key
 from udpnote import Client
+from udpnote.errors import Notice
 from udpnote.model.address import Address, Datagram
 from udpnote.model.join_code import join_code
 from udpnote.protocol.reception import OPEN_ENVELOPES
@@ -29,7 +30,7 @@ IN_ORDER = Weather(latency_seconds=(0.000_5, 0.000_5))  # the network until a te
 
 
 class Lan(Place, Clock):
-    """A network whose hosts share one clock. `sent` are all datagrams that were sent.
+    """A network whose hosts share one clock. `sent` are all datagrams that were sent, `notices` those of all clients.
 
     Unless a test says otherwise, a method is about the first notebook, kitchen.sqlite3, and about outbox.sqlite3.
     """
@@ -38,6 +39,7 @@ class Lan(Place, Clock):
         Place.__init__(self, folder)
         Clock.__init__(self, 1000.0)
         self.sent: list[bytes] = []
+        self.notices: list[Notice] = []
         self.network = Network(self, Random(6683), Counter())
         self.network.weather = IN_ORDER
         self.network.watcher = lambda data, *_: self.sent.append(data)
@@ -66,7 +68,7 @@ class Lan(Place, Clock):
         """Make a client on a host of its own. `outbox` is an open outbox, or the name of its file."""
         self._clients += 1
         endpoint = WaitingEndpoint(self, (f"192.0.2.{100 + self._clients % 100}", 50_000 + self._clients))
-        settings: dict[str, Any] = {"author": "amy@pi", "wait": 5.0, **options}
+        settings: dict[str, Any] = {"author": "amy@pi", "wait": 5.0, "on_notice": self.notices.append, **options}
         random = Random(endpoint.address[1])
         opened = outbox if isinstance(outbox, Outbox) else str(self.folder / outbox)
         client = Client(outbox=opened, endpoint=endpoint, clock=self, random=random, **settings)
