@@ -69,20 +69,6 @@ def send_to(told: Queue[str], client: Client, lines: Iterator[str | None]) -> No
         told.put(sent.entry.text)
 
 
-def typed_lines(typed: Queue[str | None]) -> Iterator[str | None]:
-    """Yield what is typed, or None while nothing is, until "end" is typed."""
-    while (text := typed.get_nowait() if not typed.empty() else None) != "end":
-        yield text
-
-
-def follow(client: Client, seen: Queue[str], *, last: int) -> None:
-    """Follow from the `last` latest entries on, and put the text of each into `seen`, until one is "last"."""
-    for stored in client.follow(last=last):
-        seen.put(stored.entry.text)
-        if stored.entry.text == "last":
-            return
-
-
 def hold(connection: Connection, may_end: threading.Event) -> None:
     """Hold the lock until `may_end` is set."""
     with connection.lock():
@@ -105,21 +91,6 @@ def test_several_threads_share_a_client_and_each_gets_its_own_answers(loopback: 
     assert all(text == sent.entry.text for text, sent in given)
     by_number = sorted(given, key=lambda answer: answer[1].number or 0)
     assert loopback.texts() == [text for text, _ in by_number]
-
-
-def test_send_many_goes_on_when_it_is_woken_for_more(loopback: Loopback, in_time: InTime) -> None:
-    loopback.serve()
-    client = loopback.client()
-    typed: Queue[str | None] = Queue()
-    told: Queue[str] = Queue()
-
-    in_time(lambda: send_to(told, client, typed_lines(typed)))
-    for text in ("one", "two", "three"):
-        typed.put(text)
-        client.wake()
-        assert told.get(timeout=10) == text
-    typed.put("end")
-    client.wake()
 
 
 def test_a_call_of_wake_is_not_lost_while_the_thread_that_it_means_waits_for_the_lock(
@@ -189,24 +160,20 @@ def test_an_outcome_that_another_thread_has_received_is_given_at_once(loopback: 
     assert set(endpoint.timeouts) <= {0.0}, "it waits although it has the outcome"
 
 
-def test_a_thread_reads_while_another_one_follows_and_writes(loopback: Loopback, in_time: InTime) -> None:
-    loopback.serve()
-    client = loopback.client()
-    client.send("first")
-    seen: Queue[str] = Queue()
-
-    in_time(lambda: follow(client, seen, last=1))
-    assert seen.get(timeout=10) == "first"
-    for text in ("news", "last"):
-        client.send(text)
-        assert seen.get(timeout=10) == text
-        assert client.last_number() > 1
-
-
 def test_threads_that_wait_do_not_keep_each_other_awake_and_miss_nothing(loopback: Loopback, in_time: InTime) -> None:
     loopback.serve()
     endpoint = CountingEndpoint.client(list_interfaces=no_interfaces)
     client, typed, seen = loopback.client(endpoint=endpoint), Queue[str | None](), Queue[str]()
+
+    def follow() -> None:
+        for stored in client.follow(last=0):
+            seen.put(stored.entry.text)
+            if stored.entry.text == "last":
+                return
+
+    def lines() -> Iterator[str | None]:
+        while (text := typed.get_nowait() if not typed.empty() else None) != "end":
+            yield text
 
     def is_quiet() -> bool:
         before = endpoint.waits
@@ -214,8 +181,7 @@ def test_threads_that_wait_do_not_keep_each_other_awake_and_miss_nothing(loopbac
         return endpoint.waits <= before + 3
 
     client.send("first")
-    following = [in_time(lambda: follow(client, seen, last=0)) for _ in range(2)]
-    threads = [*following, in_time(lambda: list(client.send_many(typed_lines(typed))))]
+    threads = [in_time(follow), in_time(follow), in_time(lambda: list(client.send_many(lines())))]
     eventually(is_quiet)
     for text in ("one", "two", "last"):
         typed.put(text)

@@ -63,14 +63,3 @@ def test_losses_are_counted_also_if_nothing_is_answered_any_more(lan: Lan) -> No
     assert (10 < some.lost < 60, some.durations.count) == (True, PROBES - some.lost)
     assert client.round_trips(notebook) == RoundTrips(PROBES, None)
     assert not (lan.folder / "outbox.sqlite3").exists()
-
-
-def test_the_key_of_the_users_own_notebook_is_used_also_if_it_cannot_be_saved(
-    lan: Lan, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("UDPNOTE_FILE", str(lan.notebook()))
-    lan.serve(sealed=True)
-    with closing(lan.client()) as client:
-        client.send("by its owner")
-    client = reader(lan)
-    assert client.round_trips(found(client)).lost == 0
