@@ -73,7 +73,8 @@ class ImportFolder:
         first = next((file for file in self._files if _JRNL_PATH.search(file.path)), None)
         if first is None:
             return Format.MARKDOWN
-        with storage_errors(first.path), open(os.path.join(self._root, first.path), "rb") as file:
+        path = self._whole_path(first)
+        with storage_errors(path), open(path, "rb") as file:
             line = file.readline(1000).decode(errors="surrogateescape")
         return Format.JRNL if is_jrnl_line(line, date_format) else Format.MARKDOWN
 
@@ -103,7 +104,7 @@ class ImportFolder:
 
         `below` is the path of `folder` within the folder that is imported: with `/` at its end, or empty.
         """
-        with os.scandir(folder) as listed:
+        with storage_errors(folder), os.scandir(folder) as listed:
             entries = sorted(listed, key=lambda entry: entry.name)
         for entry in entries:
             path = f"{below}{entry.name}"
@@ -116,12 +117,16 @@ class ImportFolder:
             else:
                 self._others += 1
 
+    def _whole_path(self, file: _File) -> str:
+        return os.path.join(self._root, file.path)
+
     def _add(self, path: str, status: os.stat_result) -> None:
         self._files.append(_File(path, status.st_size, status.st_mtime_ns // 1000))
 
     def _text(self, file: _File, reading: Reading) -> str | None:
         """Read and return the text of `file`. If `file` is too long or not in UTF-8, call `reading.on_bad` and return None."""
-        with storage_errors(file.path), open(os.path.join(self._root, file.path), "rb") as opened:
+        path = self._whole_path(file)
+        with storage_errors(path), open(path, "rb") as opened:
             data = opened.read(FILE_BYTES_MAX + 1)  # not `file.size` bytes: the file may have grown
         if len(data) > FILE_BYTES_MAX:
             problem = InvalidImport("import_file_too_long", bytes_max=FILE_BYTES_MAX)
