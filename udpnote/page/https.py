@@ -1,5 +1,8 @@
 """HTTPS for the page: which names and addresses of this host are in its certificate, and for which of them browsers show a
 warning.
+
+Two certificates are in use: the authority's, which people install on their devices, and the server's, which the authority
+issues, and which has the names and addresses.
 """
 
 import os
@@ -52,25 +55,25 @@ class Https:
         )
 
     def certificate_page(self, port: int, hosts: AllowedHosts) -> ASGIApp:
-        """Return the application that offers the certificate, for the page over HTTPS at TCP `port`. It answers requests to one
-        of `hosts`.
+        """Return the application that offers the authority's certificate, for the page over HTTPS at TCP `port`. It answers
+        requests to one of `hosts`.
         """
         return CertificatePage(self.authority, self._host, port, hosts).asgi
 
     def covered(self, addresses: Sequence[str]) -> list[str]:
-        """Return those of `addresses` that the certificate can name: the ones in private networks (see `is_private`)."""
+        """Return those of `addresses` that the server's certificate can name: those in private networks (see `is_private`)."""
         return [each for each in addresses if is_private(each)]
 
     def fingerprint_lines(self) -> list[str]:
-        """Return the fingerprint that devices show for the certificate, in two lines of 16 bytes, because terminals have 80
-        columns.
+        """Return the fingerprint that devices show for the authority's certificate, in two lines of 16 bytes each, because
+        terminals have 80 columns.
         """
         pairs = self.authority.fingerprint.split(":")
         return [":".join(pairs[:16]), ":".join(pairs[16:])]
 
     def notices(self) -> list[Notice]:
-        """Return notices about the names and addresses of this host that the certificate cannot have. For these, browsers show
-        a warning.
+        """Return notices about the names and addresses of this host that the server's certificate cannot have. For these,
+        browsers show a warning.
 
         The host's own public IPv6 addresses are not reported: many hosts have some, and people hardly type them.
         """

@@ -32,7 +32,8 @@ class WaitingRead:
 
     The server may still send `credit_bytes` bytes in answer to the READ. There are no results before the cursor `looked_up_to`,
     so the next lookup begins there. `answer` is the datagram that ends the wait, or None if there is no result yet. The server
-    repeats `answer` at the monotonic time `repeat_at` (infinity: never), and once more `pause` seconds after that.
+    repeats `answer` at the monotonic time `repeat_at` (infinity: never). If `credit_bytes` then still suffice, the next
+    repetition follows `pause` seconds later. `pause` doubles with each sending.
     """
 
     __slots__ = ("answer", "credit_bytes", "expires_at", "looked_up_to", "pause", "read", "repeat_at", "requester")

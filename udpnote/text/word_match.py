@@ -126,8 +126,8 @@ def contains(text: str, groups: Sequence[Sequence[Word]]) -> Generator[SearchRun
     """Compare `text` with the words of `groups`, and return whether it contains at least one word of each group.
 
     A long text is compared in portions of `PORTION_CHARACTERS`. If the text has more than `UNPAUSED_CHARACTERS`, this yields a
-    `SearchRunning` after each word that a portion lacks, so that the caller can do other work. It is over at once, so the
-    caller need not wait.
+    `SearchRunning` each time that a portion does not have a word, so that the caller can do other work. The caller may go on
+    at once, because nothing else is running: `is_over` is always true.
     """
     missing = list(groups)
     if any(word.tag for group in groups for word in group):

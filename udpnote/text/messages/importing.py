@@ -144,7 +144,9 @@ def _details_left_out(what: str, count: int) -> str:
     match what:
         case "places":
             return ngettext(
-                "the place of {count:,} note is not imported", "the places of {count:,} notes are not imported", count
+                "{count:,} note has a location, which is not imported",
+                "{count:,} notes have a location, which is not imported",
+                count,
             )
         case "relations":
             return ngettext(
