@@ -95,7 +95,7 @@ class Desk:
                 return news[-len(expected) :] if step.command == "^C" else news
 
             with suppress(AssertionError):  # for the message of the next line
-                eventually(lambda: shown() == expected)
+                eventually(lambda: shown() == expected and self.screen.text.endswith("\n"))  # else its end would be news
             assert shown() == expected, step.command
         self._shown = len(self.screen.text)
 
