@@ -126,10 +126,11 @@ def test_each_name_is_in_the_file_in_which_a_document_places_it(document: Path) 
         assert [each for each in re.findall(r"`([\w.]+)`", names) if each.split(".")[-1] not in text] == [], place
 
 
-def test_the_page_for_contributors_lists_every_module_and_every_file_for_browsers() -> None:
+def test_the_page_for_contributors_lists_every_module_unit_file_and_file_for_browsers() -> None:
     listed = re.findall(r"^(?:  \d)? +([\w/.-]+\.\w+)  ", (DOCS / "contributing.md").read_text(), re.MULTILINE)
-    files = [*(ROOT / "udpnote").rglob("*.py"), *(ROOT / "udpnote/page/assets").iterdir()]
-    assert sorted(listed) == sorted(str(path.relative_to(ROOT / "udpnote")) for path in files if path.name != "__init__.py")
+    package = ROOT / "udpnote"
+    files = [*package.rglob("*.py"), *package.rglob("*.service"), *(package / "page/assets").iterdir()]
+    assert sorted(listed) == sorted(str(path.relative_to(package)) for path in files if path.name != "__init__.py")
 
 
 def test_every_time_that_the_how_to_shows_is_read() -> None:
