@@ -154,7 +154,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
         'Choose "Install anyway", then the file {file} in your downloads\n'
         "Open the certificate under Encryption & credentials > Trusted credentials > User. Compare its SHA-256 fingerprint "
         "with the fingerprint in the terminal where `udpnote page --https` runs\n"
-        "To remove the certificate later, open it at the same place"
+        "To remove the certificate later, open it at the same place, and remove it there"
     ),
     "certificate_steps_ios": (
         "Download the certificate in Safari, and allow the profile\n"
