@@ -106,7 +106,7 @@ class Client(NotebookReader, OutboxAccess, NotebookChoice):
         settings, named_key = self._settings_of(flags)  # now, because it may fail, and nothing is open yet
         self._author, self._wait = settings.author, settings.wait
         self._on_notice, self._on_indexing = on_notice, on_indexing
-        with (
+        with (  # both stay open after the block; if it raises, what was opened here is closed
             opened_outbox(outbox if outbox is not None else settings.outbox, settings, self._notify) as self._outbox,
             opened_connection(endpoint, clock, random) as self._connection,
         ):

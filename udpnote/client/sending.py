@@ -130,7 +130,7 @@ class Sender:
             now = self._driver.now()
             with self._connection.lock():
                 started = self._waiting_since(started, left_at, now, is_first=bool(chunk) and not pending)
-                is_key_checked = bool(chunk) and self._add_to_outbox(chunk, source, author, pending)
+                is_key_checked = bool(chunk) and self._add_to_outbox(chunk, source, author, pending)  # see `Driver.round`
                 characters += sum(map(len, chunk))
                 chunk.clear()
                 self._advance(pending, started, wait_seconds, None if has_more else wakes, is_key_checked)

@@ -103,6 +103,7 @@ class Reading:
         `refusal`. Pages in the states WRONG_NOTEBOOK and KEY_CHANGED do not."""
         self._progressed_at = now
         self._indexed_before = -1
+        """The `indexed` of the latest page that said how far the index is; -1 if none did. A higher one is progress."""
         self.indexing: Indexing | None = None
         """The progress of the server's search index; None unless the latest page says that the index lacks entries."""
         self.newest = NOTHING_SEEN

@@ -251,8 +251,10 @@ def _after_midnight(day: date, hours: int, now: datetime) -> datetime:
 
 
 def _time_of_day(match: re.Match[str], day: date) -> time:
-    """The time of day that `match` names. Raises `Unclear` if it may be one of two times, which the error shows with `day`, and
-    `InvalidSetting` or `ValueError` if there is no such time.
+    """The time of day that `match` names.
+
+    Raises `Unclear` if it may be one of two times, which the error shows with `day`, and `InvalidSetting` or `ValueError` if
+    there is no such time.
     """
     if match["word"] == "midnight":
         raise Unclear(f"{day} 00:00", f"{day + timedelta(days=1)} 00:00")
@@ -287,8 +289,10 @@ def _hour_and_minute(match: re.Match[str]) -> tuple[int, int]:
 
 
 def _hour_of_part(name: str, of_clock: time, day: date) -> int:
-    """The hour, from 0 to 23, of the time `of_clock` in the part of the day called `name`: 3 in the afternoon is 15. Raises
-    `Unclear` and `InvalidSetting` as `_time_of_day` does.
+    """The hour, from 0 to 23, of the time `of_clock` in the part of the day called `name`: 3 in the afternoon is 15.
+
+    Raises `Unclear` if it may be one of two times, which the error shows with `day`, and `InvalidSetting` if the time is not in
+    that part of the day.
     """
     part, hour = _PARTS[name], of_clock.hour
     if hour in part.hours:

@@ -208,8 +208,8 @@ def _show(
 def _portions(notebook: NotebookReader, selection: Selection, filters: ParsedFilters) -> Generator[list[StoredEntry]]:
     """Yield the notes of `selection`, with their latest text, in lists, in the order in which they are to be printed.
 
-    It is the order of `StoredEntry.noted_at`, or with `newest_first` the reverse. The latest notes are those with the largest
-    `noted_at`.
+    It is the order of `StoredEntry.noted_at`, or with `newest_first` of the selection the reverse. If only the latest notes are
+    to be printed, they are those with the largest `noted_at`. `filters` are the filters of the selection, parsed.
     """
     words = selection.words
     if selection.is_all:

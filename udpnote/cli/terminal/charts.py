@@ -25,9 +25,9 @@ others.
 def bar_line(label: str, amount: int, *, highest: int, width: int) -> Line:
     """Return a line of a chart: `label`, a bar and the `amount`, which is from 0 to `highest`.
 
-    The bar's length is in proportion to the amount. The longest bar, for the amount `highest`, fills the line up to `width`
-    terminal cells, but has at least one cell and at most `BAR_CELLS_MAX`. The line for the amount 0 has one small sign after
-    the label, and no number.
+    The bar's length is in proportion to the amount, but at least one terminal cell. The longest bar, for the amount `highest`,
+    fills the line up to `width` cells, but has at most `BAR_CELLS_MAX`. The line for the amount 0 has one small sign after the
+    label, and no number.
     """
     from rich.cells import cell_len  # here, because `list` imports this module, too, and draws no bar
 

@@ -58,7 +58,10 @@ class LiveEntries:
         return [self._styled(day, _HEADING)] if is_first else ["", self._styled(day, _HEADING)]
 
     def _wrapped(self, number: int, entry: Entry, note: int) -> list[str]:
-        """Return the lines of an entry on a terminal: time, number, author and text, wrapped to the terminal's width."""
+        """Return the lines of an entry on a terminal: time, number, author and text, wrapped to the terminal's width.
+
+        `note` is the number of the note that the entry changes, or 0, as in `lines`.
+        """
         columns = terminal_columns()
         indent = INDENT_CELLS if columns >= WIDE_COLUMNS_MIN else 2
         parts = (

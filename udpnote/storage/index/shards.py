@@ -291,6 +291,7 @@ def _rows_of(change: Change) -> Iterator[_Row]:
 def _portions_of(command: str | None, change: Change, text: str) -> Iterator[_Row]:
     """Yield the rows of a long text, one for each portion. Each begins with the last terms of the portion before.
 
+    The text is the old or the new one of `change`. `command` says whether the rows are to be removed or inserted (see `_Row`).
     Only the first row has the author and the tags.
     """
     author, tags = _names_of(change.author), " ".join(map(whole_term, tag_terms(text)))

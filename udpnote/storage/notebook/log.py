@@ -172,7 +172,10 @@ class Log:
                 self._run_checkpoint()
 
     def _end_checkpoint(self) -> None:
-        """Copy the rest of the log. SQLite then overwrites it from its beginning, unless somebody reads an older state."""
+        """Copy the rest of the log, open the mark if all was copied, and decide at which length the next checkpoint begins.
+
+        SQLite then overwrites the log from its beginning, unless somebody reads an older state.
+        """
         self._copying = None
         with storage_errors(self._path):
             self._refuse_overwritten()
