@@ -32,7 +32,6 @@ from udpnote.errors import (
     SeveralNotebooks,
     StorageError,
     TooManyOpenFiles,
-    UdpnoteError,
 )
 from udpnote.model.entry import TEXT_BYTES_MAX, Kind, SeenEntry, Status
 from udpnote.model.notebook import KnownNotebook, SilentServer, display_name
@@ -661,17 +660,6 @@ def test_a_revision_by_a_client_that_knows_no_notebook_goes_to_the_only_one_that
 
 
 # Files and settings
-
-
-def test_a_client_may_be_closed_twice_and_is_of_no_use_then(lan: Lan) -> None:
-    lan.serve()
-    client = lan.client()
-    client.send("one")
-    client.close()
-    client.close()
-    with raises(UdpnoteError, "client_closed"):
-        client.send("two")
-    assert lan.texts() == ["one"]
 
 
 @pytest.mark.usefixtures("own_settings")
