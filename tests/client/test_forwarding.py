@@ -67,18 +67,6 @@ def test_short_notes_of_many_writers_share_datagrams_on_a_bad_network_as_well(la
     assert [lan.texts()[verdict.number - 1] for verdict in verdicts[:200] if verdict] == [entry.text for entry in again]
 
 
-def test_an_entry_whose_answers_were_lost_with_the_server_is_stored_once_under_its_number(lan: Lan) -> None:
-    server = lan.serve()
-    client = lan.client(wait=30.0)
-    assert client.forward([note("before")]) == stored(1)
-    lan.network.mute.add(KITCHEN)
-    lan.after(0.1, server.stop)
-    lan.after(9.0, lan.network.mute.clear)
-    lan.after(9.0, partial(lan.serve, host=CELLAR))
-    assert client.forward([note("kept", 2), note("kept", 1, BOB)]) == stored(2, 3)
-    assert lan.texts() == ["before", "kept", "kept"]
-
-
 def test_the_notebook_decides_about_each_identity_and_says_why(lan: Lan) -> None:
     lan.refuse("bad")
     server = lan.serve()
