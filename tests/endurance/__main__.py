@@ -102,7 +102,6 @@ def main() -> int:
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"{', '.join(NAMES)} (default: all)")
     parser.add_argument("--minutes", type=float, default=MINUTES, help=f"for each experiment (default: {MINUTES:g})")
     parser.add_argument("--seed", type=int, default=Random().randrange(10**6), help="of the first round (default: random)")
-    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     arguments = parser.parse_args()
     if unknown := set(arguments.names) - set(NAMES):
         parser.error(f"there is no {', '.join(sorted(unknown))}")
@@ -115,12 +114,9 @@ def main() -> int:
         run(arguments.names or list(NAMES), 60 * arguments.minutes, arguments.seed, rows, failures)
     except KeyboardInterrupt:
         code = 130
-    if arguments.json:
-        print(json.dumps({"started": started, "rows": [row.figures for row in rows.values()], "failures": failures}))
-    else:
-        print(as_markdown(list(rows.values())), *failures, sep="\n")
-        load = os.getloadavg()[2]
-        print(f"\n{started}, {arguments.minutes:g} minutes each, seed {arguments.seed}; load {load:.0f} at the end")
+    print(as_markdown(list(rows.values())), *failures, sep="\n")
+    load = os.getloadavg()[2]
+    print(f"\n{started}, {arguments.minutes:g} minutes each, seed {arguments.seed}; load {load:.0f} at the end")
     return 1 if failures or not all(row.is_met for row in rows.values()) else code
 
 

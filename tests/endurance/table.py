@@ -42,7 +42,7 @@ class Row:
 
     @property
     def figures(self) -> dict[str, str | int | None]:
-        """What the table and `--json` show, by its heading."""
+        """What the table shows, by its heading."""
         found: dict[str, str | int | None] = {"tried": self.what, "times": self.times, "entries": self.entries}
         found |= {"lost": self.lost, "twice": self.doubled}
         for heading, percent in (("p99 ms", 99), ("slowest ms", 100)):
