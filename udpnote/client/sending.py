@@ -336,9 +336,9 @@ class Sender:
     def _finish(self, session: SendSession, started: float, wait_seconds: float, *, leaves_rest: bool = True) -> None:
         """Deliver what waits in the outbox for the notebook of `session`, also entries of earlier commands, until none waits.
 
-        Ends earlier if the server is silent for `wait_seconds`, if it says that the key has changed, or if another command has
-        joined or left the notebook. With `leaves_rest`, also ends while a call in another thread waits for outcomes, because
-        that call delivers the rest. At the end, saves the round-trip time in the outbox. Raises `StorageError`.
+        Ends earlier if the server is silent for `wait_seconds` (`started`: see `Driver.drive`), if it says that the key has
+        changed, or if another command has joined or left the notebook. With `leaves_rest`, also ends while a call in another
+        thread waits for outcomes: that call delivers the rest. At the end, saves the round-trip time. Raises `StorageError`.
         """
 
         def is_done() -> bool:

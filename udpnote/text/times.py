@@ -231,14 +231,14 @@ def _divided(words: str) -> Iterator[tuple[str, re.Match[str]]]:
 
 
 def _named(days: Days, match: re.Match[str], now: datetime) -> NamedTime:
-    """The `days`, or the part of one day that `match` names."""
+    """The `days`, or the part of one day that `match` names, in the time zone of `now`."""
     part = _PARTS[match["part"]] if match["part"] else None
     start = _after_midnight(days.first, part.start if part else 0, now)
     return NamedTime(start, _after_midnight(days.last, part.end if part else 24, now), is_moment=False)
 
 
 def _named_moment(day: date, match: re.Match[str], now: datetime) -> NamedTime:
-    """The moment on `day` that `match` names. Raises the errors of `_time_of_day` and `_moment`."""
+    """The moment on `day` that `match` names (see `_moment`). Raises the errors of `_time_of_day` and `_moment`."""
     moment = _moment(match, datetime.combine(day, _time_of_day(match, day)), now)
     return NamedTime(moment, moment, is_moment=True)
 

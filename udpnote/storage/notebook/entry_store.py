@@ -151,7 +151,10 @@ class EntryStore:
         return Verdict(Status.SPLIT, 0) if first is None else Verdict(Status.STORED_ALREADY, first)
 
     def _may_follow(self, after_client: bytes, after_sequence: int) -> bool:
-        """Whether an imported entry may be stored now: its predecessor is stored, or it has none (see `Restored`)."""
+        """Whether an imported entry may be stored now: its predecessor is stored, or it has none.
+
+        The arguments are the predecessor's client id and sequence; the sequence is 0 if there is none (see `Restored`).
+        """
         if not after_sequence:
             return True
         row = self._connection.execute(
