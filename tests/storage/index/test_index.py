@@ -13,16 +13,14 @@ from tests.writings import (
     Writings,
     assert_right,
     catch_up,
-    caught_up,
     find,
-    items,
     never,
     numbers,
     opened,
     progress,
 )
 from udpnote.errors import InvalidQuery
-from udpnote.model.query import PausePoint, Query
+from udpnote.model.query import Query
 from udpnote.storage.database import IN_MEMORY
 from udpnote.storage.index.index import Index
 from udpnote.storage.index.note_changes import BATCH_CHARACTERS_MAX, BATCH_ENTRIES_MAX
@@ -146,24 +144,6 @@ def test_whatever_is_written_in_whatever_order_the_index_agrees_with_the_noteboo
         for query in asked:
             assert numbers(index, query) == writings.matches(query)
         assert_right(index, writings)
-
-
-def test_a_search_that_is_broken_off_at_each_pause_leaves_nothing_out(writings: Writings) -> None:
-    writings.fill("会" if number % 3 else "other" for number in range(500))
-    with caught_up(IN_MEMORY, writings, shard_numbers_max=50) as index:
-        for query in (Query(words=("会",)), Query(words=("会",), newest_first=True)):
-            whole = numbers(index, query)
-            assert whole == writings.matches(query)
-            resumed = list[int]()
-            starts = [END if query.newest_first else 1]
-            for start in starts:
-                for each in items(index, query, start):
-                    if isinstance(each, PausePoint):
-                        starts.append(each.number)
-                        break
-                    resumed.append(each)
-            assert resumed == whole
-            assert len(starts) >= 10, "there was a pause in each shard"
 
 
 def test_no_step_indexes_more_text_than_one_may(index: Index, writings: Writings) -> None:
