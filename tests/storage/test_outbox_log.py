@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.errors import raises
-from tests.support.killed_notebook import flip, is_held, open_elsewhere
+from tests.support.killed_notebook import is_held, open_elsewhere
 from tests.support.killed_outbox import NOTES, damage, files, killed_outbox
 from udpnote.errors import StorageError
 from udpnote.storage.outbox import Outbox
@@ -29,7 +29,7 @@ def texts(outbox: Outbox) -> list[str]:
 
 @pytest.mark.parametrize("is_read_only", [False, True])
 def test_an_outbox_with_a_damaged_log_is_not_opened_and_what_shows_the_damage_stays(path: Path, is_read_only: bool) -> None:
-    damage(path, flip)
+    damage(path)
     before = files(path)
     for _ in range(2):
         with raises(StorageError, "outbox_log_damaged", path=str(path), log=f"{path}-wal"):
@@ -77,7 +77,7 @@ def test_a_log_that_was_removed_when_all_of_it_was_in_the_file_is_not_missed(pat
 
 
 def test_a_log_from_before_the_machine_was_started_may_be_what_a_power_failure_has_left(path: Path) -> None:
-    damage(path, flip)
+    damage(path)
     os.utime(f"{path}-wal", (0, 0))
     with closing(Outbox(path)) as outbox:
         assert len(texts(outbox)) == NOTES - 1
@@ -85,7 +85,7 @@ def test_a_log_from_before_the_machine_was_started_may_be_what_a_power_failure_h
 
 def test_while_another_command_uses_the_outbox_its_log_is_not_checked(path: Path) -> None:
     with open_elsewhere(path):
-        damage(path, flip)
+        damage(path)
         with closing(Outbox(path)) as outbox:
             assert len(texts(outbox)) == NOTES
 

@@ -4,7 +4,7 @@ import shutil
 from contextlib import closing
 from pathlib import Path
 
-from tests.support.killed_notebook import Damage
+from tests.support.killed_notebook import flip
 from udpnote.storage.database import LOG_HEADER_BYTES
 from udpnote.storage.outbox import Outbox
 from udpnote.storage.outbox_tables import SCHEMA
@@ -29,10 +29,10 @@ def files(path: Path) -> dict[str, bytes]:
     return {suffix: Path(f"{path}{suffix}").read_bytes() for suffix in ("", "-wal", "-shm")}
 
 
-def damage(path: Path, how: Damage) -> None:
+def damage(path: Path) -> None:
     """Damage the last frame in the log of the outbox at `path`."""
     log = Path(f"{path}-wal")
     content = bytearray(log.read_bytes())
     own = content[16:24]
-    how(content, max(at for at in range(LOG_HEADER_BYTES, len(content), FRAME_BYTES) if content[at + 8 : at + 16] == own))
+    flip(content, max(at for at in range(LOG_HEADER_BYTES, len(content), FRAME_BYTES) if content[at + 8 : at + 16] == own))
     log.write_bytes(content)

@@ -11,7 +11,6 @@ from typing import NamedTuple
 import pytest
 
 from tests.support.json_page import differences
-from tests.support.killed_notebook import flip
 from tests.support.killed_outbox import damage, killed_outbox
 from tests.support.processes import Process
 from tests.system.conftest import Pair
@@ -383,7 +382,7 @@ def the_log_of_the_outbox_is_damaged(lab: Lab) -> list[Case]:
     hosts = pair(lab)
     attic = lab.host("attic", hosts.lan, ipv6=False)
     killed_outbox(attic.home / "outbox.sqlite3")
-    damage(attic.home / "outbox.sqlite3", flip)
+    damage(attic.home / "outbox.sqlite3")
     return [Case(attic, {"outbox_needs_its_log"})]
 
 

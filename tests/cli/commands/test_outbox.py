@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 from wcwidth import wcswidth
 
-from tests.support.killed_notebook import flip
 from tests.support.killed_outbox import NOTES, damage, files, killed_outbox
 from tests.support.machine import NOW, Machine
 from tests.support.processes import COMMAND, memory_bytes_max
@@ -155,7 +154,7 @@ def test_a_damaged_log_of_the_outbox_is_kept_and_named_once_and_the_next_note_is
 ) -> None:
     machine.home.mkdir()
     killed_outbox(machine.outbox)
-    damage(machine.outbox, flip)
+    damage(machine.outbox)
     damaged, aside = files(machine.outbox)["-wal"], Path(f"{machine.outbox}-wal.1.old")
     said = [machine.run(command).err for command in ("send --wait 0 another", "outbox")]
     assert [str(aside) in each for each in said] == [True, False]
