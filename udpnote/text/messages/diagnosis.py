@@ -73,8 +73,8 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "ports_not_known": "this system does not say which program uses a port",
     "name_not_known": "the name of the server cannot be looked up while this host has no LAN",
     "port_user_silent": (
-        "a program listens at {users}, but does not answer. It is not a server of udpnote, or it serves a sealed "
-        "notebook that you have not joined"
+        "a program listens at {users}, but does not answer. It is not a server of udpnote, or it hangs, or it serves a "
+        "sealed notebook that you have not joined"
     ),
     "asked_on": "asked on {interfaces}",
     "asked_nowhere": "only this host itself could be asked",
