@@ -1,6 +1,7 @@
 """The checks of the network: one cause gets one name, and what cannot be known is not a trouble."""
 
 import errno
+import re
 
 import pytest
 
@@ -16,6 +17,7 @@ from udpnote.lan.udp_socket import SendError
 from udpnote.model.address import Address
 from udpnote.protocol.envelope import BODY_BYTES_MAX
 from udpnote.protocol.examination_messages import HeardHost
+from udpnote.settings import PORTS
 
 ETHERNET = HostInterface("eth0", 2, InterfaceKind.ETHERNET, ("192.168.1.5/24",), ("192.168.1.255",), ("fe80::5",), 1500)
 DOCKER = HostInterface("docker0", 4, InterfaceKind.CONTAINER, ("172.17.0.1/16",), ("192.168.1.255",), (), 1500)
@@ -33,7 +35,7 @@ HEARD = Echo("eth0", "192.168.1.5", True, True, None)
 DEAF = HEARD._replace(hears_broadcast=False)
 HEALTHY = NetworkFacts(
     [ETHERNET, DOCKER], "nft", [SUBNET, EVERYBODY, MULTICAST, LOOPBACK], [HEARD], [SERVER], [FOUND], [], {ID: "kitchen"}, None,
-    None, False, False, {}, "tun0",
+    None, False, False, {}, "tun0", PORTS,
 )  # fmt: skip
 UNHEARD = SERVER._replace(answered=frozenset({40, 41}), heard=frozenset({40, 41}))
 HERE = SERVER._replace(
@@ -183,3 +185,21 @@ def test_the_command_for_a_firewall_is_that_of_the_active_one() -> None:
         facts = HEALTHY._replace(echoes=[DEAF], servers=[], found=[], firewall=name)
         [commands[name]] = [each.command or "" for each in findings(facts) if each.verdict is Verdict.TROUBLE]
     assert [command.split()[1] for command in commands.values()] == ["nft", "ufw", "firewall-cmd"]
+
+
+@pytest.mark.parametrize(("port", "first", "last"), [(6684, 6683, 6686), (7777, 7777, 7777)])
+def test_the_command_that_mends_a_firewall_opens_the_port_of_the_server_or_those_where_discovery_asks(
+    port: int, first: int, last: int
+) -> None:
+    address, refusal = ("192.168.1.9", port), SendError(errno.EPERM, came_by_icmp=False)
+    server = HERE._replace(heard=frozenset({3}), unsent=4, addresses=(address,))
+    facts = only(HEALTHY, server)._replace(ports=[port])
+    silent = SILENT._replace(expected=Expected("kitchen", address, False, None, None), errors={address: refusal})
+    unasked = facts._replace(servers=[], ways=[EVERYBODY._replace(errors=REFUSED)])
+    unheard = facts._replace(servers=[], echoes=[DEAF])
+    for firewall, sign in (("nft", "-"), ("ufw", ":"), ("firewalld", "-")):
+        found = [each for one in (facts, silent, unasked, unheard) for each in findings(one._replace(firewall=firewall))]
+        commands = {each.notice.kind: each.command or "" for each in found if "firewall" in each.notice.values}
+        assert len(commands) == 5
+        shown = str(port) if first == last else f"{first}{sign}{last}"
+        assert [each for each in commands.values() if not re.search(rf"\b{shown}\b", each) or f"{first}-{first}" in each] == []

@@ -139,6 +139,7 @@ class Doctor(Client):
             names_server=self._finder.destination.host is not None,
             errors=examination.errors,
             default_interface=host.routes.default if host.routes is not None else None,
+            ports=tuple(self._ports),
         )
 
     def _echoes(self) -> list[Echo]:

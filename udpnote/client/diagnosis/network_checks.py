@@ -27,6 +27,7 @@ from udpnote.model.notebook import ID_DIGITS_SHOWN
 from udpnote.protocol.envelope import BODY_BYTES_MAX, OPEN
 from udpnote.protocol.examination_messages import HeardHost
 from udpnote.protocol.sealed_envelope import OVERHEAD_BYTES
+from udpnote.settings import PORTS
 
 CLOCK_SECONDS_MAX = 120
 """The most by which two clocks may differ. A larger difference is no delay of the network, and puts notes in a wrong order."""
@@ -53,7 +54,9 @@ def check_sending(facts: NetworkFacts, _troubles: Collection[str]) -> list[Findi
         elif ways:
             asked.append(name)
     if refused:
-        notice = Notice("sending_refused", interfaces=tuple(refused), reason=reason, firewall=facts.firewall)
+        notice = Notice(
+            "sending_refused", interfaces=tuple(refused), reason=reason, firewall=facts.firewall, ports=_opened(facts.ports)
+        )
         return [*findings, trouble("sending", notice)]
     if not asked:
         return [*findings, not_checked("sending", Notice("asked_nowhere"))]
@@ -78,7 +81,11 @@ def check_own_broadcasts(facts: NetworkFacts, _troubles: Collection[str]) -> lis
     is_heard = any(each.hears_unicast for each in echoes)
     if is_answered or facts.here or facts.names_server or not is_heard:
         return [fine("own broadcasts", Notice("own_broadcasts_not_needed", interfaces=deaf))]
-    return [trouble("own broadcasts", Notice("input_firewall", interfaces=deaf, firewall=facts.firewall))]
+    return [
+        trouble(
+            "own broadcasts", Notice("input_firewall", interfaces=deaf, firewall=facts.firewall, ports=_opened(facts.ports))
+        )
+    ]
 
 
 def check_port(facts: NetworkFacts, _troubles: Collection[str]) -> list[Finding]:
@@ -108,10 +115,12 @@ def check_server_here(facts: NetworkFacts, _troubles: Collection[str]) -> list[F
         if hosts and all(is_loopback((host, 0)) for host in hosts):
             findings.append(trouble("server here", Notice("server_on_loopback", hosts=tuple(sorted(hosts)))))
         elif deaf:
-            notice = Notice("server_input_firewall", interfaces=tuple(deaf), firewall=facts.firewall)
+            notice = Notice(
+                "server_input_firewall", interfaces=tuple(deaf), firewall=facts.firewall, ports=_opened(_ports_of(server))
+            )
             findings.append(trouble("server here", notice))
         if server.unsent:
-            notice = Notice("answers_refused", answers=server.unsent, firewall=facts.firewall)
+            notice = Notice("answers_refused", answers=server.unsent, firewall=facts.firewall, ports=_opened(_ports_of(server)))
             findings.append(trouble("server here", notice))
     at_loopback = [each for each in facts.here if each.answered & facts.loopbacks()]
     if not at_loopback:
@@ -276,7 +285,9 @@ def _broadcasts_to(
     elif _is_explained(troubles) or server.is_lossy:
         return
     elif is_answered and facts.is_refused(address):
-        yield trouble("direct answers", Notice("direct_refused", server=where, firewall=facts.firewall))
+        yield trouble(
+            "direct answers", Notice("direct_refused", server=where, firewall=facts.firewall, ports=_opened([address[1]]))
+        )
     elif is_answered:
         yield trouble("direct answers", Notice("direct_lost", server=where, host=host))
     elif facts.interface_to(host) is None:
@@ -306,7 +317,7 @@ def _why_silent(facts: NetworkFacts, expected: Expected) -> Notice:
     if is_here or number == errno.ECONNREFUSED:
         return Notice("no_program_there", name=name, server=where, port=expected.address[1])
     if facts.is_refused(expected.address):
-        return Notice("direct_refused", server=where, firewall=facts.firewall)
+        return Notice("direct_refused", server=where, firewall=facts.firewall, ports=_opened([expected.address[1]]))
     if is_prohibition or (number in (errno.EACCES, errno.ENETUNREACH) and came_by_icmp):
         return Notice("rejected_elsewhere", name=name, server=where)
     if number == errno.ENETUNREACH:
@@ -325,9 +336,19 @@ def _port_users(facts: NetworkFacts) -> tuple[Notice, ...]:
     )
 
 
+def _opened(ports: Collection[int]) -> tuple[int, int]:
+    """The first and the last port to open in a firewall for servers at `ports`: those of `PORTS` if `ports` are among these."""
+    opened = PORTS if set(ports) <= set(PORTS) else ports
+    return min(opened), max(opened)
+
+
+def _ports_of(server: ReportingServer) -> set[int]:
+    return {each[1] for each in server.addresses}
+
+
 def _listening_at(facts: NetworkFacts, server: ReportingServer) -> set[str]:
     """The addresses at which `server`, on this host, listens. 0.0.0.0 and :: stand for all. Empty if they are not known."""
-    ports = {each[1] for each in server.addresses}
+    ports = _ports_of(server)
     return {each.host for each in facts.port_users or () if each.port in ports}
 
 

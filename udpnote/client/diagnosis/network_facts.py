@@ -48,7 +48,7 @@ class NetworkFacts(NamedTuple):
     `failure` says why the address of the named server was not found; None if it was, or if no server is named.
     `is_notebook_decided` says whether the user has named or chosen a notebook, and `names_server` whether the user has named a
     server: then broadcasts are not needed. `default_interface` is the interface by which datagrams to hosts beyond the LAN
-    leave, or None if it is not known.
+    leave, or None if it is not known. `ports` are the UDP ports at which discovery asks.
     """
 
     interfaces: Sequence[HostInterface]
@@ -65,6 +65,7 @@ class NetworkFacts(NamedTuple):
     names_server: bool
     errors: Mapping[Address, SendError]
     default_interface: str | None
+    ports: Sequence[int]
 
     @property
     def lan_names(self) -> list[str]:

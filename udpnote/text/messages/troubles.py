@@ -7,28 +7,32 @@ from typing import NamedTuple
 from udpnote.errors import Notice
 from udpnote.text.language import gettext as _
 
+_USUAL_PORTS = (6683, 6686)
+"""The first and the last UDP port of servers that were given no port, for the commands in docs/how-to.md."""
+
 _OPEN_SERVER = {
-    "nft": "sudo nft insert rule inet filter input udp dport 6683-6686 accept",
-    "ufw": "sudo ufw allow 6683:6686/udp",
-    "firewalld": "sudo firewall-cmd --add-port=6683-6686/udp",
+    "nft": "sudo nft insert rule inet filter input udp dport {ports} accept",
+    "ufw": "sudo ufw allow {ports}/udp",
+    "firewalld": "sudo firewall-cmd --add-port={ports}/udp",
 }
 _OPEN_CLIENT = {
-    "nft": "sudo nft insert rule inet filter input udp sport 6683-6686 accept",
-    "ufw": "sudo ufw allow proto udp from any port 6683:6686",
-    "firewalld": "sudo firewall-cmd --add-source-port=6683-6686/udp",
+    "nft": "sudo nft insert rule inet filter input udp sport {ports} accept",
+    "ufw": "sudo ufw allow proto udp from any port {ports}",
+    "firewalld": "sudo firewall-cmd --add-source-port={ports}/udp",
 }
 _OPEN_QUESTIONS = {
-    "nft": "sudo nft insert rule inet filter output udp dport 6683-6686 accept",
-    "ufw": "sudo ufw allow out 6683:6686/udp",
-    "firewalld": "sudo nft insert rule inet filter output udp dport 6683-6686 accept",
+    "nft": "sudo nft insert rule inet filter output udp dport {ports} accept",
+    "ufw": "sudo ufw allow out {ports}/udp",
+    "firewalld": "sudo nft insert rule inet filter output udp dport {ports} accept",
 }
 _OPEN_ANSWERS = {
-    "nft": "sudo nft insert rule inet filter output udp sport 6683-6686 accept",
-    "ufw": "sudo ufw allow out proto udp from any port 6683:6686",
-    "firewalld": "sudo nft insert rule inet filter output udp sport 6683-6686 accept",
+    "nft": "sudo nft insert rule inet filter output udp sport {ports} accept",
+    "ufw": "sudo ufw allow out proto udp from any port {ports}",
+    "firewalld": "sudo nft insert rule inet filter output udp sport {ports} accept",
 }
 """For each firewall, the commands that let datagrams pass: in to a server (`_OPEN_SERVER`), in from a server (`_OPEN_CLIENT`),
-out to a server (`_OPEN_QUESTIONS`), and out from a server (`_OPEN_ANSWERS`).
+out to a server (`_OPEN_QUESTIONS`), and out from a server (`_OPEN_ANSWERS`). `ports` is the value `ports` of the `Notice`, the
+first and the last port, as the firewall writes it (see `_range`).
 
 firewalld has no such rules for what leaves the host, so the commands for it are those of nft.
 """
@@ -300,8 +304,11 @@ TROUBLES: dict[str, Trouble] = {
 def cure_of(notice: Notice) -> str:
     """The command that mends the trouble of `notice`, whose kind is one of `TROUBLES`."""
     cure = TROUBLES[notice.kind].cure
-    template = cure if isinstance(cure, str) else cure[str(notice.values["firewall"])]
-    return template.format(**notice.values)
+    if isinstance(cure, str):
+        return cure.format(**notice.values)
+    firewall, ports = str(notice.values["firewall"]), notice.values["ports"]
+    assert isinstance(ports, tuple), "the notices of firewalls have the first and the last port"
+    return cure[firewall].format(ports=_range(firewall, *ports))
 
 
 def place_of(notice: Notice) -> str:
@@ -314,10 +321,16 @@ def trouble_table() -> str:
     """The rows of the table of troubles in docs/how-to.md, with the names of values in place of the values."""
     rows = []
     for sentence, cure, meaning, place in TROUBLES.values():
-        commands = [cure] if isinstance(cure, str) else list(dict.fromkeys(cure.values()))
+        usual = {} if isinstance(cure, str) else {name: _range(name, *_USUAL_PORTS) for name in cure}
+        commands = [cure] if isinstance(cure, str) else list({cure[name].format(ports=usual[name]): None for name in cure})
         shown = "<br>".join(f"`{_with_names(command)}`" for command in commands)
         rows.append(f"| {_with_names(sentence)} | {meaning} | {f'{place}: ' if place else ''}{shown} |\n")
     return "".join(rows)
+
+
+def _range(firewall: str, first: int, last: int) -> str:
+    """The UDP ports from `first` to `last`, as the commands of `firewall` (see `Trouble.cure`) take them."""
+    return str(first) if first == last else f"{first}{':' if firewall == 'ufw' else '-'}{last}"
 
 
 def _with_names(template: str) -> str:
