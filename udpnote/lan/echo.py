@@ -88,7 +88,7 @@ def _send(address: str, broadcast: str, to_port: int, marks: list[bytes], port: 
 
 
 def _heard(receiver: socket.socket, token: bytes, wanted: Collection[tuple[int, int]]) -> set[tuple[int, int]]:
-    """Receive datagrams until all `wanted` ones have arrived, or `ECHO_SECONDS` have passed. Return which have arrived.
+    """Receive datagrams at `receiver` until all `wanted` ones are there, or `ECHO_SECONDS` have passed. Return which are there.
 
     Each datagram consists of `token` and two further bytes. In `wanted` and in the result, these two bytes stand for it.
     """

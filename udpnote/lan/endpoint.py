@@ -346,7 +346,8 @@ class Endpoint:
     ) -> Iterator[tuple[UdpSocket | None, str, Address]]:
         """Yield (socket, interface, destination) for each datagram of a probe to the UDP `ports`.
 
-        The interface is a name as in `ProbeAttempt`. The socket is None if it could not be opened.
+        `present` are the network interfaces that send the probe. The interface of a datagram is a name as in
+        `ProbeAttempt`. The socket is None if it could not be opened.
         """
         ipv4, ipv6 = self._senders.get(socket.AF_INET), self._senders.get(socket.AF_INET6)
         for interface in present:

@@ -84,7 +84,7 @@ def resolve(host: str, port: int, *, flags: int = 0) -> list[Address]:
 
 
 def own_address(host: str, port: int) -> Address:
-    """The first address of `host` that other machines can reach. If there is none, the first address of `host`.
+    """The first address of `host` that other machines can reach, with `port`. If there is none, the first address of `host`.
 
     Raises `AddressUnavailable` if `host` cannot be resolved, and `TooManyOpenFiles` if too many files are open.
     """

@@ -299,7 +299,7 @@ def _programs() -> Iterator[str]:
 
 
 def _address(digits: str, family: socket.AddressFamily) -> str:
-    """Convert an address from /proc/net/udp or udp6 to the usual form.
+    """Convert an address of the `family` from /proc/net/udp or udp6 to the usual form.
 
     `digits` has 32-bit words in hexadecimal digits. The bytes of each word are in the byte order of this machine.
     """

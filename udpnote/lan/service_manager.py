@@ -11,9 +11,9 @@ STATUS_BYTES_MAX = 2048
 def report_ready(status: str, environ: Mapping[str, str]) -> None:
     """Tell the service manager that the server is ready. `status` is one line for people.
 
-    The environment variable NOTIFY_SOCKET names the manager's socket: a path or, after `@`, an abstract name. If the variable
-    is not set, nothing is sent. If nobody receives at the socket, nothing happens either, and the manager believes that the
-    server never became ready.
+    In the environment `environ`, the variable NOTIFY_SOCKET names the manager's socket: a path or, after `@`, an abstract name.
+    If the variable is not set, nothing is sent. If nobody receives at the socket, nothing happens either, and the manager
+    believes that the server never became ready.
     """
     path = environ.get("NOTIFY_SOCKET", "")
     if path[:1] not in ("/", "@"):

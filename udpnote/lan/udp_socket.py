@@ -93,7 +93,10 @@ class SendError(NamedTuple):
 
 
 def _send_error(extended_error: bytes, address: Address) -> SendError:
-    """The error that the system reports about a datagram to `address`, from its `struct sock_extended_err`."""
+    """The error that the system reports about a datagram to `address`.
+
+    `extended_error` has a `struct sock_extended_err`, then the address of the host that reports the error.
+    """
     number, origin, *type_and_code = _EXTENDED_ERROR.unpack_from(extended_error)
     reporter = extended_error[_EXTENDED_ERROR.size :]  # a `struct sockaddr_in` or `sockaddr_in6`
     if ":" in address[0]:
@@ -200,7 +203,7 @@ class UdpSocket:
         self._socket.close()
 
     def send(self, data: bytes, address: Address) -> str | None:
-        """Send one datagram to `address`. Returns None or, if it could not be sent, the system's error text."""
+        """Send the datagram `data` to `address`. Returns None or, if it could not be sent, the system's error text."""
         error = self._send_buffers([data], [], address)
         return None if error is None else error.strerror or str(error)
 
@@ -223,10 +226,10 @@ class UdpSocket:
     ) -> OSError | None:
         """Send `buffers`, the bytes of one datagram or of several, to `address` in one call. Return the error; None if sent.
 
-        If the send buffer is full, this waits up to `SEND_WAIT_SECONDS` and tries once more. It tries once more at once if the
-        error came by ICMP and is about an earlier datagram. If the error means that a firewall of this host forbids sending
-        (EPERM), it counts in `unsent`. If `_records_errors`, the error is recorded for `address`, or for the address of the
-        earlier datagram.
+        `control` is the ancillary data for `sendmsg`. If the send buffer is full, this waits up to `SEND_WAIT_SECONDS` and
+        tries once more. It tries once more at once if the error came by ICMP and is about an earlier datagram. If the error
+        means that a firewall of this host forbids sending (EPERM), the error counts in `unsent`. If `_records_errors` is true,
+        the error is recorded for `address`, or for the address of the earlier datagram.
         """
         try:
             try:

@@ -38,5 +38,5 @@ def language_of_locale(environ: Mapping[str, str]) -> str:
 
 
 def _asked_for(environ: Mapping[str, str]) -> list[str]:
-    """The names of languages in the variable `LANGUAGE`, such as `zh_TW` or `fr`, in the user's order of preference."""
+    """The names of languages in the `LANGUAGE` of `environ`, such as `zh_TW` or `fr`, in the user's order of preference."""
     return [each for each in environ.get("LANGUAGE", "").split(":") if each]

@@ -100,9 +100,9 @@ def part_bytes_max(author: str) -> int:
 
 
 def _part_bytes_max(author_bytes: int) -> int:
-    """The result of `part_bytes_max` for an author of this length. It leaves room for the fields that only some APPENDs have.
+    """The result of `part_bytes_max` for an author of `author_bytes` bytes of UTF-8.
 
-    So all texts of one author are cut in the same places.
+    It leaves room for the fields that only some APPENDs have. So all texts of one author are cut in the same places.
     """
     return BODY_BYTES_MAX - APPEND_BYTES_MIN - _RESTORED.size - SEEN.size - author_bytes
 
@@ -153,12 +153,18 @@ def append_body(append: Append) -> bytes:
 
 
 def run_body(notebook_id: bytes, token: bytes, attempt: int, content: bytes) -> bytes:
-    """The body of a RUN. `content` is what `pack_notes` has returned. The caller may append zeros as padding."""
+    """The body of a RUN. `content` is what `pack_notes` has returned. For the other arguments see `Run`.
+
+    The caller may append zeros to the body as padding.
+    """
     return run_body_of(_HEADERS[RUN], notebook_id, token, attempt, content)
 
 
 def bundle_body(notebook_id: bytes, token: bytes, attempt: int, content: bytes) -> bytes:
-    """The body of a BUNDLE. `content` is what `pack_bundle` has returned. The caller may append zeros as padding."""
+    """The body of a BUNDLE. `content` is what `pack_bundle` has returned. For the other arguments see `Run`.
+
+    The caller may append zeros to the body as padding.
+    """
     return run_body_of(_HEADERS[BUNDLE], notebook_id, token, attempt, content)
 
 
@@ -185,7 +191,7 @@ def _body(message: Message) -> bytes:
 
 
 def _body_of_other(message: "Discover | Offer | Read | Page | Examine | Report") -> bytes:
-    """The body of one of the messages that a one-shot send to a known server does not need.
+    """The body of `message`, of a type that a one-shot send to a known server does not need.
 
     Each codec is imported when it is needed, so that such a send starts faster.
     """
@@ -256,6 +262,8 @@ def _decode_append(body: bytes, restored: Restored | None = None) -> Append:
 
 def _check_cut(total_bytes: int, offset: int, part_bytes: int, *, bytes_max: int) -> None:
     """Raise `BadDatagram` unless the part begins at a multiple of `bytes_max`, and has `bytes_max` bytes or ends the text.
+
+    The part has `part_bytes` bytes. It begins at the byte `offset` of a text of `total_bytes` bytes.
 
     If clients could cut texts in other ways, parts of one text could overlap, and a server would have to merge them.
     """

@@ -66,7 +66,10 @@ def _short_text(text: str, bytes_max: int) -> bytes:
 
 
 def _read_short_text(body: bytes, start: int, *, bytes_max: int) -> tuple[str, int]:
-    """The short text that begins at the index `start` in `body`, and the index where it ends."""
+    """The short text that begins at the index `start` in `body`, and the index where it ends.
+
+    Raises `BadDatagram` if the text has more than `bytes_max` bytes.
+    """
     size = body[start]
     if size > bytes_max:
         raise BadDatagram("malformed")

@@ -116,7 +116,7 @@ def pack_part(stored: StoredEntry, total_bytes: int, offset: int, data: bytes) -
 
 
 def pack_whole(stored: StoredEntry) -> bytes:
-    """Convert an entry with its whole text to the bytes of an item of a PAGE.
+    """Convert the entry `stored` with its whole text to the bytes of an item of a PAGE.
 
     For speed, this repeats the code of `pack_part`.
     """
@@ -130,7 +130,7 @@ def pack_whole(stored: StoredEntry) -> bytes:
 
 
 def entry_overhead_bytes(stored: StoredEntry) -> int:
-    """How many bytes an entry, or a part of one, takes on a page in addition to the bytes of its text."""
+    """How many bytes the entry `stored`, or a part of it, takes on a page in addition to the bytes of its text."""
     return _STORED_PART.size + len(_author_bytes(stored.entry.author))
 
 

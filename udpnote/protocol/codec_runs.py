@@ -76,7 +76,10 @@ def pack_notes(notes: NoteRun, texts: list[bytes]) -> bytes:
 
 
 def run_body_of(header: bytes, notebook_id: bytes, token: bytes, attempt: int, content: bytes) -> bytes:
-    """The body of a RUN or BUNDLE. `header` is that of the message. `content` comes from `pack_notes` or `pack_bundle`."""
+    """The body of a RUN or BUNDLE. `header` is that of the message. `content` comes from `pack_notes` or `pack_bundle`.
+
+    For the other arguments see `Run`.
+    """
     return RUN_START.pack(header, notebook_id, token, attempt) + content
 
 

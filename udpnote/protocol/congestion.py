@@ -47,7 +47,7 @@ buffer."""
 class RetransmissionTimer:
     """Computes the retransmission timeout, in seconds, of one client's exchange with one server (RFC 6298 §2, §5).
 
-    Samples of the round-trip time determine the timeout; each `back_off` doubles it.
+    Samples of the round-trip time determine the timeout; each `back_off` doubles it, and adds jitter from `random`.
     """
 
     def __init__(self, random: Randomness) -> None:
@@ -129,7 +129,7 @@ class CongestionWindow:
         self._size = min(float(self._maximum), self._size + growth)
 
     def halve(self, *, sent_at: float, now: float) -> None:
-        """Halve the window, because a datagram that was sent at the monotonic time `sent_at` was lost.
+        """Halve the window at the monotonic time `now`, because a datagram that was sent at `sent_at` was lost.
 
         The window does not become smaller than `WINDOW_MIN`. `halve` and `collapse` both cut the window. If the lost datagram
         was sent before the latest cut, the window stays as it is, so there is at most one cut per round trip (RFC 9002 §7.3.2).
@@ -141,9 +141,10 @@ class CongestionWindow:
         self._threshold = self._size
 
     def collapse(self, *, now: float) -> None:
-        """Cut the window to `WINDOW_MIN`, because the server has stopped answering (persistent congestion, RFC 9002 §7.6).
+        """Cut the window to `WINDOW_MIN` at the monotonic time `now`, because the server has stopped answering.
 
-        `WINDOW_MIN` is enough for the two probes of RFC 9002 §6.2.4. Slow start then goes up to half of the previous window.
+        That is the persistent congestion of RFC 9002 §7.6. `WINDOW_MIN` is enough for the two probes of RFC 9002 §6.2.4. Slow
+        start then goes up to half of the previous window.
         """
         self._reduced_at = now
         if self._size > WINDOW_MIN:  # a second collapse in a row says nothing new about the path (RFC 5681 §3.1)

@@ -284,7 +284,7 @@ class Delivery:
             self._count_in_flight_as_lost()
 
     def _settle_run(self, run: RunPayload | BundlePayload, status: Status, number: int) -> None:
-        """Stop delivering a run or bundle, and add its notes' events. If `status` is SPLIT, deliver each note by itself."""
+        """Stop delivering `run`, and add its events as `_settle` does. If `status` is SPLIT, send each note alone instead."""
         unwanted = self._given_up & run.identities if self._given_up else set()  # see `give_up`
         self._given_up -= unwanted
         if status is Status.SPLIT:
@@ -322,7 +322,7 @@ class Delivery:
             self._unsent.add_parts(entry)
 
     def _record_kept(self, outgoing: PartPayload, now: float) -> None:
-        """Record that the server keeps this part. If it has removed other parts of the entry, let all parts be sent again.
+        """Record that the server keeps the part in `outgoing`. If it has lost other parts of the entry, let all be sent again.
 
         They are not sent at once, because no acknowledgement may cause a retransmission. They count as in flight again, with
         timers that start at `now`, and are sent when these expire.

@@ -72,7 +72,7 @@ class EntryAssembly:
 
 
 def _version_of(stored: StoredEntry) -> object:
-    """What identifies a text: the number, client id and sequence number of the entry, and the number of the revision.
+    """What identifies the text of `stored`: the entry's number, client id and sequence number, and the number of the revision.
 
     The numbers alone are not enough, because they may belong to other entries after a notebook was restored.
     """

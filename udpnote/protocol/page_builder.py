@@ -149,14 +149,14 @@ class _PagePacker:
         return self._pages
 
     def _take_whole(self, packed: bytes, stored: StoredEntry) -> None:
-        """Put an entry, which `packed` has as bytes, onto the current page or, if it does not fit there, onto the next page."""
+        """Put the entry `stored`, as the bytes `packed`, onto the current page, or onto the next one if it does not fit."""
         if len(packed) > self._room:
             self.end_page(PageState.MORE)
         if not self.is_full:
             self._add_entry(packed, stored)
 
     def _take_in_parts(self, stored: StoredEntry) -> None:
-        """Put a long entry, in parts, onto the current page and the next ones, until its end or until `is_full`.
+        """Put the long entry `stored`, in parts, onto the current page and the next ones, until its end or until `is_full`.
 
         The entry is longer than a page, or the READ begins inside it. In the second case, the first part begins at the `offset`
         of the READ's cursor.
@@ -193,7 +193,7 @@ class _PagePacker:
         return _new(Cursor, (stored[0] + self._step, 0, 0)) if self._step else cursor_after(stored, self._query)
 
     def _add_entry(self, packed: bytes, stored: StoredEntry) -> None:
-        """Put an entry, or its last part, onto the current page, and count it for the READ's limit.
+        """Put the entry `stored`, or its last part, onto the current page, and count it for the READ's limit.
 
         `packed` has the bytes of the entry or part.
         """

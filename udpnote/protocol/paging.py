@@ -278,7 +278,7 @@ class Pager:
         self._waiting.add(waiting, is_due=is_due)
 
     def _answer(self, read: Read, requester: Requester, built: list[BuiltPage], *, newest: SeenEntry) -> None:
-        """Add the datagrams with the pages `built` for one burst to `datagrams_to_send`.
+        """Add the datagrams with the pages `built` for the burst of `read` to `datagrams_to_send`. For `newest` see `_page`.
 
         All pages but the last are padded to one size, so that one system call can send them.
         """

@@ -50,7 +50,7 @@ _new = tuple.__new__
 
 
 class PartPayload:
-    """One part of `entry` to deliver.
+    """One `part` of `entry` to deliver.
 
     `sent_at` has the monotonic time of each attempt to send the part, the first one first. Attempts after the number
     `ATTEMPT_MAX` are not recorded. `timed_from` is the monotonic time at which the part's retransmission timer started. Usually
@@ -78,7 +78,7 @@ class PartPayload:
         return content_check(self.part)
 
     def body(self, notebook_id: bytes, token: bytes) -> bytes:
-        """The body of the APPEND or RESTORE for the latest attempt to send this part."""
+        """The body of the APPEND or RESTORE for the latest attempt to send this part. For the arguments see `Append`."""
         return append_body(_new(Append, (notebook_id, token, len(self.sent_at), self.part)))
 
 
@@ -111,7 +111,7 @@ class RunPayload:
         return run_check(self._content)
 
     def body(self, notebook_id: bytes, token: bytes) -> bytes:
-        """The body of the RUN for the latest attempt to send these notes."""
+        """The body of the RUN for the latest attempt to send these notes. For the arguments see `Run`."""
         return run_body(notebook_id, token, len(self.sent_at), self._content)
 
     def as_parts(self) -> list[PartPayload]:
@@ -149,7 +149,7 @@ class BundlePayload:
         return run_check(self._content)
 
     def body(self, notebook_id: bytes, token: bytes) -> bytes:
-        """The body of the BUNDLE for the latest attempt to send these notes."""
+        """The body of the BUNDLE for the latest attempt to send these notes. For the arguments see `Run`."""
         return bundle_body(notebook_id, token, len(self.sent_at), self._content)
 
     def as_parts(self) -> list[PartPayload]:
@@ -225,7 +225,7 @@ class UnsentPayloads:
         self._length += 1
 
     def put_back(self, payloads: Sequence[PartPayload]) -> None:
-        """Add the notes of a run or bundle that got the verdict `Status.SPLIT` to the beginning of the queue, in order."""
+        """Put `payloads`, the notes of a run or bundle with the verdict `Status.SPLIT`, first in the queue, in order."""
         self._queue.extendleft(reversed(payloads))
         self._length += len(payloads)
 
@@ -260,7 +260,7 @@ class UnsentPayloads:
         return None
 
     def _add_short_notes(self, entries: Sequence[Entry], texts: list[bytes]) -> None:
-        """Add `entries`, which may travel in one run, to the end of the queue.
+        """Add `entries`, which may travel in one run, to the end of the queue. `texts` has their texts in UTF-8.
 
         If they may travel in one run with the last notes of the queue, they are added to the group of these notes. If not, they
         become a group of their own.

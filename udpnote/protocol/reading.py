@@ -331,7 +331,7 @@ class Reading:
         return is_waiting_next and not latest.items and latest.burst == self._bursts.latest and self._bursts.may_latest_wait
 
     def _pause(self, seconds: float, now: float) -> None:
-        """Stop waiting for the bursts in flight, and send nothing for so many seconds."""
+        """Stop waiting for the bursts in flight, and send nothing for `seconds`, counted from `now`."""
         self._bursts.clear()
         self._resume_at = now + seconds
 
