@@ -164,7 +164,8 @@ def _options_and_others(
     """Split `words` into options with their values, and other words.
 
     Return two values. The first maps the name of a parameter to the list of values that its options have in `words`. The second
-    is the list of the other words; all words after a `--` are among them.
+    is the list of the other words; all words after a `--` are among them. `name_of_command` is for messages, as the `name` of
+    `parse` is.
 
     Raises `WrongCommandLine` if an option in `words` is not one of `command`, if an option lacks its value, or if a flag has a
     value. Raises it, too, if an option begins with an input method's dash, or its value with an input method's quotation mark.

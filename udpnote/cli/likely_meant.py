@@ -275,7 +275,7 @@ def _another_value(words: list[str], error: WrongCommandLine) -> list[str] | Non
 
 def _number_meant(given: str, error: WrongCommandLine) -> str | None:
     """Return a number that the option takes: the one in `given`, the largest possible one, or an example. None if none is
-    likely.
+    likely. `given` is what the user has typed as the option's value.
     """
     values = error.notice.values
     found = re.search("[0-9]+" if error.notice.kind != "value_not_a_number" else r"[0-9]+(\.[0-9]+)?", given)

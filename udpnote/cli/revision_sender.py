@@ -316,7 +316,7 @@ class RevisionSender:
 
 
 def undo_notice(undo: "Undo") -> Notice:
-    """The notice that names the entry that `undo` takes back, with the text it wrote or deleted, if that is known."""
+    """The notice that names the entry that `undo` takes back, with the text that this entry wrote or deleted, if known."""
     write, text = undo.write, shortened(undo.written or "", DELETED_TEXT_CELLS)
     if not write.number:
         return Notice("undo_waiting", sequence=write.sequence, text=text)

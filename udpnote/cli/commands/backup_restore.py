@@ -152,7 +152,7 @@ def restore(
 
 
 def _check_replaces_nothing(backup_path: str, path: str) -> None:
-    """Raise `StorageError` if there is a file at `path`, because nobody can be asked whether a restore may replace it.
+    """Raise `StorageError` if there is a file at `path`, because nobody can be asked whether the backup may replace it.
 
     If `check_places` finds another reason not to restore, such as a missing backup, the error says that reason instead.
     """
@@ -162,7 +162,7 @@ def _check_replaces_nothing(backup_path: str, path: str) -> None:
 
 
 def _report_restore(prepared: Restore, kept: list[str], *, is_done: bool, as_json: bool) -> None:
-    """Print what a restore has done or, if not `is_done`, that nothing was changed.
+    """Print what the restore `prepared` has done or, if not `is_done`, that nothing was changed.
 
     `kept` are the paths under which the replaced files are kept. If a notebook was replaced, its file is the first of them. If
     that notebook could not be read, JSON has null for what has vanished and for the erased notes that have come back.

@@ -23,8 +23,8 @@ from udpnote.settings import check_path, load_settings
 from udpnote.text.import_format import Format
 
 Entries = JsonLines | TextEntries | OtherNotes
-"""What reads the source of an import and iterates over its entries. `compare_with` must be called before that if the notebook
-exists. `revised` has the numbers of the entries that other entries of the source change.
+"""What reads the source of an import and iterates over its entries. If the notebook exists, `compare_with` must be called
+before the iteration. `revised` has the numbers of the entries that other entries of the source change.
 """
 
 FormatName = Annotated[

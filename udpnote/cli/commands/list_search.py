@@ -148,11 +148,11 @@ def _show_beginnings(
     filters: ParsedFilters,
     form: Form,
 ) -> None:
-    """Repeat the search for a `query` that has found nothing. For each of its words that is in no note, now search for longer
-    words that begin with it.
+    """Repeat the search for a `query` that has found nothing. For each word of the query that is in no note, now search for
+    longer words that begin with it.
 
-    Print these words, and the notes that are found. If nothing is found, print that, and also if `OR` or `-` was inside
-    quotation marks, where it is ordinary text.
+    Print these words of the query, and the notes that are found. If nothing is found, print that, and also if `OR` or `-` was
+    inside quotation marks, where it is ordinary text.
     """
     from udpnote.cli.search_beginnings import with_beginnings, words_that_find_nothing  # here, because most words are found
 

@@ -142,9 +142,9 @@ def _https(allowed: Sequence[str]) -> "Https":
 def _introduce(status: "NotebookStatus", bind: str | None, port: int, secure: "Https | None", *, is_sealed: bool) -> None:
     """Print the first lines on standard error: the notebook, the addresses, how devices come to trust the page, and a QR code.
 
-    `status` is that of the page's notebook. If no server of the notebook answers, print that, too. `secure` is None without
-    HTTPS. `is_sealed` says that the notebook is known to be sealed. Its server answers the page only after a browser has given
-    the key, so its silence is then no failure, and is not printed.
+    `status` is that of the page's notebook. If no server of the notebook answers, print that, too. `bind` is None if the page
+    listens on all addresses. `secure` is None without HTTPS. `is_sealed` says that the notebook is known to be sealed. Its
+    server answers the page only after a browser has given the key, so its silence is then no failure, and is not printed.
     """
     own, known = own_addresses(), status.notebook
     is_local = is_for_this_machine(bind, own)

@@ -183,8 +183,8 @@ def _report_use(use: "KeyUse", until: str | None, *, had_key_file: bool) -> int:
     """Print whether the server uses a new key, and until when it accepts the old one. Return the exit code: REFUSED if a server
     runs and does not use the new key, DONE in all other cases.
 
-    `until` is None if the server does not accept the old key any more. `had_key_file` is False if the key file was missing:
-    then the old key is lost.
+    `until` is that time as text, or None if the server does not accept the old key any more. `had_key_file` is False if the key
+    file was missing: then the old key is lost.
     """
     from udpnote.server.sealing import TAKE_UP_SECONDS_MAX, KeyUse
 

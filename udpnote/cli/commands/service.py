@@ -210,7 +210,7 @@ def _steps_of(commands: Sequence[Sequence[str]]) -> list[Notice]:
 
 
 def _keeping_steps(found: Found, service: Service) -> list[Notice]:
-    """Return the step that keeps the unit file under another name, for `_say_steps`. No step if nobody has changed the file."""
+    """Return the step that keeps the unit file under another name, for `_say_steps`; no step if nobody has changed it."""
     return [Notice("step_keeps", path=service.path)] if found is Found.CHANGED else []
 
 
@@ -222,8 +222,8 @@ def _put_aside_if_changed(found: Found, service: Service) -> bool:
 
 
 def _start(service: Service, plan: ServicePlan, commands: Sequence[Sequence[str]], program: Sequence[str]) -> int:
-    """Run `commands`, the last of which starts the server. Print the outcome, and return the exit code: REFUSED if the server
-    does not start.
+    """Run `commands`, the last of which starts the server. Print the outcome and, if the server starts, what the user can do
+    next (`_next_steps`). Return the exit code: REFUSED if the server does not start.
 
     Raises `FailedCommand` if another of the commands fails.
     """
@@ -251,7 +251,10 @@ def _start(service: Service, plan: ServicePlan, commands: Sequence[Sequence[str]
 
 
 def _next_steps(service: Service, plan: ServicePlan, program: Sequence[str]) -> Iterator[tuple[str, str]]:
-    """Yield what the user can do after an installation, as labels and texts."""
+    """Yield what the user can do after an installation, as labels and texts.
+
+    `program` is the command line that runs udpnote, for the commands in the texts.
+    """
     sudo = ["sudo"] if service.is_system else []
     if plan.is_sealed:
         yield _("join code"), join([*sudo, *program, "key", "show", "--file", plan.file])
@@ -262,7 +265,8 @@ def _next_steps(service: Service, plan: ServicePlan, program: Sequence[str]) -> 
 def _firewall(port: int | None) -> Iterator[tuple[str, str]]:
     """Yield how to let the server's datagrams through ufw and firewalld, as labels and texts.
 
-    For the default ports, udpnote has a profile for each of the two firewalls.
+    `port` is None if the server takes the first free one of the default ports. For these, udpnote has a profile for each of the
+    two firewalls.
     """
     if port is not None and port not in PORTS:
         ufw = f"sudo ufw allow {port}/udp"

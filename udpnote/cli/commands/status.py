@@ -141,7 +141,7 @@ def _hosted(path: str) -> tuple[HostedNotebook | None, UdpnoteError | None]:
 
 def _files(settings: Settings, sources: dict[str, Source]) -> Iterator[_File]:
     """Yield the files of this user: the settings file, and the files that the settings or their defaults name. They need not
-    exist.
+    exist. `sources` says for each setting where its value comes from.
     """
     settings_file = find_places(os.environ).settings_file
     yield _File(marked("settings file"), settings_file, source_of_place(settings_file, os.environ))
@@ -241,7 +241,7 @@ def _reason(status: NotebookStatus, sources: Sequence[Source], named: Sequence[s
 
 
 def _waiting_text(waiting: WaitingCount, known: Sequence[KnownNotebook]) -> str:
-    """A text that says how many entries are waiting or refused, and which notebook they are for."""
+    """A text that says how many entries are waiting or refused, and which notebook they are for (see `place_name`)."""
     kind = "entries_waiting_for" if waiting.refused is None else "entries_refused_by"
     return str(Notice(kind, entries=waiting.entries, place=place_name(waiting, known)))
 

@@ -26,7 +26,7 @@ PASTED_LINES_MAX = 9
 """How many pasted lines are stored without a question. Of more lines, the user may have wanted one note, or none."""
 
 EDITED_CHARACTERS_MAX = 2000
-"""A longer text is not edited at the prompt but in an editor."""
+"""A longer text is not edited at the prompt: a message says that `udpnote edit` opens it in an editor."""
 
 app = DeclaredCommands()
 

@@ -96,7 +96,8 @@ def _for_user(service: Service, flags: Flags) -> ServicePlan:
 
 
 def _options(values: Mapping[str, object], *, is_sealed: bool) -> list[str]:
-    """Return the command `serve` with `--quiet` and options that set these `values`. A value None needs no option.
+    """Return the command `serve` with `--quiet`, options that set these `values`, and `--sealed` if `is_sealed`. A value None
+    needs no option.
 
     An option and its value are one word, so that the value may begin with a hyphen.
     """

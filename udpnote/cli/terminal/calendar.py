@@ -39,8 +39,8 @@ def days_chart(amounts: Mapping[date, int], today: date, width: int) -> Iterator
     """Yield the lines of a chart that shows how many notes were written on each day.
 
     `amounts` has the number of notes for each day that has notes; there must be at least one. If the first and the last day are
-    less than `BARS_DAYS_MAX` days apart, each day is a bar. If they are further apart, each day is a shade in a calendar of the
-    last year.
+    less than `BARS_DAYS_MAX` days apart, each day is a bar. If they are further apart, each day is a shade in a calendar of at
+    most `CALENDAR_WEEKS_MAX` weeks, which ends with the last day.
 
     Bars, and the weeks of the calendar, fit into `width` terminal cells. Days after tomorrow come from wrong clocks, and are
     left out unless there are no other days. The last lines say how many notes the chart leaves out.
