@@ -102,7 +102,7 @@ class ImportReport:
 
     def interrupted(self) -> int:
         """Print how many entries were imported before Ctrl-C, and how many more may be stored. In a rehearsal, print that none
-        was. Return the exit code.
+        was. Return the exit code INTERRUPTED.
         """
         if self._is_rehearsal:
             say(Notice("nothing_changed"))

@@ -130,7 +130,7 @@ def _measure_lan(settings: Settings, options: ClientOptions, status: StatusLine)
     """Measure the round trip to the server of the user's notebook. Return the result and the exit code.
 
     If the server does not answer, print why, and return None in place of the result. The exit code is then that of the error,
-    or DONE if the user has neither named nor chosen a notebook. Nothing is written to the outbox.
+    or DONE if the user has neither named nor chosen a notebook. Nothing is written to the outbox that `settings` name.
     """
     status.show(Notice("looking_for_notebook"))
     is_decided = True

@@ -127,8 +127,8 @@ def _additions(at: str | None, tags: list[str]) -> Additions:
 
 
 def _send_edited(words: list[str], options: ClientOptions, additions: Additions, *, is_whole: bool, as_json: bool) -> int:
-    """Let the user write an entry in the editor, which opens with `words`. Send the entry with
-    `additions`, and return the exit code.
+    """Let the user write an entry in the editor, which opens with `words`. Send the entry with `additions`, and
+    return the exit code.
 
     If the text is blank or the editor fails, send nothing, and return REFUSED. Raises `InvalidSetting` if `words` are only `-`,
     or with `is_whole`, because both ask for standard input. Raises `InvalidEntry` if the text cannot be an entry. If the text

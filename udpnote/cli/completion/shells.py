@@ -89,8 +89,8 @@ def _split(text: str) -> tuple[list[str], bool]:
 
 
 def _for_bash(found: Sequence[Suggestion], line: CommandLine) -> str:
-    """Return the suggestions as bash inserts them, one on each line. Outside of quotation marks, spaces and `#` get a
-    backslash.
+    """Return the suggestions as bash inserts them, one on each line. Spaces and `#` get a backslash, unless the word at the
+    cursor of `line` is in quotation marks.
     """
     words = [each.word for each in found]
     return "\n".join(words if line.is_quoted else (word.replace(" ", "\\ ").replace("#", "\\#") for word in words))
