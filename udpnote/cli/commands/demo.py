@@ -34,7 +34,7 @@ LONG_CHARACTERS = 12_000
 class LossyEndpoint(Endpoint):
     """The sockets of a client, which lose datagrams. After a call of `lose`, they drop datagrams at random, in each direction.
 
-    `lost` is the number of dropped datagrams so far, in both directions together.
+    `lost` is the number of dropped datagrams so far, in both directions together. `Endpoint` explains `list_interfaces`.
     """
 
     def __init__(self, *, list_interfaces: Callable[[], list[Interface]] = lan_interfaces) -> None:

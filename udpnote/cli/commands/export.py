@@ -102,7 +102,8 @@ def _form_of(path: str) -> Form:
 
 
 class _Export:
-    """Makes the text of an export of `notebook` in the format `form`, in pieces, and shows the progress on a terminal.
+    """Makes the text of an export in the format `form`, in pieces, and shows the progress on a terminal. The export has the
+    entries of `notebook` that `filters` choose.
 
     `entries` is the number of entries in the text so far. `has_begun` says whether `write` was called. `prints` says that the
     text goes to standard output and not to a file.
@@ -119,7 +120,7 @@ class _Export:
         self.has_begun = False
 
     def write(self, put: Callable[[bytes], object]) -> None:
-        """Read the entries that the filters choose. Call `put` with each piece of the text, in order."""
+        """Read the entries to export. Call `put` with each piece of the text, in order."""
         self.has_begun = True
         with self._progress:
             pieces = export_pieces(self._notebook, self._form, self._filters, for_file=not self._prints, on_written=self._count)

@@ -97,7 +97,8 @@ class _PagerClosed(Exception):
 
 
 class _PagedOutput:
-    """Standard output that starts the pager `command` when the output is longer than the terminal `screen`.
+    """Standard output that starts the pager `command` when the output is longer than the terminal `screen`. `paged` explains
+    `starts_at_end`.
 
     `failure` is None, or the exit code of a pager that has failed so late that the output was not kept any more.
     """
