@@ -73,7 +73,7 @@ def open_database(path: str, schema: Schema, *, beside: str | None = None) -> sq
     A commit is durable when it returns (`journal_mode=WAL`, `synchronous=FULL`). Several processes may open the file at once.
     With `IN_MEMORY` as the path, there is no file. A new file has the owner and the permissions of the file `beside`, as far as
     `own_like` can set them. Without a file `beside`, only its owner can read the new file. Raises `StorageError` if the folder
-    of `path` is missing, or if the file is damaged, is of another kind or version, or cannot be read or written.
+    of `path` is missing, or if the file is damaged, is of another kind or version than `schema`, or cannot be read or written.
     """
     with storage_errors(path):
         if path != IN_MEMORY:
@@ -150,8 +150,8 @@ def make_own_folder(path: str, own: Collection[str]) -> list[str]:
 
 @contextmanager
 def own_folder_kept_if_used(path: str, own: Collection[str]) -> Iterator[None]:
-    """For the block, make the folder of the file `path` as `make_own_folder` does. At the end of the block, remove the folders
-    that this has made, if they are empty.
+    """For the block, make the folder of the file `path`, if it is in `own` (see `make_own_folder`). At the end of the block,
+    remove the new folders, if they are empty.
     """
     made = make_own_folder(path, own)
     try:
@@ -290,7 +290,7 @@ def is_database(path: str) -> bool:
 
 
 def is_same_file(path: str, other: str) -> bool:
-    """Whether both paths lead to the same file; False if one of them leads to none."""
+    """Whether `path` and `other` lead to the same file; False if one of them leads to none."""
     try:
         return os.path.samefile(path, other)
     except OSError:
@@ -364,13 +364,13 @@ def _connect(path: str, schema: Schema) -> sqlite3.Connection:
 
 
 def _is_empty(connection: sqlite3.Connection) -> bool:
-    """Whether the database has no tables."""
+    """Whether the database that `connection` has open has no tables."""
     (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
     return bool(tables == 0)
 
 
 def _set_up(connection: sqlite3.Connection, schema: Schema) -> None:
-    """Turn on write-ahead logging. Then make the tables, all or none of them, if no other process has just made them."""
+    """Turn on write-ahead logging. Then make the tables of `schema`, all or none, if no other process has just made them."""
     connection.execute("PRAGMA journal_mode = WAL")
     with atomic(connection):
         if _is_empty(connection):

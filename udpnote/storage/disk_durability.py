@@ -52,8 +52,8 @@ def fsync_durations(
     """Measure how long an fsync takes in `folder`: the duration of each of up to `count_max` fsyncs.
 
     Before each fsync, this appends `WRITE_BYTES` to a file, which it removes at the end. After each fsync, it calls
-    `on_progress` with the number of fsyncs so far. When `seconds_max` have passed, it begins no further fsync, but it always
-    does one. Raises `StorageError`.
+    `on_progress` with the number of fsyncs so far. When `seconds_max` have passed, it begins no further fsync, but it
+    always does at least one. Raises `StorageError`.
     """
     path = os.path.join(folder, "fsync")
     seconds: list[float] = []

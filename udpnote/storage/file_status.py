@@ -48,7 +48,7 @@ def from_stat(result: os.stat_result) -> FileStatus:
 
 
 def _asked(path: str, follows: bool) -> FileStatus | None:
-    """Return what statx(2) answers about the file at `path`; None if it fails, or if this system has no such function."""
+    """Return what `status_at` returns, as statx(2) answers it; None if that fails, or if this system has no such function."""
     ask = _statx()
     if ask is None or (answer := ask(os.fsencode(path), 0 if follows else _AT_SYMLINK_NOFOLLOW)) is None:
         return None

@@ -90,7 +90,10 @@ class KnownNotebooks:
         self._assign(notebook.notebook_id, "host IS NULL AND wanted IS NULL AND wanted_key = ?", (notebook.key_id,))
 
     def _assign(self, notebook_id: bytes, condition: str, values: Sequence[object]) -> None:
-        """Assign to a notebook the entries that have no notebook yet and meet the SQL `condition`; see `assign`."""
+        """Assign to the notebook `notebook_id` the entries that have no notebook yet and meet the SQL `condition`.
+
+        `values` are the values for the question marks of `condition`. See `assign`.
+        """
         condition = f"notebook_id IS NULL AND {condition}"
         self._connection.execute(
             f"UPDATE entries SET ({SEEN}) = (?, ?, ?) WHERE revises > 0 AND seen_number = 0 AND {condition}",
@@ -145,7 +148,7 @@ class KnownNotebooks:
             self._assign(notebook_id, f"({DESTINATION}) IS (?, ?, ?, ?)", destination)
 
     def _notebooks(self, clause: str, *values: object) -> list[KnownNotebook]:
-        """The known notebooks that the SQL `clause` selects."""
+        """The known notebooks that the SQL `clause` selects, with `values` for its question marks."""
         with storage_errors(self.path):
             rows = self._connection.execute(f"SELECT {_NOTEBOOK} FROM notebooks {clause}", values)
             return [self.keys.with_unsaved(KnownNotebook(*row)) for row in rows]
@@ -158,6 +161,6 @@ class KnownNotebooks:
         return rows[0][0] if len(rows) == 1 else None
 
     def _seen_in(self, notebook_id: bytes | None) -> SeenEntry:
-        """The newest entry that a notebook had when it last answered; `NOTHING_SEEN` if that is unknown."""
+        """The newest entry that the notebook had when it last answered; `NOTHING_SEEN` if that, or the notebook, is unknown."""
         row = self._connection.execute(f"SELECT {SEEN} FROM notebooks WHERE notebook_id = ?", (notebook_id,)).fetchone()
         return NOTHING_SEEN if row is None else SeenEntry(*row)

@@ -106,7 +106,7 @@ def begin_log_again(connection: sqlite3.Connection) -> None:
 
 
 def sync(descriptor: int) -> None:
-    """Make what was written to the file durable, as SQLite does it. Raises `OSError`."""
+    """Make what was written to the open file `descriptor` durable, as SQLite does it. Raises `OSError`."""
     if sys.platform == "darwin":  # fsync alone leaves data in the drive's cache
         import fcntl
 

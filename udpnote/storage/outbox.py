@@ -285,10 +285,10 @@ class Outbox(KnownNotebooks):
         return self._connection.executemany(delete, rows).rowcount == sum([len(run.sequences) for run in runs])
 
     def mark_refused(self, notebook_id: bytes | None, sequence: int, status: Status) -> None:
-        """Mark an entry as refused: its notebook never stores it, because of `status`. It is kept, but not sent again.
+        """Mark the entry `sequence` as refused: its notebook never stores it, because of `status`. It stays, but is not sent.
 
         Does nothing if the entry is not for `notebook_id` any more, because it was moved meanwhile. `notebook_id` is None if
-        the entry has no notebook yet. No fsync.
+        the entry has no notebook yet. Does no fsync.
         """
         with self._without_fsync() as connection:
             statement = "UPDATE entries SET refused = ? WHERE sequence = ? AND notebook_id IS ?"
@@ -308,7 +308,7 @@ class Outbox(KnownNotebooks):
             return removed
 
     def renew(self, notebook_id: bytes, entry: Entry) -> Entry | None:
-        """Durably give an entry a new client id and sequence, because the notebook has another entry under its present ones.
+        """Durably give `entry` a new client id and sequence, because the notebook has another entry under the present ones.
 
         If the entry has the client's current id, the client takes a new random id first. Returns the changed entry, or None if
         the outbox does not have its sequence for this notebook any more, because another process has renewed, moved or removed
@@ -340,7 +340,7 @@ class Outbox(KnownNotebooks):
             connection.execute(_NOTE_NEWEST, (*newest, notebook_id, *newest))
 
     def _page(self, statement: str, values: tuple[object, ...]) -> list[Any]:
-        """Return the first rows that `statement` selects, until their texts together have about `PAGE_CHARACTERS`."""
+        """Return the first rows that `statement` selects with `values`, until their texts have about `PAGE_CHARACTERS`."""
         found, characters = [], 0
         with storage_errors(self.path), closing(self._connection.execute(statement, values)) as rows:
             for row in rows:
@@ -390,7 +390,7 @@ class Outbox(KnownNotebooks):
 
 
 def _check_log(path: str) -> None:
-    """Raise the `StorageError` of `check_outbox_log`. Do nothing if this process has the outbox open."""
+    """Raise the `StorageError` of `check_outbox_log`. Do nothing if this process has the outbox at `path` open."""
     with storage_errors(path):
         is_left = path != IN_MEMORY and (has_log(path) or os.path.exists(f"{path}-shm"))
         if is_left and not any(is_same_file(path, each) for each in _open_here.values()):

@@ -153,7 +153,7 @@ class RoundTrips(_RecordsWithoutFsync):
         return None if row is None else row[0]
 
     def record(self, notebook_id: bytes, seconds: float) -> None:
-        """Save the round-trip time of a known notebook (at least `ROUND_TRIP_SECONDS_MIN`), without an fsync.
+        """Save `seconds`, or `ROUND_TRIP_SECONDS_MIN` if that is more, as a known notebook's round-trip time, without an fsync.
 
         Does not write if the saved time is from half to twice the new one.
         """

@@ -72,7 +72,7 @@ class OwnWrites:
             return self._connection.execute("SELECT 1 FROM identities WHERE client_id = ?", (client_id,)).fetchone() is not None
 
     def is_settled(self, client_id: bytes, sequence: int) -> bool:
-        """Whether the stored revision or deletion was taken back, took another write back or was passed over.
+        """Whether the stored revision or deletion `sequence` of `client_id` was taken back, took one back or was passed over.
 
         False if the outbox does not remember such a write.
         """
@@ -92,7 +92,8 @@ class OwnWrites:
     def discard(self, condition: str, values: tuple[object, ...] = ()) -> int:
         """In the caller's transaction, remove the entries that fulfil this SQL `condition` from the outbox. Returns how many.
 
-        They are remembered for `discarded`, but not those that were refused: no command waits for their outcomes.
+        `values` are the values for the question marks of `condition`. The removed entries are remembered for
+        `discarded`, but not those that were refused: no command waits for their outcomes.
         """
         remember = f"INSERT OR IGNORE INTO discarded SELECT sequence FROM entries WHERE NOT refused AND {condition}"
         self._connection.execute(remember, values)

@@ -71,7 +71,7 @@ def _fits_log_index(path: str) -> bool:
 
 
 def close_after_reading(connection: sqlite3.Connection, path: str) -> None:
-    """Close a connection of `open_for_reading` without a checkpoint, which only a server may do (see `notebook.log`).
+    """Close a `connection` of `open_for_reading` to `path` without a checkpoint: only a server may do one (see `notebook.log`).
 
     When the last connection to a database is closed, SQLite does a checkpoint, unless that connection can only read. So this
     function first opens a read-only connection, and closes that one last. Raises `sqlite3.Error` and `OSError`.

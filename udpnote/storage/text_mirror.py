@@ -338,7 +338,7 @@ def _put_aside_if_changed(path: str) -> str | None:
 
 
 def _free_name(path: str) -> str:
-    """An unused name for the old text file, such as `notes.txt.1.old`; raises `StorageError` if all `ASIDE_MAX` exist."""
+    """An unused name for the old text file `path`, such as `notes.txt.1.old`; raises `StorageError` if all `ASIDE_MAX` exist."""
     for count in range(1, ASIDE_MAX + 1):
         name = f"{path}.{count}.old"
         if not os.path.lexists(name):
@@ -347,7 +347,7 @@ def _free_name(path: str) -> str:
 
 
 def _mark_as_own(descriptor: int) -> _FileState | None:
-    """Mark an open file, by its modification time, as last written by this module. Return the state that it has then."""
+    """Mark the open file `descriptor`, by its modification time, as last written by this module. Return its new state."""
     status = os.fstat(descriptor)
     written_at = status.st_mtime_ns - status.st_mtime_ns % 1_000_000 + OWN_NANOSECONDS
     os.utime(descriptor, ns=(status.st_atime_ns, written_at))

@@ -78,7 +78,7 @@ class Counts:
             self._connection.execute("INSERT INTO sqlite_sequence VALUES (?, ?)", (table, first_key))
 
     def write(self, changes: Sequence[Change]) -> None:
-        """Update the counts and times for changed notes: take away what the old texts have, and add what the new texts have."""
+        """Update the counts and times for `changes` of notes: take away what the old texts have, add what the new ones have."""
         by_tag: Counter[str] = Counter()
         by_author: Counter[str] = Counter()
         by_day: Counter[int] = Counter()

@@ -227,7 +227,7 @@ class Index:
             raise self._damage(error, read) from error
 
     def _damage(self, error: sqlite3.Error, read: OpenIndex) -> IndexDamaged:
-        """Return the error to raise after `error` came from reading `read`. Mark `read` as damaged if that error is lasting."""
+        """Return the error to raise after `error` came from the index `read`. Mark `read` as damaged if `error` is lasting."""
         if not may_be_temporary(error):
             read.is_damaged = True
         return IndexDamaged("index_damaged", path=self.path, problem=str(error))

@@ -124,14 +124,14 @@ def snapshot(connection: sqlite3.Connection) -> Iterator[None]:
 
 
 def _shards_from(connection: sqlite3.Connection, question: Question) -> list[Shard]:
-    """The shards to search, in the question's order, from the one that has the number `start` or, if none has, the next."""
+    """The shards to search, in the question's order, from the one with the number `question.start` (or the next)."""
     clause = "first <= ? ORDER BY first DESC" if question.newest_first else "last >= ? ORDER BY first"
     rows = connection.execute(f"SELECT {SHARD_COLUMNS} FROM shards WHERE {clause}", (question.start,))
     return [Shard(*row) for row in rows]
 
 
 def _matches_in(connection: sqlite3.Connection, shard: Shard, question: Question, *, matches_max: int) -> list[int]:
-    """The numbers of up to `matches_max` notes in one shard that match the question, in its order."""
+    """The numbers of up to `matches_max` notes in `shard` that match `question`, in the question's order."""
     newest_first, start = question.newest_first, question.start
     numbers = long_matches(connection, shard, question.conditions)
     from_start_on = [each for each in numbers if (each <= start if newest_first else each >= start)]
@@ -141,7 +141,7 @@ def _matches_in(connection: sqlite3.Connection, shard: Shard, question: Question
 
 
 def _short_matches(connection: sqlite3.Connection, shard: Shard, question: Question, limit: int) -> list[int]:
-    """The numbers of up to `limit` notes that match and are not long (they are one row each), in the question's order."""
+    """The numbers of up to `limit` notes in `shard` that match and are not long (one row each), in the question's order."""
     between, order = ((1, question.start), "DESC") if question.newest_first else ((question.start, SEQUENCE_MAX), "ASC")
     rows = (
         f"SELECT rowid AS number FROM {shard.table} WHERE {shard.table} MATCH ? AND rowid BETWEEN ? AND ?"
@@ -167,7 +167,7 @@ def long_matches(connection: sqlite3.Connection, shard: Shard, conditions: Condi
 
 
 def _numbers(connection: sqlite3.Connection, rows: str, values: Sequence[object]) -> list[int]:
-    """The numbers that the SQL `rows` selects, in no particular order.
+    """The numbers that the SQL `rows`, with `values` for its question marks, selects, in no particular order.
 
     The statement joins them into one row, because the thread would wait for Python's global lock for each row. SQLite does not
     promise in which order `group_concat` joins.

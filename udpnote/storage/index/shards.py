@@ -312,5 +312,5 @@ def _names_of(author: str) -> str:
 
 
 def whole_term(name: str) -> str:
-    """Return an author or tag as a single term. A private-use character replaces each character at which FTS5 would cut."""
+    """Return `name`, an author or tag, as one term. A private-use character replaces each character at which FTS5 would cut."""
     return name.encode(errors="replace").decode().translate(_PRIVATE) or _PRIVATE[0]

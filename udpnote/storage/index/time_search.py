@@ -87,9 +87,9 @@ def _spans_from(connection: sqlite3.Connection, question: Question) -> list[_Spa
 
 
 def _window(time: int, window_end: int | None, blocks: list[int], *, newest_first: bool) -> _Window:
-    """The window from `time` to just before `window_end`; if that is None, to the last time that a note may have.
+    """The window with these `blocks`, from `time` to just before `window_end`; without an end, to the latest possible time.
 
-    With `newest_first`, later times come first, so the window goes from `time` back to just after `window_end`.
+    With `newest_first`, it goes from `time` back to just after `window_end`; without an end, to the earliest possible time.
     """
     if newest_first:
         return _Window(WRITTEN_AT_MIN if window_end is None else window_end + 1, time, blocks)
@@ -99,7 +99,7 @@ def _window(time: int, window_end: int | None, blocks: list[int], *, newest_firs
 def _matches_in(
     connection: sqlite3.Connection, shards: Sequence[Shard], window: _Window, question: Question, limit: int
 ) -> list[tuple[int, int]]:
-    """The first `limit` notes in `window` that match the question, in its order, as pairs: (noted_at, number)."""
+    """The first `limit` notes in `window` that match `question`, in the question's order, as pairs: (noted_at, number)."""
     found = []
     for shard in shards:
         blocks = [
@@ -116,7 +116,9 @@ def _matches_in(
 def _short_matches(
     connection: sqlite3.Connection, shard: Shard, window: _Window, blocks: list[int], question: Question, limit: int
 ) -> list[tuple[int, int]]:
-    """The first `limit` notes in `window` that match and are not long (they are one row each), in the question's order.
+    """The first `limit` notes of `shard` in `window` that match and are not long (one row each), in the question's order.
+
+    `blocks` are those blocks of the window that the shard has. Returns pairs as `_matches_in` does.
 
     The statement joins them into one row, because the thread would wait for Python's global lock for each row. SQLite does not
     promise in which order `group_concat` joins, so they are sorted here.
@@ -139,7 +141,7 @@ def _short_matches(
 
 
 def _long_matches(connection: sqlite3.Connection, shard: Shard, window: _Window, question: Question) -> list[tuple[int, int]]:
-    """The long notes in `window` that match, in the question's order."""
+    """The long notes of `shard` in `window` that match, in the question's order, as pairs (see `_matches_in`)."""
     found = []
     for number in long_matches(connection, shard, question.conditions):
         for (noted_at,) in connection.execute("SELECT noted_at FROM times WHERE number = ?", (number,)):

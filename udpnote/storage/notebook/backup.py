@@ -295,7 +295,10 @@ def _keys_to_copy(notebook: str, *, is_sealed: bool, with_key: bool | None) -> N
 
 
 def _write_keys(path: str, keys: NotebookKeys, name: str) -> None:
-    """Write the key file `path` of a backup, and read it back. Raises `StorageError` if it then has other keys."""
+    """Write `keys` into the key file `path` of a backup, and read it back. Raises `StorageError` if it then has other keys.
+
+    A comment in the key file has the notebook's `name`.
+    """
     write_key_file(path, keys, notebook_name=name)
     os.chmod(path, MODE_MAX)
     if read_key_file(path) != keys:
@@ -305,7 +308,7 @@ def _write_keys(path: str, keys: NotebookKeys, name: str) -> None:
 def _place(draft: str, path: str, keys: NotebookKeys | None, name: str, *, replaces: bool) -> None:
     """Put the backup in the file `draft` at `path`, with a key file that has `keys`; if they are None, without a key file.
 
-    A comment in the key file has the notebook's `name`. If there is a file at `path`, it is replaced if `replaces` is true;
+    `name` is as in `_write_keys`. If there is a file at `path`, it is replaced if `replaces` is true;
     else this raises `StorageError`. Also raises `OSError`.
     """
     if keys is not None:

@@ -115,14 +115,14 @@ class EntryStore:
         self._refused[change] = None
 
     def _is_for_newer_copy(self, part: Part) -> bool:
-        """Whether the writer of a revision or deletion has seen an entry that the notebook does not have.
+        """Whether the writer of `part`, a revision or deletion, has seen an entry that the notebook does not have.
 
         Then the notebook was restored from an older copy, and its numbers may belong to other entries (see `SeenEntry`).
         """
         return bool(part.seen.number) and part.seen != seen_at(self._connection, part.seen.number)
 
     def _insert_one(self, part: Part, root: int, now: int) -> Verdict:
-        """Insert a complete entry that is not stored yet. `root` is the number of the note that it revises or deletes, or 0.
+        """Insert `part`, a complete entry that is not stored yet. `root` is the number of the note that it changes, or 0.
 
         An imported entry keeps the time at which it was first stored, unless that is after `now`: a clock that was ahead must
         not keep the note the newest one for years.
@@ -164,7 +164,7 @@ class EntryStore:
         return row is not None
 
     def _insert(self, whole: Sequence[Part | NoteRun], now: int) -> list[Verdict]:
-        """Insert complete entries with the time of storing `now`, unless they are stored; return a verdict on each.
+        """Insert `whole`, complete entries, with the time of storing `now`, unless they are stored; return a verdict on each.
 
         Also removes parts that were kept of these entries, if there are any.
         """

@@ -97,7 +97,7 @@ class Lookup:
         return not self.is_index_awaited
 
     def _notes(self, query: Query, start: int) -> Iterator[LookupStep]:
-        """Yield the notes in the query's span of time, read from the notebook in the order of their numbers."""
+        """Yield the notes in the query's span of time, read from the notebook in the order of numbers, from `start` on."""
         order = "DESC" if query.newest_first else "ASC"
         clause = f"WHERE number BETWEEN ? AND ? AND kind = {Kind.NOTE:d} ORDER BY number {order}"
         pauses = _Pauses(query)
@@ -111,7 +111,7 @@ class Lookup:
             yield pauses.after(first if query.newest_first else last)
 
     def _notes_by_time(self, query: Query, start: Cursor) -> Iterator[LookupStep]:
-        """Yield the notes in the query's span of time, read from the notebook in the order of time."""
+        """Yield the notes in the query's span of time, read from the notebook in the order of time, from `start` on."""
         since, until = (WRITTEN_AT_MIN if query.since is None else query.since), query.until
         pauses = _Pauses(query)
         for cursor, note in notes_by_time(
@@ -148,7 +148,10 @@ class Lookup:
                 number = last + 1
 
     def _search(self, query: Query, start: Cursor, is_time_up: Callable[[], bool]) -> Iterator[LookupStep]:
-        """Yield the results that the index finds. Update the index first, and again when a found note was revised."""
+        """Yield the results that the index finds. Update the index first, and again when a found note was revised.
+
+        If an update is not complete when `is_time_up()`, this yields `IndexBehind` and ends.
+        """
         revised: Cursor | None = start
         while revised is not None:
             if not self._catch_up(is_time_up):
@@ -157,7 +160,7 @@ class Lookup:
             revised = yield from self._matches(query, revised)
 
     def _matches(self, query: Query, start: Cursor) -> Generator[LookupStep, None, Cursor | None]:
-        """Yield the results that the index finds, and return None after the last one.
+        """Yield the results that the index finds, from the cursor `start` on, and return None after the last one.
 
         If a found note was revised after it was indexed, its latest text may not match. Then this stops before that note, and
         returns the note's cursor. It also stops where the search meets a change that is half indexed (see `HalfIndexed`).
@@ -187,7 +190,7 @@ class Lookup:
         return None
 
     def _notes_numbered(self, query: Query, start: Cursor) -> Iterator[LookupStep]:
-        """Yield the notes that the query names by the number of any version, if they pass the query's filters."""
+        """Yield the notes, from `start` on, that the query names by the number of any version and that pass its filters."""
         pauses = _Pauses(query)
         roots = self._roots(query)
         places = times_of(self._connection, roots) if query.by_time else [(0, root) for root in sorted(roots)]
@@ -203,10 +206,11 @@ class Lookup:
                     yield pauses.after(number, time)
 
     def _log(self, query: Query, start: int) -> Iterator[LookupStep]:
-        """Yield the results of `View.LOG`: notes, revisions and deletions, each with the text with which it was stored.
+        """Yield the results of `View.LOG` from the number `start` on: notes, revisions and deletions.
 
-        An entry is a result if its note passes the query's filters and, if the query names numbers, is one of the notes that
-        the query names (see `_roots`). An erased entry is a result only if the query names numbers.
+        Each has the text with which it was stored. An entry is a result if its note passes the query's filters and, if the
+        query names numbers, is one of the notes that the query names (see `_roots`). An erased entry is a result only if the
+        query names numbers.
         """
         pauses, answers = _Pauses(query), dict[int, bool]()
         has_filters = query._replace(newest_first=False, numbers=()) != Query(View.LOG)
@@ -239,7 +243,7 @@ class Lookup:
     def _versions(self, query: Query, start: int) -> Iterator[Iterator[StoredEntry]]:
         """Yield all versions of the notes that the query names, a few at a time, because a note may have very many.
 
-        The query's filters are not applied.
+        The versions begin at the number `start`. The query's filters are not applied.
         """
         order = "DESC" if query.newest_first else "ASC"
         roots = self._roots(query)
@@ -342,21 +346,21 @@ class _Pauses:
         self._entries = self._characters = 0
 
     def read(self, stored: StoredEntry) -> None:
-        """Count the characters of an entry that was read to decide about another entry."""
+        """Count the characters of `stored`, which was read to decide about another entry."""
         self._characters += len(stored.entry.text)
 
     def compare(self, stored: StoredEntry, *, words: int) -> None:
-        """Count the time of comparing a text with `words` words, as the number of characters that take this time to read."""
+        """Count the time of comparing the text of `stored` with `words` words, as characters that take this time to read."""
         self._characters += COMPARED_CHARACTER_COST * len(stored.entry.text) * words
 
     def pass_over(self, stored: StoredEntry | None) -> None:
-        """Count an entry that is no result, and its characters. A deleted note is None, and counts without characters."""
+        """Count `stored`, which is no result, and its characters. A deleted note is None, and counts without characters."""
         self._entries += 1
         if stored is not None:
             self.read(stored)
 
     def are_due_after(self, note: StoredEntry | None, *, is_result: bool) -> bool:
-        """Whether to pause after `note`, which is None if it was deleted. If it is no result, this counts it first.
+        """Whether to pause after `note`, which is None if it was deleted. Unless `is_result`, the note is counted first.
 
         A lookup always pauses after a note that was revised or deleted: the note's first text may be long, and SQLite must read
         past it.

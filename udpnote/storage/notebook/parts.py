@@ -159,7 +159,7 @@ class PartialEntries:
             self._remove(row[0])
 
     def _remove(self, partial_entry: int) -> None:
-        """Remove one row of `partial_entries` and its parts."""
+        """Remove the row `partial_entry` of the table `partial_entries`, and the parts of that entry."""
         (cost,) = self._connection.execute(
             "SELECT cost_bytes FROM partial_entries WHERE partial_entry = ?", (partial_entry,)
         ).fetchone()

@@ -338,7 +338,10 @@ def _old_notebook(path: str, draft: str) -> OldNotebook | None:
 
 
 def _finish_log(path: str, guard: FileGuard) -> None:
-    """Copy the log of the notebook at `path` into its file, as an ending server does. A fully copied log is then removed."""
+    """Copy the log of the notebook at `path` into its file, as an ending server does. A fully copied log is then removed.
+
+    `guard` has locked the file, and keeps it locked.
+    """
     connection = open_database(path, SCHEMA)
     try:
         guard.watch()

@@ -230,7 +230,7 @@ def write_property(connection: sqlite3.Connection, name: str, value: str | int |
 
 
 def _rows(connection: sqlite3.Connection, statement: str, values: tuple[object, ...]) -> Iterator[Any]:
-    """Yield the rows that `statement` selects, reading one at a time, because each may have a megabyte of text."""
+    """Yield the rows that `statement` selects with `values`. Reads one at a time: each may have a megabyte of text."""
     rows = connection.execute(statement, values)
     try:
         yield from rows
