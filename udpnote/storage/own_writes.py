@@ -72,9 +72,9 @@ class OwnWrites:
             return self._connection.execute("SELECT 1 FROM identities WHERE client_id = ?", (client_id,)).fetchone() is not None
 
     def is_settled(self, client_id: bytes, sequence: int) -> bool:
-        """Whether the stored revision or deletion `sequence` of `client_id` was taken back, took one back or was passed over.
+        """Whether the stored revision or deletion was taken back, took another write back or was passed over.
 
-        False if the outbox does not remember such a write.
+        False if the outbox does not remember a write with this `client_id` and `sequence`.
         """
         query = "SELECT is_settled FROM writes WHERE client_id = ? AND sequence = ?"
         with storage_errors(self._path):

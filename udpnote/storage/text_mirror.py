@@ -338,7 +338,7 @@ def _put_aside_if_changed(path: str) -> str | None:
 
 
 def _free_name(path: str) -> str:
-    """An unused name for the old text file `path`, such as `notes.txt.1.old`; raises `StorageError` if all `ASIDE_MAX` exist."""
+    """A free name for the old text file `path`, such as `notes.txt.1.old`; raises `StorageError` if all `ASIDE_MAX` exist."""
     for count in range(1, ASIDE_MAX + 1):
         name = f"{path}.{count}.old"
         if not os.path.lexists(name):
