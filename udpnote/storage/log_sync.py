@@ -93,7 +93,9 @@ class LogSync:
 
 
 def begin_log_again(connection: sqlite3.Connection) -> None:
-    """Copy the log into the database, as far as that works, so that the next transaction overwrites the log from its beginning.
+    """Copy the log into the database that `connection` has open, as far as that works.
+
+    If all of the log was copied, the next transaction overwrites it from its beginning.
 
     Call this after a failed fsync. From then on, the system takes the lost pages for written, and the next fsync succeeds. If
     power failed after that, SQLite would find a gap in the log, and drop all transactions that follow the gap.

@@ -143,7 +143,7 @@ class OwnWrites:
         return found
 
     def record_stored(self, notebook_id: bytes, runs: Sequence[StoredRun]) -> None:
-        """In the caller's transaction, remember `runs`, which a notebook has stored, as the latest writes.
+        """In the caller's transaction, remember `runs`, which the notebook `notebook_id` has stored, as the latest writes.
 
         A deletion that was held until a note of `runs` has a number gets this number, and may be sent from now on.
 

@@ -149,7 +149,7 @@ _TROUBLES = {
 
 
 def trouble_of(error: BaseException | None) -> Trouble:
-    """What an error of SQLite or of the operating system means for the index; any other error counts as damage."""
+    """What an error of SQLite or of the operating system means for the index; any other error, or None, counts as damage."""
     if isinstance(error, OSError):
         return Trouble.UNWRITABLE
     code = getattr(error, "sqlite_errorcode", 0)
@@ -170,8 +170,9 @@ def may_be_temporary(error: BaseException) -> bool:
 def open_index_file(path: str, *, notebook: str | None = None) -> sqlite3.Connection:
     """Open the index at `path`. If there is none, create it, with the owner and the permissions of the file `notebook`.
 
-    Commits are not fsynced, because an index can be built again. SQLite does no checkpoints by itself; see `checkpoints`.
-    Raises `StorageError`; `trouble_of` says what its `__cause__` means for the index.
+    If `notebook` is None, only the owner of a new index can read it. Commits are not fsynced, because an index can be
+    built again. SQLite does no checkpoints by itself; see `checkpoints`. Raises `StorageError`; `trouble_of` says what its
+    `__cause__` means for the index.
     """
     if path != IN_MEMORY and os.path.exists(path):
         with storage_errors(path):
