@@ -241,21 +241,23 @@ def test_without_a_server_an_entry_is_queued_and_delivered_later_with_its_time(l
 
 
 def test_delivering_ends_only_when_nothing_waits_also_while_another_call_has_not_taken_its_outcomes(lan: Lan) -> None:
-    with pytest.raises(Queued):
-        lan.client().send("before", wait=0.1)
     lan.serve()
-    client = lan.client()
-    waiting: list[str] = []
+    client, waiting = lan.client(), list[str]()
+    client.send("before")
 
     def texts() -> Iterator[str | None]:
+        lan.network.mute.add(KITCHEN)
         yield "first"
-        yield None  # now the client sends it
+        yield None  # now the client has sent it, and gets no answer
+        with pytest.raises(Queued):
+            lan.client().send("by another command", wait=0.0)
+        lan.network.mute.clear()
         client.deliver()
         waiting.extend(each.entry.text for each in client.waiting())
         yield "second"
 
     assert [sent.state for sent in client.send_many(texts())] == [State.STORED] * 2
-    assert (waiting, sorted(lan.texts())) == ([], ["before", "first", "second"])
+    assert (waiting, sorted(lan.texts())) == ([], ["before", "by another command", "first", "second"])
 
 
 def test_a_server_that_went_away_means_queued_and_its_return_delivery_once(lan: Lan) -> None:
