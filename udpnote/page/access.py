@@ -179,9 +179,9 @@ class Gate:
 
 
 def language_of(accepted: str) -> str:
-    """Return the language for an Accept-Language header, one of `model.language.LANGUAGES` (RFC 9110, section 12.5.4).
+    """Return the language for `accepted`, an Accept-Language header (RFC 9110, section 12.5.4).
 
-    It is the one of these languages that the header prefers, or English if the header names none of them.
+    It is the one of `model.language.LANGUAGES` that the header prefers, or English if the header names none of them.
     """
     wanted: list[tuple[float, str]] = []
     for part in accepted[:1000].split(",")[:LANGUAGES_READ_MAX]:

@@ -12,9 +12,10 @@ PORT_MAX = 65535
 def page_addresses(bind: str | None, port: int, own: Sequence[str], *, is_https: bool = False) -> list[str]:
     """Return the addresses (URLs) at which other machines can open a page that listens at TCP `port`.
 
-    The page listens at the IP address `bind`, or at all addresses if `bind` is None. `own` are this machine's IP addresses. If
-    `bind` is None, the results have those of `own` that other machines can reach: the IPv4 addresses or, if there are none, the
-    IPv6 addresses. If there are neither, the only result has the host `localhost`.
+    They begin with `https://` if `is_https` is true, else with `http://`. The page listens at the IP address
+    `bind`, or at all addresses if `bind` is None. `own` are this machine's IP addresses. If `bind` is None, the results have
+    those of `own` that other machines can reach: the IPv4 addresses or, if there are none, the IPv6 addresses. If there are
+    neither, the only result has the host `localhost`.
     """
     return [f"{'https' if is_https else 'http'}://{host}:{port}" for host in _hosts(bind, own)]
 

@@ -223,10 +223,10 @@ def _signed(
     end: datetime,
     extensions: Sequence[tuple[x509.ExtensionType, bool]],
 ) -> x509.Certificate:
-    """Make a certificate for `public_key` that is valid from `start` to `end`, and sign it with the issuer's key.
+    """Make a certificate for `public_key` that is valid from `start` to `end`, and sign it with the `issuer_key` of `issuer`.
 
-    `common_name` is the name of its owner. Each of `extensions` is an extension, and whether it is critical. The identifiers of
-    both keys are added.
+    `common_name` is the name of the certificate's owner. Each of `extensions` is an extension, and whether it is critical. The
+    identifiers of both keys are added.
     """
     builder = (
         x509.CertificateBuilder()

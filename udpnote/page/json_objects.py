@@ -163,8 +163,8 @@ this many characters before the word.
 
 
 def note_object(stored: StoredEntry, words: Sequence[str] = (), *, is_whole: bool = False) -> dict[str, object]:
-    """Return the object of a note with its latest text. `highlights` has the places of the `words` in the text, in UTF-16 code
-    units.
+    """Return the object of the note `stored` with its latest text. Its field `highlights` has the places of
+    the `words` in the text, in UTF-16 code units.
 
     Without `is_whole`, a text of more than `TEXT_CHARACTERS_MAX` characters is cut: the object has a part of it, with `…` in
     place of the rest, and `is_cut` is true.
@@ -238,7 +238,7 @@ def _cut(text: str, spans: list[tuple[int, int]]) -> tuple[str, list[tuple[int, 
 
 
 def _origin(stored: StoredEntry) -> dict[str, object]:
-    """The fields that say when and by which client an entry was written."""
+    """The fields that say when and by which client the entry `stored` was written."""
     entry = stored.entry
     return {
         "written_at": entry.written_at,

@@ -335,7 +335,7 @@ class NotebookClients(NamedTuple):
     notebook: str | None
 
     def __call__(self, key: str | None, known: KnownNotebook | None, on_notice: Callable[[Notice], None], /) -> Client:
-        """Open a client. The caller must close it.
+        """Open a client. The caller must close it. For `on_notice` see `Client`.
 
         With a join code `key`, which a browser gave, the client uses that key. Its outbox is in memory, so that the key is
         never in a file, and it does not know the notebooks in the user's outbox. If the notebook `known` has this key, the

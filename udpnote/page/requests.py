@@ -56,7 +56,10 @@ async def body_of(request: Request, bytes_max: int, room: BodyRoom, *, too_long:
 
 
 async def _read(request: Request, bytes_max: int, room: BodyRoom, body: bytearray, too_long: Refusal) -> None:
-    """Append the body of `request` to `body`, and reserve room for its bytes in `room`. Raises the refusals of `body_of`."""
+    """Append the body of `request` to `body`, and reserve room for its bytes in `room`. Raises the refusals of `body_of`.
+
+    The one for a body of more than `bytes_max` bytes is `too_long`.
+    """
     length = request.headers.get("content-length", "")
     if length.isdecimal() and len(length) < 20 and int(length) > bytes_max:
         raise too_long

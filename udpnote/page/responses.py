@@ -47,7 +47,7 @@ def malformed(field: str) -> Refusal:
 
 
 def unavailable(notice: Notice) -> Refusal:
-    """Return a refusal for the moment (503). It tells the browser to ask again after `RETRY_SECONDS`."""
+    """Return a refusal (503) for the moment, with `notice`. It tells the browser to ask again after `RETRY_SECONDS`."""
     return Refusal(503, notice, {"Retry-After": str(RETRY_SECONDS)})
 
 
@@ -76,8 +76,9 @@ def encoded(value: object) -> bytes:
 
 
 def json_response(value: object, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
-    """Return an answer with `value` as JSON. Browsers do not cache it. If too many bytes of long answers are unread, the
-    browser gets a refusal (503) instead.
+    """Return an answer with `value` as JSON, an HTTP `status` and additional `headers`. Browsers do not cache it.
+
+    If too many bytes of long answers are unread, the browser gets a refusal (503) instead.
     """
     headers = {"Cache-Control": "no-store", **(headers or {})}
     body = encoded(value)
@@ -86,8 +87,8 @@ def json_response(value: object, status: int = 200, headers: Mapping[str, str] |
 
 
 def refused(refusal: Refusal) -> Response:
-    """Return the answer to a refused request: JSON with the notice's `kind` and, as `reason`, its sentence in the browser's
-    language.
+    """Return the answer to a request with this `refusal`: JSON with its notice's `kind` and, as `reason`, the notice's
+    sentence in the browser's language.
     """
     return json_response(notice_object(refusal.notice), refusal.status, refusal.headers)
 

@@ -103,7 +103,7 @@ class Sessions:
         return self._opened.get(session.key)
 
     def end(self, token: str) -> None:
-        """End the session with this token, if there is one. Close its notebook if no other session uses that."""
+        """End the session with this token, if there is one. Close its notebook if no other session uses the notebook."""
         self._sessions.pop(token, None)
         self._forget_unused()
 

@@ -58,8 +58,8 @@ ones."""
 def calendar_image(name: str, amounts: Mapping[date, int], *, today: date, year: int | None = None) -> str:
     """The SVG for the notebook `name`. `amounts` has the number of notes for each day with notes.
 
-    It shows only `year` or, if that is None, the latest `YEARS_MAX` years with notes. Days after tomorrow come from wrong
-    clocks and are left out, unless they are in `year`.
+    It shows only `year` or, if that is None, the latest `YEARS_MAX` years with notes; if there are no notes, the year of
+    `today`. Days after tomorrow come from wrong clocks and are left out, unless they are in `year`.
     """
     shown = days_of_year(amounts, year) if year else {day: amount for day, amount in amounts.items() if day <= today + DAY}
     years = [year] if year else sorted({day.year for day in shown})[-YEARS_MAX:] or [today.year]
@@ -73,7 +73,10 @@ def calendar_image(name: str, amounts: Mapping[date, int], *, today: date, year:
 
 
 def _start(name: str, years: list[int], figures: Figures, height: int) -> Iterator[str]:
-    """Yield the lines of the SVG, which is `height` pixels high, from its beginning to the figures below the title."""
+    """Yield the lines of the SVG, which is `height` pixels high, from its beginning to the `figures` below the title.
+
+    `years` are the years that the picture shows, the earliest first.
+    """
     title = escape(_cut(harmless(name)) or "udpnote")
     span = str(years[0]) if len(years) == 1 else f"{years[0]}–{years[-1]}"
     notes = ngettext("{count:,} note", "{count:,} notes", figures.notes).format(count=figures.notes)
@@ -157,7 +160,7 @@ def _empty_square(x: int, y: int) -> str:
 def _square(x: int, y: int, day: date, amount: int, limits: list[int]) -> str:
     """The square for `day`, with its upper left corner at `x` and `y` in pixels. For `limits` see `quartiles`.
 
-    It shows the date and the number of notes when the reader points at it.
+    It shows the date and the `amount` of notes when the reader points at it.
     """
     shown = dated_weekday(day.year, day.month, day.day, day.weekday())
     title = ngettext("{day}: {count:,} note", "{day}: {count:,} notes", amount).format(day=shown, count=amount)

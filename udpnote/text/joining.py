@@ -28,7 +28,7 @@ def in_clauses(clauses: Iterable[str]) -> str:
 
 
 def in_sentences(first: str, *others: str) -> str:
-    """The sentences as one text. No argument has a full stop at its end, and the text has none at its end either."""
+    """The sentences `first` and `others` as one text. Neither they nor the text have a full stop at the end."""
     text = first
     for each in others:
         text = _("{sentence}. {next}").format(sentence=text, next=each)

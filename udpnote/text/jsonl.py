@@ -222,9 +222,9 @@ def _text(fields: dict[str, Any], kind: Kind) -> str:
 
 
 def _revises(fields: dict[str, Any], kind: Kind, number: int) -> int:
-    """The field `revises` of a revision or deletion; 0 for a note.
+    """The field `revises` of a revision or deletion with this `number`; 0 for a note.
 
-    Raises `InvalidImport` if it is not a positive integer less than `number`, or if a note has this field.
+    Raises `InvalidImport` if the field is not a positive integer less than `number`, or if a note has this field.
     """
     if kind is Kind.NOTE:
         if "revises" in fields:

@@ -66,7 +66,7 @@ def _other_notebook_replaced(
 
 
 def _loss(vanishing: int, first: int, last: int) -> str:
-    """Return a sentence with the number of entries that the backup does not have (`vanishing`), and with their numbers."""
+    """Return a sentence: how many entries the backup lacks (`vanishing`, perhaps 0), and their numbers, `first` to `last`."""
     if not vanishing:
         return _("The backup has all of them")
     sentence = ngettext(

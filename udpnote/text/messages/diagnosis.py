@@ -10,7 +10,10 @@ from udpnote.text.messages.troubles import TROUBLES
 
 
 def _routes_direct(default: str | None, is_tunnel: bool, rules: int) -> str:
-    """`default` is the interface of the default route, or None if there is none. `rules` is the number of policy rules."""
+    """`default` is the interface of the default route, or None if there is none. `is_tunnel` says whether it is a tunnel.
+
+    `rules` is the number of policy rules.
+    """
     if default is None:
         routes = _("datagrams to each LAN leave by its own interface; no route leads beyond the LAN")
     elif is_tunnel:

@@ -16,7 +16,7 @@ def _import_format_unknown(text: str) -> str:
 
 
 def _import_result(new: int, revised: int, there: int, different: int, named: Sequence[int]) -> str:
-    """`named` has the numbers of those of the `different` entries that the sentence shows: the first ones."""
+    """`there` entries were in the notebook already. `named` has the numbers of the first ones of the `different` entries."""
     clauses = [ngettext("{count:,} entry imported", "{count:,} entries imported", new).format(count=new)]
     if revised:
         clauses.append(ngettext("{count:,} revised", "{count:,} revised", revised).format(count=revised))

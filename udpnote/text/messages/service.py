@@ -13,7 +13,10 @@ _TRUSTED_PLACE = (
 
 
 def _service_not_started(unit: str, problem: str | None, is_tried_again: bool, journal: str) -> str:
-    """`problem` is the last message of the server, or None if it has printed none. `journal` is a command that shows more."""
+    """`problem` is the last message of the server, or None if it has printed none. `journal` is a command that shows more.
+
+    `is_tried_again` says whether systemd will start the server again.
+    """
     if problem is None:
         what = _("{unit} is installed, but its server did not start").format(unit=unit)
     else:
@@ -26,7 +29,7 @@ def _service_not_started(unit: str, problem: str | None, is_tried_again: bool, j
 
 
 def _service_does_not_run(exit_code: int | None, is_tried_again: bool) -> str:
-    """`exit_code` is None if the server has not failed."""
+    """`exit_code` is None if the server has not failed. `is_tried_again` says whether systemd will start the server again."""
     if exit_code is None:
         return _("does not run; systemd will start it again") if is_tried_again else _("does not run")
     if is_tried_again:

@@ -312,7 +312,7 @@ def cure_of(notice: Notice) -> str:
 
 
 def place_of(notice: Notice) -> str:
-    """Where to run the command of `cure_of`, such as `on both hosts`; the empty string for this host."""
+    """Where to run the command of `cure_of(notice)`, such as `on both hosts`; the empty string for this host."""
     place = TROUBLES[notice.kind].place
     return place and _(place)
 

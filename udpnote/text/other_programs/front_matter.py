@@ -74,7 +74,7 @@ def _fields(block: str) -> dict[str, list[list[str]]]:
 
 
 def _values(value: str) -> list[str]:
-    """The values in the text after a name: none, one, or the elements of a list in brackets."""
+    """The values in `value`, the text after a name: none, one, or the elements of a list in brackets."""
     if value.startswith("[") and not value.startswith("[["):
         return [plain for each in value.strip("[] ").split(",") if (plain := _plain(each))]
     plain = _plain(value)

@@ -60,7 +60,7 @@ def jrnl_text_notes(lines: Iterable[str], reading: Reading, path: str = "") -> I
     """Yield the entries of a jrnl text as notes. `lines` are its lines with their newlines; a long line may come in pieces.
 
     `path` is the file's path in its folder if it is one of several files, else empty. Text before the first date is reported to
-    `on_bad`. If an entry is too long, little more than the longest possible note is kept in memory.
+    `reading.on_bad`. If an entry is too long, little more than the longest possible note is kept in memory.
     """
     copies = Copies()
     for line, stamp, text, size in _blocks(lines, reading, path):

@@ -51,7 +51,10 @@ def json_records(read: Callable[[int], str], arrays: Container[str]) -> Iterator
 
 
 def _elements(text: "_Text", arrays: Container[str]) -> Iterator[tuple[str, Any]]:
-    """Yield (name of the array, element) for the `arrays` in the object that begins here. Other fields are skipped."""
+    """Yield (name of the array, element) for the `arrays` in the object that begins at the place of `text`.
+
+    Other fields are skipped.
+    """
     text.expect("{")
     if text.skip("}"):
         return
@@ -70,7 +73,7 @@ def _elements(text: "_Text", arrays: Container[str]) -> Iterator[tuple[str, Any]
 
 
 def _array_elements(text: "_Text", name: str) -> Iterator[tuple[str, Any]]:
-    """Yield (`name`, element) for each element of the array that begins here."""
+    """Yield (`name`, element) for each element of the array that begins at the place of `text`."""
     text.expect("[")
     if text.skip("]"):
         return

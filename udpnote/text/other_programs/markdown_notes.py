@@ -82,8 +82,9 @@ def markdown_notes(file: MarkdownFile, reading: Reading) -> Iterator[ImportedNot
 def _note(
     file: MarkdownFile, section: _Section, stamp: Stamp | None, identity: str, text: str, reading: Reading
 ) -> ImportedNote:
-    """The note with this `text` in a section of `file`. Its time is `stamp` or, if that is None or has no date, the time at
-    which the file was changed.
+    """The note with this `text` and `identity`, in a `section` of `file`.
+
+    Its time is `stamp` or, if that is None or has no date, the time at which the file was changed.
     """
     if stamp is None or stamp.day is None:
         written_at, utc_offset = file.changed_at, reading.zones.offset(file.changed_at, "")
@@ -127,7 +128,7 @@ def _sections(properties: Properties, day: date | None) -> list[_Section]:
 def _heading_stamp(heading: str, day: date | None) -> tuple[Stamp, str] | None:
     """The time with which a `heading` begins, and the rest of the heading. None if it begins with no time.
 
-    `day` is used if the heading has no date. If it is None, the heading needs a date.
+    `day` is used if the heading has no date. If `day` is None, the heading needs a date.
     """
     found = stamp_at_start(heading.lstrip("*_[< "), may_lack_date=day is not None)
     if found is None:
@@ -137,7 +138,7 @@ def _heading_stamp(heading: str, day: date | None) -> tuple[Stamp, str] | None:
 
 
 def _title(properties: Properties, name: str) -> str:
-    """The title in the front matter or, if there is none, `name`: the file's name without a date.
+    """The title in the `properties` or, if there is none, `name`: the file's name without a date.
 
     Empty if there is no title, and `name` has no letter.
     """

@@ -94,7 +94,7 @@ def stamp_in_name(path: str) -> tuple[Stamp, str] | None:
 
 
 def utc_moment(text: str) -> int | None:
-    """The time in `text`, such as `2021-03-03T11:48:50Z`, in microseconds since 1970 UTC. None if it has no UTC offset."""
+    """The time in `text`, such as `2021-03-03T11:48:50Z`, in microseconds since 1970 UTC. None if `text` is anything else."""
     stamp = stamp_of(text)
     if stamp is None or stamp.day is None or stamp.clock is None or stamp.offset is None:
         return None
