@@ -138,9 +138,9 @@ def load_settings(
 ) -> Settings:
     """Find and return all settings. Each value comes from the place with the highest precedence that has the setting.
 
-    `environ` is the environment (None: that of the process). Raises `InvalidSetting` if a value cannot be used or the settings
-    file cannot be read; the error names the place of the value. If `on_wrong` is given, only a wrong flag raises it: a wrong
-    variable, or a settings file with a fault, is left out, and `on_wrong` is called with the error and its source.
+    `flags` are the given options, `environ` is the environment (None: that of the process). Raises `InvalidSetting` if a value
+    or the settings file cannot be used; the error names the place of the value. If `on_wrong` is given, only a wrong flag
+    raises it: a wrong variable, or a settings file with a fault, is left out, and `on_wrong` gets the error and its source.
     """
     environ = os.environ if environ is None else environ
     places = find_places(environ)

@@ -120,7 +120,8 @@ def place_name(waiting: WaitingCount | WaitingEntry, known: Iterable[KnownNotebo
 def is_place(text: str, waiting: WaitingCount, known: Iterable[KnownNotebook]) -> bool:
     """Whether `text` names the notebook or server for which the entries of `waiting` wait.
 
-    `text` may be the name, the id or the start of the id of the notebook, or the HOST or HOST:PORT of the server.
+    If the entries are assigned to a notebook, `text` may be its id, the start of its id, or its name in `known`. If they are
+    not, `text` may be the HOST or HOST:PORT of the server, or the name or id, that the user has named.
     """
     if waiting.notebook_id is not None:
         notebooks = [each for each in known if each.notebook_id == waiting.notebook_id]

@@ -43,7 +43,7 @@ def export_pieces(
 def _text_pieces(
     notebook: NotebookReader, form: Form, portions: Iterator[list[StoredEntry]], *, for_file: bool
 ) -> Iterator[str]:
-    """Yield the text of an export of the notes in `portions` in pieces, in any format other than `jsonl`."""
+    """Yield an export of `portions`, the notes of `notebook`, in pieces, in the format `form`, which is not `jsonl`."""
     if form == "text":
         return ("".join(map(_text_block, portion)) for portion in portions)
     notes = chain.from_iterable(portions)

@@ -107,7 +107,7 @@ class FileReader(NotebookReader):
                 limit -= len(page) if limit else 0
 
     def _follow(self, query: Query, place: "_Place", shown: ShownEntries) -> Iterator[list[Item]]:
-        """Yield the results from `place` on, and then each new result, without end.
+        """Yield the results of `query` from `place` on, and then each new result, without end.
 
         `shown` remembers which entries were yielded. If the notebook was restored from an older copy, this gives a notice, and
         goes on with the entries that are new in that copy.

@@ -49,9 +49,9 @@ def query_of(
 ) -> Query:
     """The query for the notes that meet `filters` (see `Filters`) and that the search for `words` finds.
 
-    `words` are those of `NotebookReader.entries`. `now` returns the present time in microseconds since 1970 UTC, from which
-    times such as `yesterday` are counted. Raises `InvalidQuery` for a value that no query can have, and `TypeError` for a value
-    of another type or an unknown filter.
+    `view` is the kind of results. `words` and `newest_first` are those of `NotebookReader.entries`. `now` returns the present
+    time in microseconds since 1970 UTC, from which times such as `yesterday` are counted. Raises `InvalidQuery` for a value
+    that no query can have, and `TypeError` for a value of another type or an unknown filter.
     """
     unknown = sorted(filters.keys() - Filters.__annotations__.keys())
     if unknown:

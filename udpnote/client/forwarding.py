@@ -92,7 +92,10 @@ def _check_client_id(name: str, client_id: bytes) -> None:
 
 
 class ForwardSession(Session[Stored | Rejected]):
-    """Delivers forwarded entries to `notebook`. Each gets one event with its outcome, unless `give_up` is called for it."""
+    """Delivers forwarded entries to `notebook`. Each gets one event with its outcome, unless `give_up` is called for it.
+
+    For `round_trip_seconds` see `Delivery`.
+    """
 
     def __init__(
         self, notebook: KnownNotebook, *, random: Randomness, envelope: Envelope, round_trip_seconds: float | None
@@ -141,9 +144,9 @@ class _Call:
     """A call of `Forwarder.forward`, with its verdicts so far.
 
     The keys of `pending` are the entries that have no verdict yet; the values are their places in the arguments of the call,
-    because an entry may be given twice. The call gives up at the monotonic time `gives_up_at`. When `is_over` is True, the call
-    returns `verdicts` or raises `error`. The thread of the call waits for `woken`, which is set when the call is over, or
-    becomes the driving call.
+    because an entry may be given twice. The call gives up at the monotonic time `gives_up_at`: at first, `wait_seconds` after
+    `now`. When `is_over` is True, the call returns `verdicts` or raises `error`. The thread of the call waits for `woken`,
+    which is set when the call is over, or becomes the driving call.
     """
 
     def __init__(self, entries: Sequence[Entry], wait_seconds: float, now: float) -> None:
@@ -262,7 +265,7 @@ class Forwarder:
             self._end_calls(error)
 
     def _prepare(self, driving: _Call) -> ForwardSession:
-        """Return the session. If there is none, begin one.
+        """Return the session. If there is none, begin one, with the `wait_seconds` of `driving`.
 
         Also begin to deliver the entries of new calls, and stop delivering those of interrupted calls. Raises the errors of
         `_begin_session`.

@@ -86,7 +86,10 @@ class Imported(NamedTuple):
 
 
 class ImportSession(Session[Stored | Rejected]):
-    """Delivers to `notebook` entries that a `Renumbering` has prepared. Each occurs in one event: `Stored` or `Rejected`."""
+    """Delivers to `notebook` entries that a `Renumbering` has prepared. Each occurs in one event: `Stored` or `Rejected`.
+
+    For `round_trip_seconds` see `Delivery`.
+    """
 
     def __init__(
         self, notebook: KnownNotebook, *, random: Randomness, envelope: Envelope, round_trip_seconds: float | None

@@ -44,8 +44,8 @@ def open_outbox(outbox: str | os.PathLike[str] | Outbox, settings: Settings, on_
     another name. A notice tells the user about a log that is damaged, gone or without an outbox.
 
     If other users have access to the outbox, the prompt's history or the settings file, this takes the access away, and gives a
-    notice about each such file. For the key file and for udpnote's folders, it gives only a notice, once. Raises
-    `StorageError` if the outbox is damaged or cannot be read.
+    notice about each such file. For the key file and for udpnote's folders, it gives only a notice, once. The history
+    and the key file are those that `settings` name. Raises `StorageError` if the outbox is damaged or cannot be read.
     """
     if isinstance(outbox, Outbox):
         return outbox

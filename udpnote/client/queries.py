@@ -135,8 +135,8 @@ class Queries:
         yield from sorted(found.values(), key=lambda stored: _order(stored, query), reverse=query.newest_first)[:limit]
 
     def _entries(self, query: Query, limit: int | None, *, start: int | None = None) -> Iterator[StoredEntry]:
-        """Yield at most `limit` results of `query` (None: all), from the number `start` on. In a `Selection`, 0 means all."""
-        return self._stored(Selection(query, limit or 0, start)) if limit is None or limit > 0 else iter(())
+        """Yield at most `limit` results of `query` (None: all), from the number `start` on (None: from the first)."""
+        return self._stored(Selection(query, limit or 0, start)) if limit is None or limit > 0 else iter(())  # 0: all
 
     def _stored(self, selection: Selection) -> Iterator[StoredEntry]:
         for portion in self._portions(selection):

@@ -37,6 +37,7 @@ class ReadSession(Session[NotebookRestored | NotebookUnreadable]):
 
     If the selection follows the notebook, the session goes on after the last result, and never ends. Its events say that the
     notebook was restored from an older copy, or that its server cannot read it now. Times are seconds of one monotonic clock.
+    For `round_trip_seconds` see `protocol.reading.Reading`.
     """
 
     def __init__(
@@ -143,7 +144,7 @@ def read(
 def _read_all(
     driver: Driver, session: ReadSession, patience_seconds: float, on_indexing: Callable[[int, int], None] | None
 ) -> Iterator[list[Item]]:
-    """Do the work of `read` with `session`. Raises the same errors."""
+    """Do the work of `read` with `session`. Give up after `patience_seconds` without progress. Raises the same errors."""
 
     def tell(events: list[NotebookRestored | NotebookUnreadable]) -> None:
         for event in events:

@@ -99,7 +99,7 @@ class Outcomes:
             self._awaited.pop(entry.sequence, None)
 
     def are_ready(self, entries: deque[Entry]) -> bool:
-        """Whether `pop` would return any outcome."""
+        """Whether `pop` would return any outcome of `entries`."""
         return bool(entries) and self._awaited[entries[0].sequence] is not None
 
     def pop(self, entries: deque[Entry]) -> list[SentEntry]:

@@ -52,7 +52,8 @@ class SendSession(Session[Stored | Rejected | Renewed]):
     the entry for good, the entry is marked as refused.
 
     `optional_writes` surrounds writes to the outbox that follow an acknowledgement: the entry is stored, whether they fail or
-    not. An entry that cannot be removed stays in the outbox, but this session does not send it again.
+    not. An entry that cannot be removed stays in the outbox, but this session does not send it again. For `round_trip_seconds`
+    see `Delivery`.
     """
 
     def __init__(

@@ -144,7 +144,7 @@ class Sender:
         return any_waits
 
     def _take_texts(self, chunk: list[str], source: TextSource, author: str, pending: deque[Entry], characters: int) -> bool:
-        """Take the next texts into `chunk`, which is empty. Returns whether more may be ready (see `TextSource.take`).
+        """Take the next texts of `source` into the empty `chunk`. Returns whether more may be ready (see `TextSource.take`).
 
         `characters` is the length of all texts of `pending`. If the iterator raises an error, `chunk` goes into the outbox.
         """
@@ -168,7 +168,7 @@ class Sender:
         return max(started, session.answered_at if session is not None else started) + now - left_at
 
     def _add_to_outbox(self, texts: list[str], source: TextSource, author: str, pending: deque[Entry]) -> bool:
-        """Add `texts` to the outbox and the new entries to `pending`. Begin to deliver them if notebook and key are known.
+        """Add `texts` of `source` to the outbox, and the entries to `pending`. Begin to deliver if notebook and key are known.
 
         Returns whether this has also checked that no other command has joined or left the notebook, and so changed its key:
         then `Driver.round` need not check it again. The caller must hold the lock of the connection.
@@ -215,7 +215,7 @@ class Sender:
         check: Callable[[], None] | None = None,
         on_added: Callable[[list[Entry]], None] | None = None,
     ) -> list[Entry]:
-        """Add `texts` to the outbox, for `notebook` if it is known, and return the new entries.
+        """Add `texts`, which came from `source`, to the outbox, for `notebook` if it is known, and return the new entries.
 
         For `check` and `on_added` see `Outbox.add`.
         """
@@ -294,7 +294,7 @@ class Sender:
 
         All `pending` entries get the outcome QUEUED if the notebook cannot be found, or could not be found shortly before (see
         `NotebookFinder.recent_failure`). If it is found, only those that wait for another notebook get this outcome. If
-        `pending` is empty, this only waits for datagrams, for up to `IDLE_SECONDS`. For `wakes` see `_advance`.
+        `pending` is empty, this only waits for datagrams, for up to `IDLE_SECONDS`. For the other arguments see `_advance`.
         """
         if not pending:
             self._connection.wait(self._driver.now() + IDLE_SECONDS if wakes == self._connection.wakes else 0.0)
@@ -377,12 +377,12 @@ class Sender:
             self._outcomes.take_events(events)
 
     def _locate(self, started: float, wait_seconds: float) -> SendSession:
-        """Begin and return a session with the client's notebook, which `NotebookFinder.locate` looks for. Raises its errors."""
+        """Return a new session with the notebook that `NotebookFinder.locate` finds within `wait_seconds` of `started`."""
         located = self._driver.finder.locate(started + max(wait_seconds, LOCATE_SECONDS_MIN))
         return self._begin_session(located.notebook, round_trip_seconds=located.round_trip_seconds)
 
     def _begin_session(self, notebook: KnownNotebook, *, round_trip_seconds: float | None) -> SendSession:
-        """Begin and return a session with `notebook`.
+        """Begin and return a session with `notebook`. For `round_trip_seconds` see `Located`.
 
         In the outbox, assigns to it the entries that were written for it while it was not known. Raises `KeyMissing`.
         """

@@ -48,10 +48,11 @@ class Undo(NamedTuple):
 
 
 def plan_undo(reader: NotebookReader, driver: Driver, deliver: Callable[[], object], *, anywhere: bool) -> Undo:
-    """Find out how to take back the last write. Raises as `Client.plan_undo` does. `reader` reads the client's notebook.
+    """Find out how to take back the last write. `reader` reads the client's notebook.
 
     If the write waits in the outbox and was sent, `deliver` is called first; it tries to deliver the waiting entries. If the
-    write is a stored note, and the notebook does not answer, the plan is to delete the note.
+    write is a stored note, and the notebook does not answer, the plan is to delete the note. For `anywhere` and the errors see
+    `Client.plan_undo`.
     """
     write = _last_write(driver, anywhere=anywhere)
     if not write.number and not write.is_unsent:

@@ -146,7 +146,7 @@ class RequestHandler:
         """Store `notes`, and return a verdict or None for each, in order (see `Notebook.store`). If the file cannot be written,
         all verdicts are NOT_WRITABLE.
 
-        Raises `NotebookLost` as `handle` does. Before that, this drops the batch and the answers that are ready.
+        For `now` and `NotebookLost` see `handle`. Before the error, this drops the batch and the answers that are ready.
         """
         try:
             verdicts = self._notebook.store(notes, now)

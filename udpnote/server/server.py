@@ -81,7 +81,7 @@ class Server:
             opened.pop_all()
 
     def _open(self, opened: ExitStack, settings: Settings, ports: Sequence[int], file: str, text_file: str | None) -> None:
-        """Open the UDP port, the notebook in `file` and the `text_file`, and give the notices about them.
+        """Open the first free one of the UDP `ports`, the notebook in `file` and the `text_file`. Give the notices about them.
 
         After an error, `opened` closes what was opened. No notebook is made if no port is free or the text file is unsuitable.
         """

@@ -199,7 +199,7 @@ class Doctor(Client):
     ) -> Expected | None:
         """The server or notebook that should be at `addresses`, and whether it has answered. None if `addresses` is empty.
 
-        `found` are the notebooks that have answered the discovery.
+        `found` are the notebooks that have answered the discovery. Other servers may have answered only the `examination`.
         """
         if not addresses:
             return None
@@ -220,7 +220,10 @@ class Doctor(Client):
 def _ports_here(
     interfaces: Sequence[HostInterface], addresses: Iterable[Address], servers: Iterable[ReportingServer]
 ) -> set[int]:
-    """The ports of this host where a server should be, by `addresses`, and those from which one of `servers` has reported."""
+    """The ports of this host where a server should be, by `addresses`, and those from which one of `servers` has reported.
+
+    `interfaces` are those of this host. They show which of `addresses` are its own.
+    """
     own = own_hosts(interfaces) | {each for interface in interfaces for each in interface.ipv6}
     expected = [each for each in addresses if is_loopback(each) or each[0] in own]
     reported = [each for server in servers if server.is_here for each in server.addresses]

@@ -307,7 +307,8 @@ class Examination:
         """Whether `report` may be from a server: it came from a port that was asked, and no other server has reported from
         there.
 
-        If it answers an EXAMINE that was sent to a loopback address, it must also have come from a loopback address.
+        Other reports count only if their envelope was open, or sealed, as `envelope` is. If `report` answers an EXAMINE that
+        was sent to a loopback address, it must also have come from a loopback address.
         """
         if source[1] not in self._ports or (report.way == _LOOPBACK_WAY and not is_loopback(source)):
             return False

@@ -59,7 +59,7 @@ def check_settings(facts: HostFacts) -> list[Finding]:
 
 
 def _wrong_setting(problem: Notice, source: Source) -> Finding:
-    """The trouble that a variable, or the settings file, cannot be used. `source` says which."""
+    """The trouble that a variable, or the settings file, cannot be used: `source` says which one, and `problem` why."""
     if source.kind == "environment":
         return trouble("settings", Notice("variable_wrong", problem=problem, variable=source.place))
     return trouble("settings", Notice("settings_file_wrong", problem=problem, file=quote(str(source.place))))
@@ -97,7 +97,7 @@ def check_routes(facts: HostFacts) -> list[Finding]:
 
 
 def check_firewalls(facts: HostFacts) -> list[Finding]:
-    """Say which firewalls are active. Only root can read their rules. So the checks of the network find out what they drop."""
+    """Say which firewalls are active. Only root can read their rules. So the network checks find out what firewalls drop."""
     if facts.firewalls:
         return [not_checked("firewall rules", Notice("firewall_rules_secret", firewalls=list(facts.firewalls)))]
     return [fine("firewall rules", Notice("no_known_firewall"))]
