@@ -25,7 +25,7 @@ time."""
 
 
 class Burst:
-    """A burst in flight. It asks for several pages, the first of which starts at `cursor`.
+    """A burst in flight, sent at `now`. It asks for several pages, the first of which starts at `cursor`.
 
     `burst_end` is the cursor at which the burst's last page ends, or None until a page of the burst has said it. `timed_from`
     is the monotonic time at which the burst's timer started: when the burst was sent or, later, when its latest page arrived.

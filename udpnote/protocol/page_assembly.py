@@ -145,7 +145,7 @@ class EarlyPages:
 
 
 class PageAssembly:
-    """Delivers the items of one reading in order. `early` has the pages that have arrived too early.
+    """Delivers the items of one reading of `query` in order. `early` has the pages that have arrived too early.
 
     At most `limit` items are delivered (0: all), beginning at the entry number or tally key `start` (None: at the first item).
     `position` is the cursor up to which items were delivered. `remaining` is how many items may still be delivered (None for no

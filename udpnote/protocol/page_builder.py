@@ -74,7 +74,7 @@ class PageBuilder:
 
 
 class _PagePacker:
-    """Packs the results of a lookup into pages. The items of a page take at most `room_max` bytes.
+    """Packs the results of the lookup for `read` into pages. The items of a page take at most `room_max` bytes.
 
     `is_full` becomes true when there are `pages_max` pages, when the limit of the READ is reached, or when the search index
     lacks entries. `awaited` is the search that must end before the lookup can continue; None if there is none.

@@ -318,7 +318,7 @@ class UnsentPayloads:
 
 
 class _ShortNotes:
-    """A group of short notes in the queue, at least one, and their texts in UTF-8.
+    """A group of short notes in the queue, `entries` (at least one), and their `texts` in UTF-8.
 
     If the notes are not imported, `restored` is None, and they may travel together in a run. If they are imported, `restored`
     has the `Restored` of each note, and each note but the first names the note before it as its predecessor.

@@ -28,7 +28,7 @@ next READ of the same stream ends the repetitions."""
 
 
 class WaitingRead:
-    """A READ that waits until there is a result, or until the monotonic time `expires_at`.
+    """A `read` of `requester` that waits until there is a result, or until the monotonic time `expires_at`.
 
     The server may still send `credit_bytes` bytes in answer to the READ. There are no results before the cursor `looked_up_to`,
     so the next lookup begins there. `answer` is the datagram that ends the wait, or None if there is no result yet. The server

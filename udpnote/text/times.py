@@ -112,9 +112,9 @@ _COUNTED = re.compile(_ELAPSED_COUNT + _ELAPSED_UNIT)
 
 
 class NamedTime(NamedTuple):
-    """The time that a text names: a moment, or a span from `start` until just before `end`. For a moment, both are equal.
+    """The time that a text names: a moment (if `is_moment`), or a span from `start` until just before `end`.
 
-    `start` and `end` have a time zone.
+    `start` and `end` have a time zone. For a moment, they are equal.
     """
 
     start: datetime
