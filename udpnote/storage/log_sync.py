@@ -95,7 +95,7 @@ class LogSync:
 def begin_log_again(connection: sqlite3.Connection) -> None:
     """Copy the log into the database that `connection` has open, as far as that works.
 
-    If all of the log was copied, the next transaction overwrites it from its beginning.
+    If all of the log was copied, the next transaction overwrites it from its beginning, unless somebody is reading it.
 
     Call this after a failed fsync. From then on, the system takes the lost pages for written, and the next fsync succeeds. If
     power failed after that, SQLite would find a gap in the log, and drop all transactions that follow the gap.

@@ -124,7 +124,7 @@ def snapshot(connection: sqlite3.Connection) -> Iterator[None]:
 
 
 def _shards_from(connection: sqlite3.Connection, question: Question) -> list[Shard]:
-    """The shards to search, in the question's order: first the one that has the number `question.start`, if there is one."""
+    """The shards to search, in the question's order: all but those with only numbers that come before `question.start`."""
     clause = "first <= ? ORDER BY first DESC" if question.newest_first else "last >= ? ORDER BY first"
     rows = connection.execute(f"SELECT {SHARD_COLUMNS} FROM shards WHERE {clause}", (question.start,))
     return [Shard(*row) for row in rows]
