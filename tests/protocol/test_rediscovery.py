@@ -11,6 +11,7 @@ from udpnote.model.address import Address
 from udpnote.model.notebook import KnownNotebook, address_of
 from udpnote.protocol import rediscovery
 from udpnote.protocol.codec import encode
+from udpnote.protocol.congestion import JITTER
 from udpnote.protocol.discovery import DISCOVERY_SECONDS, DiscoveryAnswer
 from udpnote.protocol.envelope import OPEN, Envelope
 from udpnote.protocol.messages import ANY_NOTEBOOK, KEY_CHANGED, Discover, Offer
@@ -84,8 +85,11 @@ def test_a_silent_server_is_asked_for_at_once_and_after_each_discovery_in_vain_a
     search.begin(1.0)
     assert search.events() == [LookingForServer()] * 2
     assert search.next_timeout() == 1.0
-    growing = [rediscovery.DISCOVERY_PAUSE_SECONDS * 2**number for number in range(5)]
-    assert pauses(search, 1.0, 7) == growing + [rediscovery.DISCOVERY_PAUSE_MAX_SECONDS] * 2
+    before, longest = rediscovery.DISCOVERY_PAUSE_SECONDS / 2, rediscovery.DISCOVERY_PAUSE_MAX_SECONDS
+    for pause in pauses(search, 1.0, 7):
+        assert min(2 * before, longest) <= pause + 1e-9 and pause <= min(2 * (1 + JITTER) * before, longest) + 1e-9
+        before = pause
+    assert before == pytest.approx(longest)
     search = new_search()
     search.handle_timeout(1.0)
     assert (search.next_timeout(), search.probes_to_send(), search.events()) == (None, [], [])
@@ -99,8 +103,9 @@ def test_a_silence_begins_another_discovery_after_a_growing_pause_until_the_serv
         assert answer(search, address_of(HOME), now)
         assert (search.notebook, search.next_timeout()) == (HOME, None)
         search.begin(now)
-        assert search.next_timeout() == now + pause * rediscovery.MOVED_PAUSE_SECONDS
-        now += pause * rediscovery.MOVED_PAUSE_SECONDS
+        begins_at, shortest = search.next_timeout() or 0.0, pause * rediscovery.MOVED_PAUSE_SECONDS
+        assert now + shortest <= begins_at <= now + shortest * (1 + JITTER) ** 3
+        now = begins_at
     search = new_search()
     for now, questions in ((1.0, 1), (1.05, 0)):
         search.begin(now)
@@ -157,6 +162,15 @@ def test_a_sealed_notebook_is_asked_for_and_used_with_its_key_and_its_id_is_not_
     for envelope in (OPEN, OLD):
         with pytest.raises(AssertionError, match="in the open"):
             Rediscovery(SEALED_HOME, random=Random(SEED), envelope=envelope)
+
+
+def test_clients_that_lose_their_server_together_do_not_look_for_it_at_the_same_times() -> None:
+    times = set[float]()
+    for seed in range(20):
+        search = Rediscovery(HOME, random=Random(seed), envelope=OPEN)
+        search.begin(1.0)
+        times.add(pauses(search, 1.0, 1)[0])
+    assert len(times) == 20
 
 
 def test_each_open_server_with_its_id_is_reported_once_up_to_a_limit_and_never_used(search: SealedSearch) -> None:

@@ -13,6 +13,7 @@ from typing import NamedTuple
 from udpnote.model.address import Address
 from udpnote.model.notebook import KnownNotebook, address_of
 from udpnote.model.randomness import Randomness
+from udpnote.protocol.congestion import JITTER
 from udpnote.protocol.discovery import DiscoveryAnswer, DiscoveryTarget, Prober
 from udpnote.protocol.envelope import OPEN, Envelope
 from udpnote.protocol.server_contact import KeyChanged
@@ -23,8 +24,9 @@ The pause doubles each time, up to `DISCOVERY_PAUSE_MAX_SECONDS`."""
 
 DISCOVERY_PAUSE_SECONDS = 3.0
 DISCOVERY_PAUSE_MAX_SECONDS = 60.0
-"""The longest pause after a discovery that found nothing. The first pause is 3 s, and each further one is twice as long. So a
-client without a server sends little."""
+"""The longest pause after a discovery that found nothing. The first pause is 3 s, and each further one is twice as long, both
+with `JITTER`. So a client without a server sends little, and clients that lose their server together do not all broadcast at
+the same moments."""
 
 IMPOSTORS_REPORTED_MAX = 8
 """The most impostors that the client reports, each once by its address: enough to warn the user."""
@@ -74,8 +76,8 @@ class Rediscovery:
     After `begin`, discoveries follow each other, with pauses between them, until one finds the server or `end` is called.
     `address` is the address at which the server was last found. All datagrams for the notebook travel in `envelope`. The caller
     reports what happens (`receive_datagram`, `handle_timeout`), and after each call takes `probes_to_send` (each goes to all
-    hosts on the LAN) and `events`. Times are seconds of one monotonic clock. `random` makes the probe ids, so it must be
-    unpredictable, except in tests.
+    hosts on the LAN) and `events`. Times are seconds of one monotonic clock. `random` makes the probe ids and
+    the jitter, so it must be unpredictable, except in tests.
     """
 
     def __init__(self, notebook: KnownNotebook, *, random: Randomness, envelope: Envelope) -> None:
@@ -209,11 +211,12 @@ class Rediscovery:
             self.another = found
 
     def _lengthen_pause(self, minimum_seconds: float) -> float:
-        """Double the pause before the next discovery, make it at least `minimum_seconds`, and return it in seconds.
+        """Double the pause before the next discovery, make it at least `minimum_seconds`, add jitter, and return it in seconds.
 
         `end` sets the pause back to 0.
         """
-        self._pause_seconds = min(max(minimum_seconds, 2 * self._pause_seconds), DISCOVERY_PAUSE_MAX_SECONDS)
+        seconds = max(minimum_seconds, 2 * self._pause_seconds) * (1 + JITTER * self._random.random())
+        self._pause_seconds = min(seconds, DISCOVERY_PAUSE_MAX_SECONDS)
         return self._pause_seconds
 
 
