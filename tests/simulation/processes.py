@@ -15,7 +15,7 @@ from tests.simulation.disks import OutboxDisk, all_waiting
 from tests.simulation.endpoints import ProcessEndpoint
 from tests.simulation.lan import Lan
 from udpnote.client.client import Client
-from udpnote.errors import Notice, NotSealed, OldKey, ServerNotFound, StorageError
+from udpnote.errors import JoinedOrLeftMeanwhile, Notice, NotSealed, OldKey, ServerNotFound, StorageError
 from udpnote.model.entry import Entry, Status
 from udpnote.model.join_code import join_code
 from udpnote.model.notebook import KnownNotebook
@@ -244,12 +244,12 @@ class Process:
             self._paused.release()
 
     def _attempt(self, work: Callable[[Client], None], client: Client) -> None:
-        """Do `work`, which may fail because the server is silent, its disk fails, or its key has changed."""
+        """Do `work`. It may fail: a server is silent, a key has changed, a disk fails, or another process joins a notebook."""
         try:
             work(client)
         except OldKey:
             self._learn_of_new_key()
-        except (ServerNotFound, NotSealed, StorageError):
+        except (JoinedOrLeftMeanwhile, NotSealed, ServerNotFound, StorageError):
             self._lan.count(f"{self.trade}: gave up")
 
     def _open(self) -> Client:
