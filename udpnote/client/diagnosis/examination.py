@@ -213,7 +213,7 @@ class Examination:
         return any(not each.is_here and not (each.longest and each.answered & set(broadcasts)) for each in self.servers)
 
     def _is_answer_missing(self, known: list[Address]) -> bool:
-        """Whether one of the `known` addresses has sent no REPORT, or a server has left direct EXAMINEs unanswered.
+        """Whether one of the addresses `known` at first has sent no REPORT, or a server has left direct EXAMINEs unanswered.
 
         The second case means that the server has answered none of the direct EXAMINEs, or not all of the short ones.
         """
@@ -259,7 +259,7 @@ class Examination:
         return self._ways.setdefault((interface, destination), Way(number, kind, interface, destination, frozenset()))
 
     def _addresses(self, known: list[Address]) -> list[Address]:
-        """The `ADDRESSES_MAX` addresses to ask directly: the `known` ones first, then those of servers that have answered."""
+        """The addresses to ask directly, `ADDRESSES_MAX` at most: those `known` at first, then those that have answered."""
         answered = [address for server in self._servers.values() for address in server.addresses]
         return list(dict.fromkeys([*known, *answered]))[:ADDRESSES_MAX]
 
@@ -269,7 +269,7 @@ class Examination:
             self._send(address, _LONG_WAY, BODY_BYTES_MAX)
 
     def _ask_by_short(self, known: list[Address], way: int) -> None:
-        """Ask the known servers and addresses directly by a short datagram of this `way`, which is counted."""
+        """Ask at each of `_addresses(known)` by a short datagram of this `way`, which is counted."""
         for address in self._addresses(known):
             self._short_ways.setdefault(address, set()).add(way)
             self._send(address, way, EXAMINE_BYTES_MIN)

@@ -337,7 +337,7 @@ def _port_users(facts: NetworkFacts) -> tuple[Notice, ...]:
 
 
 def _opened(ports: Collection[int]) -> tuple[int, int]:
-    """The first and the last port to open in a firewall for servers at `ports`: those of `PORTS` if `ports` are among these."""
+    """The first and the last port to open in a firewall for servers at `ports`: those of `PORTS` if this has all `ports`."""
     opened = PORTS if set(ports) <= set(PORTS) else ports
     return min(opened), max(opened)
 
