@@ -249,7 +249,7 @@ def _variable(name: str) -> str:
 
 
 def _forget_key(given: dict[str, Any], names: Collection[str]) -> None:
-    """Remove `key` and `key_file` from `given` if a place with higher precedence has either: `names` are its settings."""
+    """Remove `key` and `key_file` from `given` if either is in `names`, the settings that a place of higher precedence has."""
     if not _KEYS.isdisjoint(names):
         for name in _KEYS:
             given.pop(name, None)

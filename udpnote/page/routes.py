@@ -212,10 +212,11 @@ def _list_notes(
 def _notes_between(
     client: Client, words: QueryWords | None, filters: dict[str, Any], amount: int, *, before: Place | None, after: Place | None
 ) -> list[tuple[Place, dict[str, object]]]:
-    """Read at most `amount` notes between the places `before` and `after`. Return the place and the object of each.
+    """Return at most `amount` notes between the places `before` and `after`: the place of each, and its JSON object.
 
-    The newest come first or, with `after`, the oldest. A client filters notes by their times only, and several notes may have
-    the same time. So more than `amount` notes are read if necessary, to get past those that an earlier list had.
+    The newest come first or, with `after`, the oldest. The filters of `client` have times for bounds, not places, and several
+    notes may have the same time. So some of the notes that are read may not be between the places. Then more notes are read,
+    until `amount` are between them or there are no more.
     """
     if before is not None:
         filters = {**filters, "until": before[0] + 1}
@@ -238,7 +239,7 @@ def _notes_between(
 
 
 def _whole_note(client: Client, number: int) -> dict[str, object]:
-    """Return the object of the note that has a version with this `number`, with the note's whole latest text. Its field
+    """Return the JSON object of the note that has a version with this `number`, with its whole latest text. The field
     `latest` identifies the note's latest version.
 
     Raises a `Refusal` if there is no such note, or if it is deleted or erased.

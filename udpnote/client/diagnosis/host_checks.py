@@ -136,7 +136,7 @@ HOST_CHECKS = (
 
 
 def _unwritable(folder: str, reason: Notice) -> Finding:
-    """The trouble that nothing can be written in `folder`. The kind of `reason`, or its value `problem`, says why."""
+    """The trouble that nothing can be written in `folder`. The value `problem` of `reason` says why; without it, its kind."""
     if isinstance(problem := reason.values.get("problem"), str):
         return trouble("disk", Notice("folder_not_writable", folder=folder, reason=problem))
     is_read_only = reason.kind == "disk_read_only"
