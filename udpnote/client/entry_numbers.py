@@ -46,7 +46,7 @@ def check_number(name: str, number: int, *, least: int = 1) -> None:
 def seen_entry(seen: StoredEntry | SeenEntry | None) -> SeenEntry | None:
     """The argument `seen` of `Client.revise` as a `SeenEntry`; None if it is None.
 
-    Raises `TypeError` if `seen` or one of its fields has another type, and `InvalidQuery` for a number that no entry has.
+    Raises `TypeError` if `seen` or one of its fields has another type, and `InvalidQuery` for a number out of range.
     """
     if seen is None:
         return None

@@ -40,10 +40,11 @@ from udpnote.protocol.envelope import Envelope
 
 
 def check_entry(entry: Entry) -> None:
-    """Check that the fields of `entry` are valid. Even a valid entry may be refused by the notebook.
+    """Check that the fields of `entry` are valid. The notebook is not asked: it may refuse even a valid entry.
 
-    Raises `InvalidEntry` for an invalid text, author or time, `InvalidQuery` for a number that no entry has or a client id of a
-    wrong length, and `TypeError` for a field of a wrong type.
+    Raises `InvalidEntry` for an invalid text, author or time, a note with `revises` or a deletion with a text. Raises
+    `InvalidQuery` for a number or sequence out of range (see `check_number`) or a client id of a wrong length, and `TypeError`
+    for a field of a wrong type.
     """
     check_type("each of entries", entry, Entry)
     _check_client_id("client_id", entry.client_id)

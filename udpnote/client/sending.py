@@ -79,10 +79,10 @@ class Sender:
     def send(self, source: TextSource, *, author: str, wait_seconds: float) -> Iterator[SentEntry]:
         """Store each text of `source` in the notebook, and yield the `SentEntry` of each, in order; see `Client.send_many`.
 
-        After that, delivers what earlier commands have left in the outbox for the same notebook. If the outbox fails, entries
-        that are in it without an outcome get the outcome QUEUED; then the `StorageError` is raised if any text is not in the
-        outbox. An outbox that was removed holds no entries, so its error is raised at once. If all texts have outcomes, the
-        error only becomes a notice.
+        Then delivers what earlier commands have left in the outbox for this notebook, and raises `source.error`, if any.
+        If the outbox fails when all texts have outcomes, its error only becomes a notice. If it fails before, entries without
+        an outcome that are in it become QUEUED, and the `StorageError` is raised only if a text is not in it. But if the outbox
+        was removed, no entry becomes QUEUED, and the error is raised at once.
         """
         pending, chunk = deque[Entry](), list[str]()
         try:

@@ -126,8 +126,8 @@ class PageNotebook:
         return await self._call(self._threads.writing, "write", work)
 
     async def check(self) -> NotebookStatus:
-        """Ask the server whether it answers, and return its status. Set `known`, `served` and `absence` accordingly. If the
-        server is silent, start to ask it again and again.
+        """Ask the server whether it answers, and return its status. Set `known`, `served`, `absence` and `ended` to what it
+        says. If the server is silent, start to ask it again and again.
         """
         status = await self._ask()
         self._record_status(status)
@@ -177,7 +177,8 @@ class PageNotebook:
             self._tell()
 
     async def watch(self) -> None:
-        """Ask again and again whether the server answers and whether it was started again, and record that as `check` does.
+        """Ask again and again whether the server answers and whether it was started again, and record its answers as `check`
+        does. If an answer is missing, only `suspect`, because one lost answer does not mean that the server is silent.
 
         Return after `close`, or when `ended` is set.
         """
@@ -188,7 +189,7 @@ class PageNotebook:
                     continue  # the server is already being asked
                 status = await self._ask()
                 if isinstance(status.failure, ServerNotFound):
-                    self.suspect()  # one lost answer does not mean that the server is silent
+                    self.suspect()
                 else:
                     self._record_status(status)
 

@@ -146,6 +146,8 @@ class Prober(Generic[Source]):
         Other datagrams are ignored, and so are further OFFERs of a notebook in the same envelope. There is one exception: if
         two servers answer the same DISCOVER for one notebook, `found` returns an OFFER of each. A single server that has
         restarted cannot cause this, because it does not receive one DISCOVER both before and after the restart.
+
+        After OFFERs of `NOTEBOOKS_MAX` notebooks in one envelope, those of further notebooks in it are ignored.
         """
         for envelope in self._seen:
             try:
@@ -193,7 +195,7 @@ class Prober(Generic[Source]):
         return self._started_at + PROBE_SCHEDULE_SECONDS[self._rounds_begun]
 
     def _receive_offer(self, offer: Offer, envelope: Envelope, source: Source, now: float) -> None:
-        """Add `offer` to `found`, unless it answers no DISCOVER of this discovery or `receive_datagram` shall ignore it."""
+        """Add `offer` to `found`, unless it is one of those that `receive_datagram` ignores (see there)."""
         probe, seen = self._probes.get(offer.probe_id), self._seen[envelope]
         if probe is None or probe.target.envelope is not envelope:
             return

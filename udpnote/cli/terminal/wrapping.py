@@ -100,7 +100,7 @@ def _marked(line: str, marks: Sequence[int]) -> Line:
 
     `marks` has, for each character of `line` except white space, the number of its match, or 0 if it belongs to none. If
     `marks` has fewer numbers, the characters at the end belong to no match. White space belongs to a match if the characters
-    before and after it do.
+    before and after it belong to the same match.
     """
     pieces: list[tuple[str, int]] = []
     place = 0

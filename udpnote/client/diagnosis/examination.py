@@ -304,11 +304,11 @@ class Examination:
                 self._record(message, source, envelope)
 
     def _is_credible(self, report: Report, source: Address, envelope: Envelope) -> bool:
-        """Whether `report` may be from a server: it came from a port that was asked, and no other server has reported from
-        there.
+        """Whether `report` may be from a server. It must have come from a port that was asked. If it answers an EXAMINE that
+        was sent to a loopback address, it must have come from a loopback address.
 
-        Other reports count only if their envelope was open, or sealed, as `envelope` is. If `report` answers an EXAMINE that
-        was sent to a loopback address, it must also have come from a loopback address.
+        The first server that reports from `source` is remembered, and later no other server is believed there. Reports in open
+        envelopes and reports in sealed ones do not count against each other.
         """
         if source[1] not in self._ports or (report.way == _LOOPBACK_WAY and not is_loopback(source)):
             return False

@@ -135,12 +135,12 @@ def _left_out(what: str, count: int) -> str:
                 count,
             )
         case _:
-            sentence = _details_left_out(what, count)
+            sentence = _more_left_out(what, count)
     return sentence.format(count=count)
 
 
-def _details_left_out(what: str, count: int) -> str:
-    """The template for `count` things of the kind `what`, if these are parts of notes and no files."""
+def _more_left_out(what: str, count: int) -> str:
+    """The template that `_left_out` fills in, for a `what` that has no case there."""
     match what:
         case "places":
             return ngettext(
