@@ -255,7 +255,6 @@ class Index:
             state = index.state if index.shards.merge_if_behind() else self._index_batch(index)
         index.state = state
         self._transactions += 1
-        index.forget_answers()
 
     def _index_batch(self, index: OpenIndex) -> State:
         """Index the next few entries, if any, in the open transaction, and return the state of the index after it.

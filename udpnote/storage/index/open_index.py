@@ -84,7 +84,6 @@ class OpenIndex:
         self.shards.reload()
         self.state = state
         self._data_version = data_version
-        self.forget_answers()
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -96,11 +95,6 @@ class OpenIndex:
         except BaseException:
             self._data_version = None  # the transaction was rolled back: makes `refresh` read the state again
             raise
-
-    def forget_answers(self) -> None:
-        """Drop the kept answers of earlier searches, because the index has changed."""
-        if self.search is not None:
-            self.search.forget()
 
     def close(self) -> None:
         """Close the file. Interrupts a search that is running, and waits for a checkpoint. May be called repeatedly."""

@@ -139,7 +139,8 @@ class BackgroundSearch:
     """Answers questions from the index file at `path`, in `executor`, until another file takes the place of that file.
 
     After `question_seconds`, a question searches no further shard: the answer has what was found so far, and where to continue.
-    The latest `ANSWERS_MAX` answers are kept in memory until `forget`.
+    The latest `ANSWERS_MAX` answers are kept in memory. Once the index has changed, no question gets an earlier answer, because
+    `Question.state` is another one then.
     """
 
     def __init__(self, path: str, executor: Executor, *, question_seconds: float = QUESTION_SECONDS) -> None:
@@ -158,24 +159,19 @@ class BackgroundSearch:
         A kept answer is returned at once. Raises `sqlite3.Error` if the index cannot be read, its file was replaced, or `close`
         was called.
         """
-        answers = self._answers
-        if question not in answers:
+        if question not in self._answers:
             future = self._executor.submit(partial(self._answer, question))
             try:
                 while not future.done():
                     yield SearchRunning(future.done)
-                answers[question] = future.result()
+                self._answers[question] = future.result()
             finally:
                 future.cancel()
-        answer = answers.pop(question)
-        answers[question] = answer  # moves it to the end, as the latest one
-        if len(answers) > ANSWERS_MAX:
-            del answers[next(iter(answers))]
+        answer = self._answers.pop(question)
+        self._answers[question] = answer  # moves it to the end, as the latest one
+        if len(self._answers) > ANSWERS_MAX:
+            del self._answers[next(iter(self._answers))]
         return answer
-
-    def forget(self) -> None:
-        """Drop all kept answers, because the index has changed. What a running question finds is returned, but not kept."""
-        self._answers = {}
 
     def close(self) -> None:
         """Interrupt the running question and close the file. Readers that wait for an answer get a `sqlite3.Error`."""
