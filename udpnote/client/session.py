@@ -8,7 +8,6 @@ of the client's monotonic clock.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import permutations
 from typing import Any, Generic, Protocol, TypeVar
 
 from udpnote.client.answers import impostor_notice, served_twice_notice, unreachable_notice
@@ -166,11 +165,10 @@ class Session(Generic[Event]):
             self._rediscovery.begin(now)
             self._take_events(now)
 
-    def record_answer_to(self, other: "Session[Any]", now: float) -> None:
-        """If the server counts as silent, but has answered `other` at `now`: ask it again soon, at the address of `other`."""
+    def record_answer_to(self, other: "Session[Any]") -> None:
+        """If the silent server of this session has just answered `other`, ask it again soon, at the address of `other`."""
         mine, theirs = self.notebook, other.notebook
-        is_same = (mine.notebook_id, mine.key_id) == (theirs.notebook_id, theirs.key_id)
-        if is_same and self.is_silent and other.answered_at == now:
+        if (mine.notebook_id, mine.key_id) == (theirs.notebook_id, theirs.key_id):
             self._rediscovery.notebook, self._rediscovery.address = theirs, other.address
             self._conversation.contact.hasten_probe()
 
@@ -352,8 +350,10 @@ class Driver:
             connection.pass_on(datagrams[1:], now)
         if datagrams and len(connection.listeners) > 1:
             sessions = [each for each in connection.listeners if isinstance(each, Session)]
-            for one, other in permutations(sessions, 2):  # `one` may count as silent the server that has answered `other`
-                one.record_answer_to(other, now)
+            answered = [each for each in sessions if each.answered_at == now]
+            for silent in (each for each in sessions if each.is_silent):
+                for other in answered:
+                    silent.record_answer_to(other)
         if due is not None and now >= due:
             session.handle_timeout(now)
         self._send_due(session)
