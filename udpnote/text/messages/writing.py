@@ -87,7 +87,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "entries_discarded": _entries_discarded,
     "blank_lines_skipped": _blank_lines_skipped,
     "more_lines_not_sent": _more_lines_not_sent,
-    "sending_interrupted": "interrupted: {stored:,} certainly stored. `udpnote outbox` shows which of the others are queued",
+    "sending_interrupted": "interrupted: {stored:,} stored for certain. `udpnote outbox` shows what still waits",
     "input_not_saved": (
         "only the first part of the input was saved: {stored:,} stored, {queued:,} queued. Send only the rest again"
     ),
