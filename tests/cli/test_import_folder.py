@@ -1,4 +1,4 @@
-"""The folder that `udpnote import` reads: how far the reading is, and which files are too long."""
+"""The folder that `udpnote import` reads: how far the reading is, and which files are too long or cannot be read."""
 
 import os
 from pathlib import Path
@@ -7,7 +7,7 @@ import pytest
 
 from tests.support.other_programs import Read
 from udpnote.cli.import_folder import FILE_BYTES_MAX, ImportFolder
-from udpnote.errors import InvalidImport, Notice
+from udpnote.errors import InvalidImport, Notice, StorageError
 from udpnote.text.import_format import Format
 
 
@@ -35,3 +35,18 @@ def test_a_file_that_is_or_becomes_too_long_is_named_with_the_limit_of_files_and
     [error] = Read(folder.notes, Format.MARKDOWN).bad
     problem = error.notice.values["problem"]
     assert isinstance(problem, InvalidImport) and problem.notice == Notice("import_file_too_long", bytes_max=FILE_BYTES_MAX)
+
+
+@pytest.mark.parametrize(("form", "text"), [(Format.MARKDOWN, "{}\n"), (Format.JRNL, "[2026-11-24 07:52] {}\n")])
+def test_a_file_that_vanishes_is_a_bad_file_and_the_others_are_read(tmp_path: Path, form: Format, text: str) -> None:
+    days = [tmp_path / "2026" / "11" / f"{day}.txt" for day in (23, 24, 25)]
+    days[0].parent.mkdir(parents=True)
+    for day in days:
+        day.write_text(text.format(day.stem))
+    folder = ImportFolder(str(tmp_path))
+    days[0].unlink()
+    assert folder.form("") is form
+    read = Read(folder.notes, form)
+    [error] = read.bad
+    assert isinstance(error, StorageError) and error.notice.values["path"] == str(days[0])
+    assert (read.texts, folder.position()) == (["24", "25"], folder.size)

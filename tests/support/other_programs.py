@@ -7,7 +7,7 @@ from io import StringIO
 from pathlib import Path
 from typing import Any
 
-from udpnote.errors import InvalidImport
+from udpnote.errors import InvalidImport, StorageError
 from udpnote.text.jsonl import iso_time
 from udpnote.text.other_programs.imported_note import ImportedNote, LeftOut, Reading, Zones
 from udpnote.text.times import microseconds
@@ -26,7 +26,7 @@ class Read:
     """
 
     def __init__(self, reader: Callable[..., Iterable[ImportedNote]], *arguments: Any, date_format: str = "") -> None:
-        self.bad: list[InvalidImport] = []
+        self.bad: list[InvalidImport | StorageError] = []
         self.left_out: Counter[LeftOut] = Counter()
         zones = Zones(lambda local: (microseconds(local.replace(tzinfo=_HERE)), 480), lambda _, zone: _ZONES.get(zone, 480))
         self.notes = list(reader(*arguments, Reading(zones, self.bad.append, self.left_out, date_format)))

@@ -3,9 +3,10 @@
 import os
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import NamedTuple
 
-from udpnote.errors import InvalidImport
+from udpnote.errors import InvalidImport, StorageError
 from udpnote.storage.database import storage_errors
 from udpnote.text.encoding import other_encoding
 from udpnote.text.import_format import Format
@@ -38,19 +39,26 @@ class ImportFolder:
     In a folder and the folders within it, only files whose names end with one of the `ENDINGS` are read. Hidden files, symbolic
     links and the backups of Logseq are left out. `size` is the number of bytes of the files to read. The constructor looks for
     the files. It raises `StorageError` if the folder cannot be read, and `InvalidImport` if there is no file to read.
+
+    A file that cannot be read is a bad file, and so is a folder within the folder: `notes` reports them, and reads the others.
+    But if the constructor finds no file to read, it raises the `StorageError` about the first bad folder.
     """
 
     def __init__(self, path: str) -> None:
         is_folder = os.path.isdir(path)
         self._root = os.path.realpath(path if is_folder else os.path.dirname(path) or ".")
         self._files: list[_File] = []
+        self._unreadable: list[StorageError] = []
+        """The errors about what the constructor could not look at: folders within the folder, and files that have vanished."""
         self._others = self._hidden = self._done = 0
-        with storage_errors(path):
-            if is_folder:
-                self._find(self._root, "")
-            else:
+        if is_folder:
+            self._find(self._root, "")
+        else:
+            with storage_errors(path):
                 self._add(os.path.basename(path), os.stat(path))
         if not self._files:
+            if self._unreadable:
+                raise self._unreadable[0]
             raise InvalidImport("import_folder_without_notes", path=path)
         self.size = sum(file.size for file in self._files)
 
@@ -67,25 +75,26 @@ class ImportFolder:
     def form(self, date_format: str) -> Format:
         """Return the format of the files: JRNL or MARKDOWN. `Reading` explains `date_format`.
 
-        It is JRNL if a file is named like those of a jrnl journal (`2026/11/23.txt`), and the first such file begins with an
-        entry of jrnl. Raises `StorageError` if this file cannot be read.
+        It is JRNL if files are named like those of a jrnl journal (`2026/11/23.txt`), and the first of them that can be read
+        begins with an entry of jrnl.
         """
-        first = next((file for file in self._files if _JRNL_PATH.search(file.path)), None)
-        if first is None:
-            return Format.MARKDOWN
-        path = self._whole_path(first)
-        with storage_errors(path), open(path, "rb") as file:
-            line = file.readline(1000).decode(errors="surrogateescape")
-        return Format.JRNL if is_jrnl_line(line, date_format) else Format.MARKDOWN
+        for file in self._files:
+            if _JRNL_PATH.search(file.path):
+                with suppress(OSError), open(self._whole_path(file), "rb") as opened:
+                    line = opened.readline(1000).decode(errors="surrogateescape")
+                    return Format.JRNL if is_jrnl_line(line, date_format) else Format.MARKDOWN
+        return Format.MARKDOWN
 
     def notes(self, form: Format, reading: Reading) -> Iterator[ImportedNote]:
         """Read the files in the order of their paths, and yield the notes in them. `form` is JRNL or MARKDOWN.
 
-        `reading.on_bad` is called for each bad file, which is too long or not in UTF-8. `reading.left_out` counts the files
-        that are not imported because of their kind or name; bad files are not among them. Raises `StorageError` if a file
-        cannot be read.
+        `reading.on_bad` is called for each bad file, which is too long, not in UTF-8, or cannot be read. It is also called for
+        each folder that cannot be read. `reading.left_out` counts the files that are not imported because of their kind or
+        name; bad files are not among them.
         """
         self._done = 0
+        for error in self._unreadable:
+            reading.on_bad(error)
         reading.left_out.update({LeftOut.FILES: self._others, LeftOut.HIDDEN: self._hidden})
         for file in self._files:
             if form is Format.JRNL and not _JRNL_PATH.search(file.path):
@@ -102,20 +111,28 @@ class ImportFolder:
     def _find(self, folder: str, below: str) -> None:
         """Add the files to read in `folder` and in all folders within it, and count those that are left out.
 
-        `below` is the path of `folder` within the folder that is imported: with `/` at its end, or empty.
+        `below` is the path of `folder` within the folder that is imported: with `/` at its end, or empty. Raises `StorageError`
+        if `folder` cannot be read. If that happens with a folder or file within `folder`, it is added to the unreadable ones.
         """
         with storage_errors(folder), os.scandir(folder) as listed:
             entries = sorted(listed, key=lambda entry: entry.name)
         for entry in entries:
-            path = f"{below}{entry.name}"
-            if entry.name.startswith(".") or entry.is_symlink() or path == _BACKUPS:
-                self._hidden += 1
-            elif entry.is_dir(follow_symlinks=False):
-                self._find(entry.path, f"{path}/")
-            elif entry.is_file(follow_symlinks=False) and entry.name.lower().endswith(ENDINGS):
-                self._add(path, entry.stat(follow_symlinks=False))
-            else:
-                self._others += 1
+            try:
+                with storage_errors(entry.path):
+                    self._take(entry, f"{below}{entry.name}")
+            except StorageError as error:
+                self._unreadable.append(error)
+
+    def _take(self, entry: os.DirEntry[str], path: str) -> None:
+        """Do the work of `_find` for one `entry` of a folder. `path` is its path within the folder that is imported."""
+        if entry.name.startswith(".") or entry.is_symlink() or path == _BACKUPS:
+            self._hidden += 1
+        elif entry.is_dir(follow_symlinks=False):
+            self._find(entry.path, f"{path}/")
+        elif entry.is_file(follow_symlinks=False) and entry.name.lower().endswith(ENDINGS):
+            self._add(path, entry.stat(follow_symlinks=False))
+        else:
+            self._others += 1
 
     def _whole_path(self, file: _File) -> str:
         return os.path.join(self._root, file.path)
@@ -124,10 +141,14 @@ class ImportFolder:
         self._files.append(_File(path, status.st_size, status.st_mtime_ns // 1000))
 
     def _text(self, file: _File, reading: Reading) -> str | None:
-        """Read and return the text of `file`. If `file` is too long or not in UTF-8, call `reading.on_bad` and return None."""
+        """Read and return the text of `file`. If `file` is bad (see `notes`), call `reading.on_bad` and return None."""
         path = self._whole_path(file)
-        with storage_errors(path), open(path, "rb") as opened:
-            data = opened.read(FILE_BYTES_MAX + 1)  # not `file.size` bytes: the file may have grown
+        try:
+            with storage_errors(path), open(path, "rb") as opened:
+                data = opened.read(FILE_BYTES_MAX + 1)  # not `file.size` bytes: the file may have grown
+        except StorageError as error:
+            reading.on_bad(error)  # without a place, because its message names the file
+            return None
         if len(data) > FILE_BYTES_MAX:
             problem = InvalidImport("import_file_too_long", bytes_max=FILE_BYTES_MAX)
         elif (encoding := other_encoding(data)) is not None:

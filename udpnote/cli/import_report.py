@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from udpnote.cli import exit_codes
 from udpnote.cli.terminal.streams import say
 from udpnote.client.importing import Imported, ImportOutcome, is_rest_missing
-from udpnote.errors import InvalidImport, Notice, UdpnoteError
+from udpnote.errors import InvalidImport, Notice, StorageError, UdpnoteError
 from udpnote.model.entry import Kind, StoredEntry
 from udpnote.text.import_format import Format
 from udpnote.text.jsonl import iso_time
@@ -34,7 +34,7 @@ class ImportReport:
         self._different: list[int] = []
         self._orphaned: list[tuple[int, int]] = []
         self._bad = 0
-        self._held_errors: list[InvalidImport] = []
+        self._held_errors: list[InvalidImport | StorageError] = []
         self._has_entries = False
         self._unknown = 0
         """How many entries were read from the source and have no outcome yet. They may be stored."""
@@ -74,12 +74,13 @@ class ImportReport:
         self._outcomes[ImportOutcome.DIFFERENT] += 1
         self._name_different(number)
 
-    def count_bad(self, error: InvalidImport) -> None:
+    def count_bad(self, error: InvalidImport | StorageError) -> None:
         """Count a part of the source, such as a line, that is not an entry. `error` says why.
 
         The errors of the first `NAMED_MAX` such parts are printed, but not before the source has had its first entry. If the
         source has had `NAMED_MAX` such parts and no entry, this raises `InvalidImport`: then the source most likely has another
-        format, and one error says so in place of many.
+        format, and one error says so in place of many. A `StorageError` says nothing about the format, because the part cannot
+        be read at all: if one of the errors is such an error, this raises nothing.
         """
         self._bad += 1
         if self._bad <= NAMED_MAX:
@@ -87,18 +88,19 @@ class ImportReport:
             if self._has_entries:
                 self._say_held_errors()
         if self._bad == NAMED_MAX and not self._has_entries:
-            raise self._wrong_format()
+            self._check_format()
 
     def watched(self, entries: Iterable[StoredEntry]) -> Iterator[StoredEntry]:
         """Yield `entries`, the entries of the source, and record that there are any. At the end, raise `InvalidImport` if the
-        source has something in it, but no entry.
+        source has something in it, but no entry. If that is because parts of it cannot be read, print their errors instead.
         """
         for stored in entries:
             self._found_entry()
             self._unknown += 1
             yield stored
-        if self._held_errors and not self._has_entries:
-            raise self._wrong_format()
+        if not self._has_entries:
+            self._check_format()
+            self._say_held_errors()
 
     def interrupted(self) -> int:
         """Print how many entries were imported before Ctrl-C, and how many more may be stored. In a rehearsal, print that none
@@ -171,9 +173,12 @@ class ImportReport:
             say(Notice("not_imported", problem=error))
         self._held_errors.clear()
 
-    def _wrong_format(self) -> InvalidImport:
-        """Return the error that no part of the source is an entry. It names the first error that `count_bad` has kept."""
-        return InvalidImport("import_of_other_kind", problem=self._held_errors[0])
+    def _check_format(self) -> None:
+        """If all errors that `count_bad` has kept say what is wrong with the text of the source, raise one `InvalidImport` that
+        names the first of them: no part of the source is an entry.
+        """
+        if self._held_errors and all(isinstance(error, InvalidImport) for error in self._held_errors):
+            raise InvalidImport("import_of_other_kind", problem=self._held_errors[0])
 
     def _result(self) -> Notice:
         """A notice that says how many entries were imported, how many of them as revisions, how many the notebook had already,

@@ -29,8 +29,8 @@ class OtherNotes:
     note, or a revision of a note that an earlier import has added. `report` counts everything else: what cannot be a note, what
     the notebook already has, and what is left out.
 
-    Iteration reads `source`. It raises `StorageError` if `source` cannot be read, and `InvalidImport` if `source` has another
-    format than `form`.
+    Iteration reads `source`. It raises `StorageError` if `source` is a file that cannot be read, and `InvalidImport` if
+    `source` has another format than `form`.
     """
 
     def __init__(

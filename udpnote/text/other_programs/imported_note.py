@@ -11,7 +11,7 @@ from enum import Enum
 from hashlib import sha256
 from typing import Any, NamedTuple
 
-from udpnote.errors import InvalidEntry, InvalidImport
+from udpnote.errors import InvalidEntry, InvalidImport, StorageError
 from udpnote.model.entry import CLIENT_ID_BYTES, SEQUENCE_MAX, check_author, check_text
 from udpnote.text.search_terms import parse_tag, tags
 
@@ -106,13 +106,14 @@ class Zones(NamedTuple):
 class Reading(NamedTuple):
     """What a reader needs, and where it reports to.
 
-    If something cannot be a note, the reader calls `on_bad` with an `InvalidImport`, and `on_bad` may raise it. `left_out`
-    counts what a notebook does not keep. `date_format` is the format of dates in a jrnl text, as for `datetime.strptime`. If it
-    is empty, dates must have the order year, month, day.
+    If something cannot be a note, the reader calls `on_bad` with an `InvalidImport`, and `on_bad` may raise it. If one of
+    several files cannot be read, the reader calls `on_bad` with a `StorageError`. `left_out` counts what a notebook does not
+    keep. `date_format` is the format of dates in a jrnl text, as for `datetime.strptime`. If it is empty, dates must have the
+    order year, month, day.
     """
 
     zones: Zones
-    on_bad: Callable[[InvalidImport], None]
+    on_bad: Callable[[InvalidImport | StorageError], None]
     left_out: Counter[LeftOut]
     date_format: str = ""
 
