@@ -179,6 +179,21 @@ def test_a_server_that_does_not_listen_at_loopback_does_not_seem_to_have_heard_n
     assert (heard.verdict, heard.notice.kind) == (Verdict.NOT_CHECKED, "server_asked_elsewhere")
 
 
+@pytest.mark.parametrize(
+    ("port", "names_server", "expected"),
+    [
+        (6683, False, "udpnote serve"), (6686, False, "udpnote serve"), (7777, False, "udpnote serve --port 7777"),
+        (6683, True, "udpnote serve"), (6686, True, "udpnote serve --port 6686"),
+    ],
+)  # fmt: skip
+def test_the_command_that_starts_a_server_names_its_port_only_if_clients_look_nowhere_else(
+    port: int, names_server: bool, expected: str
+) -> None:
+    address = Expected("kitchen", ("192.168.1.9", port), False, SendError(errno.ECONNREFUSED, True), True)
+    facts = SILENT._replace(expected=address, names_server=names_server)
+    assert [each.command for each in findings(facts) if each.verdict is Verdict.TROUBLE] == [expected]
+
+
 def test_the_command_for_a_firewall_is_that_of_the_active_one() -> None:
     commands = {}
     for name in ("nft", "ufw", "firewalld"):

@@ -27,7 +27,7 @@ from udpnote.model.notebook import ID_DIGITS_SHOWN
 from udpnote.protocol.envelope import BODY_BYTES_MAX, OPEN
 from udpnote.protocol.examination_messages import HeardHost
 from udpnote.protocol.sealed_envelope import OVERHEAD_BYTES
-from udpnote.settings import PORTS
+from udpnote.settings import PORT, PORTS
 
 CLOCK_SECONDS_MAX = 120
 """The most by which two clocks may differ. A larger difference is no delay of the network, and puts notes in a wrong order."""
@@ -315,7 +315,10 @@ def _why_silent(facts: NetworkFacts, expected: Expected) -> Notice:
         return Notice("program_here_silent", users=_port_users(facts))
     number, came_by_icmp, is_prohibition = expected.error or (None, False, False)
     if is_here or number == errno.ECONNREFUSED:
-        return Notice("no_program_there", name=name, server=where, port=expected.address[1])
+        port = expected.address[1]
+        is_found = facts.ports == PORTS and not facts.names_server  # a server without --port is found at any of them
+        is_usual = port == PORT or (port in PORTS and is_found)
+        return Notice("no_program_there", name=name, server=where, port=None if is_usual else port)
     if facts.is_refused(expected.address):
         return Notice("direct_refused", server=where, firewall=facts.firewall, ports=_opened([expected.address[1]]))
     if is_prohibition or (number in (errno.EACCES, errno.ENETUNREACH) and came_by_icmp):

@@ -37,14 +37,17 @@ first and the last port, as the firewall writes it (see `_range`).
 firewalld has no such rules for what leaves the host, so the commands for it are those of nft.
 """
 
+_SERVE = {"": "udpnote serve", "port": "udpnote serve --port {port}"}
+"""The commands that start a server. The first is for a `Notice` whose value `port` is None: clients look at the usual ports."""
+
 
 class Trouble(NamedTuple):
     """A trouble that the doctor knows.
 
     `sentence` is a template for what the doctor has seen, and `cure` is a template for the command that mends it. If the
-    command depends on the firewall, `cure` is a dict from the firewall's name to the template. Both use the values of the
-    `Notice`. `meaning` explains the trouble to readers of docs/how-to.md. `place` says where to run the command; it is empty if
-    that is this host.
+    command depends on the firewall, `cure` is a dict from the firewall's name to the template; if it depends on the port of
+    the server, `cure` is `_SERVE`. Both use the values of the `Notice`. `meaning` explains the trouble to readers of
+    docs/how-to.md. `place` says where to run the command; it is empty if that is this host.
     """
 
     sentence: str
@@ -224,8 +227,9 @@ TROUBLES: dict[str, Trouble] = {
     "no_program_there": Trouble(
         "{name} should be at {server}, but that host says that no program receives there. The server does not run, or the "
         "firewall there rejects datagrams",
-        "udpnote serve --port {port}",
-        "Run the command on the notebook's host. If the server runs there already, `udpnote doctor` there tests the firewall.",
+        _SERVE,
+        "Run the command on the notebook's host, with `--port` only if clients must be told the port, too. If the server runs "
+        "there already, `udpnote doctor` there tests the firewall.",
         "on that host",
     ),
     "server_does_not_answer": Trouble(
@@ -306,6 +310,9 @@ def cure_of(notice: Notice) -> str:
     cure = TROUBLES[notice.kind].cure
     if isinstance(cure, str):
         return cure.format(**notice.values)
+    if cure is _SERVE:
+        template: str = cure["" if notice.values["port"] is None else "port"]
+        return template.format(**notice.values)
     firewall, ports = str(notice.values["firewall"]), notice.values["ports"]
     assert isinstance(ports, tuple), "the notices of firewalls have the first and the last port"
     return cure[firewall].format(ports=_range(firewall, *ports))
@@ -321,9 +328,9 @@ def trouble_table() -> str:
     """The rows of the table of troubles in docs/how-to.md, with the names of values in place of the values."""
     rows = []
     for sentence, cure, meaning, place in TROUBLES.values():
-        usual = {} if isinstance(cure, str) else {name: _range(name, *_USUAL_PORTS) for name in cure}
-        commands = [cure] if isinstance(cure, str) else list({cure[name].format(ports=usual[name]): None for name in cure})
-        shown = "<br>".join(f"`{_with_names(command)}`" for command in commands)
+        templates = {"": cure} if isinstance(cure, str) else cure
+        commands = {_with_names(template, ports=_range(key, *_USUAL_PORTS)): None for key, template in templates.items()}
+        shown = "<br>".join(f"`{command}`" for command in commands)
         rows.append(f"| {_with_names(sentence)} | {meaning} | {f'{place}: ' if place else ''}{shown} |\n")
     return "".join(rows)
 
@@ -333,7 +340,7 @@ def _range(firewall: str, first: int, last: int) -> str:
     return str(first) if first == last else f"{first}{':' if firewall == 'ufw' else '-'}{last}"
 
 
-def _with_names(template: str) -> str:
-    """`template` with the name of each value, in capital letters, in place of the value."""
-    pieces = Formatter().parse(template)
-    return "".join(text + ("" if name is None else name.upper().replace("_", "-")) for text, name, _, _ in pieces)
+def _with_names(template: str, ports: str = "") -> str:
+    """`template` with the name of each value, in capital letters, in place of the value. Only `ports` has its value."""
+    pieces = [(text, name or "") for text, name, *_more in Formatter().parse(template)]
+    return "".join(text + (ports if name == "ports" else name.upper().replace("_", "-")) for text, name in pieces)
