@@ -135,7 +135,7 @@ class Sender:
                 chunk.clear()
                 self._advance(pending, started, wait_seconds, None if has_more else wakes, is_key_checked)
             if wakes == self._connection.wakes:  # else the iterator may have a text
-                self._connection.rest()
+                self._connection.rest()  # so that another thread that wants the lock gets it
             left_at = self._driver.now()
         if self._session is not None and not self._session.has_old_key:  # with an old key, nothing can be delivered
             self._finish(self._session, started, wait_seconds)
@@ -268,9 +268,9 @@ class Sender:
 
         The `pending` entries get the outcome QUEUED in three cases: `wait_seconds` have passed since the latest answer and
         since the call began to wait (`started`); the server says that its key has changed; it says that it can store nothing
-        now. The round does not wait for datagrams if `wakes` is None or `Connection.wakes` has changed since, or if another
-        thread has received an outcome of `pending`. For `is_key_checked` see `Driver.round`. The caller must hold the lock of
-        the connection.
+        now. The round waits for datagrams only if `wakes`, read before the iterator was asked, still is `Connection.wakes`
+        (None: the iterator may have another text), and no other thread has received an outcome of `pending`. For
+        `is_key_checked` see `Driver.round`. The caller must hold the lock of the connection.
         """
         session, now = self._session, self._driver.now()
         if session is None:

@@ -88,8 +88,9 @@ class TextSource:
         characters_left = PENDING_CHARACTERS_MAX - characters_under_way
         if self.is_exhausted or under_way > PENDING_ENTRIES_MAX or characters_left <= 0:
             return False
-        held_until, may_block, alone = now() + HELD_SECONDS_MAX, self._may_block, self._alone
-        texts_max, look_at = 1 if alone else self._chunk, 1
+        held_until, may_block = now() + HELD_SECONDS_MAX, self._may_block
+        texts_max = 1 if self._alone else self._chunk
+        clock_at = 1  # with how many texts the clock is read next: not with each one, because reading it takes a while
         for text in self._texts:  # a `for` goes on with the iterator where the last call has stopped
             if text is None:
                 self._chunk = max(CHUNK_TEXTS_MIN, min(CHUNK_TEXTS_MAX, (under_way + len(taken)) // 2))  # see these constants
@@ -102,19 +103,26 @@ class TextSource:
                 break
             taken.append(text)
             characters_left -= len(text)
-            if may_block or len(taken) >= look_at:  # rarely without need, because asking for the time takes a while
+            if may_block or len(taken) >= clock_at:
                 if now() > held_until:
                     self._alone = ALONE_TEXTS if may_block else 0
                     return False
                 if len(taken) >= texts_max:
-                    if alone:
-                        self._alone -= 1
-                        return False
-                    self._chunk = min(CHUNK_TEXTS_MAX, 2 * self._chunk)
-                    return True
+                    return self._end_full_transaction()
                 if not may_block:
-                    look_at = min(2 * look_at, texts_max)
+                    clock_at = min(2 * clock_at, texts_max)
             if characters_left <= 0:
                 return False
         self.is_exhausted = True
         return False
+
+    def _end_full_transaction(self) -> bool:
+        """Decide about the next texts after a transaction got as many as it may have. Returns what `take` returns.
+
+        If its text was taken alone, one less of the next texts is. If not, the next transaction may have twice as many texts.
+        """
+        if self._alone:
+            self._alone -= 1
+            return False
+        self._chunk = min(CHUNK_TEXTS_MAX, 2 * self._chunk)
+        return True

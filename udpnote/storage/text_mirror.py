@@ -355,7 +355,7 @@ def _mark_as_own(descriptor: int) -> _FileState | None:
 
 
 def _is_ours(state: _FileState) -> bool:
-    """Whether this module was the last to write a file that has this state."""
+    """Whether this module was the last to write a file with this state: its modification time shows it (`OWN_NANOSECONDS`)."""
     return state[2] % 1_000_000 == OWN_NANOSECONDS
 
 

@@ -1,7 +1,8 @@
 """Erases a note with all of its versions: afterwards no file of the notebook has its text, its author or a digest of them.
 
-Of each version, a row of the kind ERASED stays, with the number, client id, sequence and time of storing. So no entry gets
-another number, and a client that sends the entry again is told that it was erased. These steps remove the rest from the files:
+Of each version, a row of the kind ERASED stays, with the number, client id, sequence and time of storing. In the place of the
+time of writing it has the time of the erasure. So no entry gets another number, and a client that sends the entry again is told
+that it was erased. These steps remove the rest from the files:
 
 1. The search index is removed. The next server builds it again.
 2. One transaction replaces the rows, and removes the digests of their parts and the parts of revisions that are not complete.
@@ -189,8 +190,9 @@ def _text_of(connection: sqlite3.Connection, number: int) -> str:
 def replace_rows(connection: sqlite3.Connection, numbers: list[int], now: int) -> None:
     """In the open transaction, remove text and author of the entries with these `numbers`, and make their kind ERASED.
 
-    The numbers are those of all versions of one note. Also removes the digests of their parts, and the kept parts of incomplete
-    revisions of them. `now` is the time of the erasure, in microseconds since 1970 UTC.
+    The numbers are those of all versions of one note. `now`, the time of the erasure, replaces the times at which they were
+    written; it is in microseconds since 1970 UTC. Also removes the digests of their parts, and the kept parts of incomplete
+    revisions of them.
     """
     for number in numbers:
         connection.execute(
