@@ -339,8 +339,8 @@ def _store(notebook: Notebook, chunk: list[Prepared], now: int) -> Iterator[Verd
     """Store the entries of `chunk`, and yield the verdict on each, in order. It is None if an earlier entry was refused, so
     that this one was not tried (see `Notebook.store`).
 
-    `now` is the time in microseconds since 1970 UTC. Consecutive short notes are stored together as a `Bundle`, in half of the
-    time that single notes take.
+    `now` is the time of storing, in microseconds since 1970 UTC. Consecutive short notes are stored together as a `Bundle`, in
+    half of the time that single notes take.
     """
     groups: list[list[Prepared]] = []
     for is_short, same in groupby(chunk, _is_short_note):

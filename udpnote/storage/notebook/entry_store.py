@@ -37,8 +37,8 @@ class EntryStore:
     def store(self, arrivals: Sequence[Arrival], now: int) -> list[Verdict | None]:
         """Store parts, runs and bundles, and return a verdict or None for each, in order, as `Notebook.store` does.
 
-        Whole notes are inserted together, which is fast. `now` is the server's clock, in microseconds since 1970 UTC. Raises
-        `sqlite3.IntegrityError` if the database rejects a value.
+        Whole notes are inserted together, which is fast. `now` is the time of storing, by the server's clock, in microseconds
+        since 1970 UTC. Raises `sqlite3.IntegrityError` if the database rejects a value.
         """
         self.last_number = last_number(self._connection)
         verdicts: list[Verdict | None] = []
