@@ -74,3 +74,12 @@ def test_a_disk_that_may_lose_what_was_acknowledged_is_reported_with_the_reason(
     warning = DISK._replace(mount=mount, fsyncs=Durations([fsync_seconds])).warning
     assert (warning and warning.kind) == kind
     assert warning is None or fact in str(warning)
+
+
+@pytest.mark.parametrize(
+    ("files", "moves_notebook"), [(["outbox"], False), (["notebook"], True), (["outbox", "notebook"], True)]
+)
+def test_the_warning_of_a_disk_in_memory_says_how_to_move_what_is_on_it(files: list[str], moves_notebook: bool) -> None:
+    warning = str(DISK._replace(files=files, mount=Mount("tmpfs", "tmpfs", frozenset())).warning)
+    assert "UDPNOTE_HOME" in warning
+    assert ("UDPNOTE_FILE" in warning, "acknowledged" in warning) == (moves_notebook, moves_notebook)

@@ -16,11 +16,18 @@ def _named(names: Sequence[str]) -> str:
 
 
 def _disk_is_memory(files: Sequence[str], folder: str, file_system: str) -> str:
-    return _(
-        "the {files} will not outlive this machine's next shutdown or crash: {folder} is on {file_system}, which keeps files "
-        "in memory only. Even acknowledged entries are lost then. Set UDPNOTE_HOME to a folder on a disk. To move only the "
-        "notebook, set UDPNOTE_FILE to a file on a disk"
-    ).format(folder=folder, files=_named(files), file_system=file_system)
+    if "notebook" in files:
+        sentence = _(
+            "the {files} will not outlive this machine's next shutdown or crash: {folder} is on {file_system}, which keeps "
+            "files in memory only. Even acknowledged entries are lost then. Set UDPNOTE_HOME to a folder on a disk. To move "
+            "only the notebook, set UDPNOTE_FILE to a file on a disk"
+        )
+    else:
+        sentence = _(
+            "the {files} will not outlive this machine's next shutdown or crash: {folder} is on {file_system}, which keeps "
+            "files in memory only. Entries that still wait are lost then. Set UDPNOTE_HOME to a folder on a disk"
+        )
+    return sentence.format(folder=folder, files=_named(files), file_system=file_system)
 
 
 def _fsync_too_fast(folder: str, seconds: float, file_system: str | None, option: str | None) -> str:
