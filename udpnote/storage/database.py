@@ -149,7 +149,7 @@ def make_own_folder(path: str, own: Collection[str]) -> list[str]:
 
 
 @contextmanager
-def own_folder_kept_if_used(path: str, own: Collection[str]) -> Iterator[None]:
+def own_folder_removed_if_empty(path: str, own: Collection[str]) -> Iterator[None]:
     """For the block, make the folder of the file `path`, if it is in `own` (see `make_own_folder`). At the end of the block,
     remove the new folders, if they are empty.
     """

@@ -16,7 +16,7 @@ from udpnote.cli.terminal.text import in_json, local_time
 from udpnote.cli.terminal.typed_input import is_confirmed
 from udpnote.errors import InvalidSetting, Notice, StorageError
 from udpnote.settings import absolute_path, find_places
-from udpnote.storage.database import own_folder_kept_if_used
+from udpnote.storage.database import own_folder_removed_if_empty
 from udpnote.storage.notebook.backup import Backup, Content, back_up
 from udpnote.storage.notebook.read_only import LOG_DAMAGES
 from udpnote.storage.notebook.restore import KeyUse, Restore, Vanishing, check_places, prepared_restore
@@ -131,7 +131,7 @@ def restore(
     with (
         ending_in_order(),
         saying_if_interrupted(Notice("nothing_changed")),
-        own_folder_kept_if_used(path, find_places(os.environ).folders),
+        own_folder_removed_if_empty(path, find_places(os.environ).folders),
         uninterruptible_later() as begin_last_step,
         CopyingProgress() as progress,
         prepared_restore(backup_path, path, with_key=with_key, on_progress=progress.show) as prepared,
