@@ -44,8 +44,8 @@ class EntryCommand:
     def run(self, stored: StoredEntry) -> None:
         """Run the command for `stored`, and wait until the command has ended.
 
-        A message is printed if the command cannot be started, fails, or runs longer than `patience_seconds`. If Ctrl-C or an
-        error ends this method early, it ends the command, too.
+        The command may take any time. A message is printed once it has run for `patience_seconds`, and if it cannot be started
+        or fails. If Ctrl-C or an error ends this method early, it ends the command, too.
         """
         sys.stdout.flush()  # so that what the command prints comes after the entry
         try:

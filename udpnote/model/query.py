@@ -143,7 +143,7 @@ class Tally(NamedTuple):
 
 
 class PausePoint(NamedTuple):
-    """The caller may pause the lookup here. All results before the cursor with this `number` and `time` have been yielded."""
+    """The caller may pause the lookup here. All results before the `Cursor` with this `number` and `time` were yielded."""
 
     number: int
     time: int = 0

@@ -57,8 +57,8 @@ class Page:
     """The page. `asgi` answers browsers until `close` is called. `base` is the page's notebook as it is used for browsers that
     have given no join code.
 
-    `open_client` opens the clients of the notebook. Only requests that name one of `hosts` are answered. `is_sealed` says
-    whether the page takes the notebook for sealed until its server has answered.
+    `open_client` opens the clients of the notebook. Only requests that name one of `hosts` are answered. With `is_sealed`, the
+    notebook counts as sealed whatever its server answers.
     """
 
     def __init__(self, open_client: ClientOpener, hosts: AllowedHosts, *, is_sealed: bool = False) -> None:

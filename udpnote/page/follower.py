@@ -36,11 +36,12 @@ class StoredEvent(NamedTuple):
 
 
 class Follower:
-    """Follows `notebook` from `start` until `stop`. When there are new entries, it calls `on_change` in the page's event loop.
+    """Follows `notebook` from `start` until `stop`. It calls `on_change`, in the page's event loop, when there are new entries
+    and when an older copy has replaced the notebook.
 
-    `newest` identifies the newest entry that the follower has got, or is None if it has got none yet. `restorations` counts how
-    often the notebook was replaced by an older copy since the follower started. After such a replacement, the same number may
-    belong to another entry than before.
+    `newest` identifies the newest entry that the follower has got, or is None if it has got none yet from this copy of the
+    notebook. `restorations` counts how often an older copy has replaced the notebook since the follower started. After such a
+    replacement, the same number may belong to another entry than before.
     """
 
     def __init__(self, notebook: PageNotebook, on_change: Callable[[], None]) -> None:
@@ -145,8 +146,9 @@ class Follower:
             self._tell(self._notebook.suspect)
 
     def _restart(self) -> None:
-        """Record that an older copy has replaced the notebook. Drop the kept entries, because their numbers may belong to other
-        entries now.
+        """Record in `newest` and `restorations` that an older copy has replaced the notebook, and wake the streams.
+
+        Drop the kept entries, because their numbers may belong to other entries now.
         """
         with self._lock:
             self._events.clear()

@@ -73,7 +73,7 @@ class PageNotebook:
     """One notebook, as all browsers with the same key use it.
 
     `open_client` opens a client of the notebook, which this object closes. `has_key` says whether these clients have a key that
-    a browser gave. `is_sealed` says whether this object takes the notebook for sealed until its server has answered.
+    a browser gave. With `is_sealed`, the notebook counts as sealed whatever its server answers.
 
     These attributes say what is known about the notebook. When one of the last three changes, and after `record_sealed`, the
     functions in `on_change` are called.
@@ -127,7 +127,11 @@ class PageNotebook:
 
     async def check(self) -> NotebookStatus:
         """Ask the server whether it answers, and return its status. Set `known`, `served`, `absence` and `ended` to what it
-        says. If the server is silent, start to ask it again and again.
+        says.
+
+        If the server is silent or refuses this client, the `failure` of the status says so. Then start to ask again and again
+        (see `suspect`). Raises `ClientClosed` after `close`, the errors of opening the client, and a `Refusal` if too many
+        calls wait for a thread.
         """
         status = await self._ask()
         self._record_status(status)

@@ -215,7 +215,10 @@ def _keeping_steps(found: Found, service: Service) -> list[Notice]:
 
 
 def _put_aside_if_changed(found: Found, service: Service) -> bool:
-    """If somebody has changed the unit file, rename it and print its new name. Return whether it was changed."""
+    """If somebody has changed the unit file, rename it and print its new name. Return whether it was changed.
+
+    `found` is what is at the path of the unit file.
+    """
     if found is Found.CHANGED:
         say(Notice("unit_put_aside", path=service.path, aside=put_aside(service.path)))
     return found is Found.CHANGED

@@ -52,8 +52,10 @@ def _more(unknown: int) -> list[str]:
 
 
 def _import_rehearsed(result: object, first: str, last: str) -> str:
-    """`result` is the sentence `import_result`. `first` and `last` are the earliest and the latest time of the new entries;
-    both are empty if there are none.
+    """What `import --dry-run` says at its end.
+
+    `result` is the sentence `import_result`. `first` and `last` are the earliest and the latest time of the new entries; both
+    are empty if there are none.
     """
     sentences = [_("nothing was stored; an import would end with: {result}").format(result=result)]
     if first:
