@@ -701,6 +701,23 @@ def test_reading_goes_on_with_an_outbox_that_cannot_be_written_and_nothing_is_se
     assert lan.sent == []
 
 
+@pytest.mark.parametrize("is_known", [True, False])
+def test_an_outbox_on_a_disk_that_was_full_at_first_is_not_said_to_lack_permissions(
+    lan: Lan, small_disk: Path, is_known: bool
+) -> None:
+    lan.serve()
+    path = str(small_disk / "outbox.sqlite3")
+    if is_known:
+        lan.client(path).close()
+    filler = fill(small_disk)
+    with lan.client(path) as client:
+        filler.unlink()
+        with raises(StorageError, "database_writable_again", path=path):
+            client.send("too late")
+    with lan.client(path) as client:
+        assert client.send("again").number == 1
+
+
 def test_a_disk_with_too_little_space_for_a_new_outbox_is_said_to_be_full_and_no_file_is_left(
     lan: Lan, small_disk: Path
 ) -> None:

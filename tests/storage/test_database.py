@@ -194,7 +194,7 @@ def test_what_sqlite_and_the_disk_refuse_is_an_error_of_its_own_kind(path: str) 
         writer.execute("PRAGMA max_page_count = 1")
         assert isinstance(error_of(writer, f"INSERT INTO lines VALUES ('{'x' * 5000}')"), NoSpace)
     with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as reader:
-        assert error_of(reader, "INSERT INTO lines VALUES ('two')").notice.kind == "database_not_writable"
+        assert error_of(reader, "INSERT INTO lines VALUES ('two')").notice.kind == "database_writable_again"
     kinds = {errno.ENOSPC: "disk_full", errno.EDQUOT: "quota_reached", errno.EROFS: "disk_read_only"}
     for number, kind in kinds.items():
         with raises(StorageError, kind, path=path), storage_errors(path):

@@ -227,6 +227,8 @@ def _error_of_sqlite(path: str, error: sqlite3.Error) -> StorageError:
     reason = refusal(path, SPACE_BYTES_MIN) if code in _CODES_ON_FULL_DISK else 0  # an error number of the system
     if reason in _REFUSALS:
         return _REFUSALS[reason](path)
+    if extended_code == sqlite3.SQLITE_READONLY and not reason and (os.access(path, os.W_OK) or not os.path.lexists(path)):
+        return StorageError("database_writable_again", path=path)  # what hindered this process when it opened the file is over
     kind = "disk_fails" if code == sqlite3.SQLITE_IOERR else "database_failed"
     if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
         kind = "database_damaged"

@@ -89,6 +89,9 @@ SCHEMA = Schema(
 ROWS_AT_ONCE = 128
 """How many entries one statement adds. More at once save no more time."""
 
+_UNWRITABLE = ("database_not_writable", "database_writable_again", "disk_read_only")
+"""The kinds of errors, other than `NoSpace`, that say why an outbox cannot be written."""
+
 SEEN = "seen_number, seen_client, seen_sequence"
 DESTINATION = "host, port, wanted, wanted_key"
 """`SEEN` has the columns of a `SeenEntry`, and `DESTINATION` has those of a `Destination`."""
@@ -175,8 +178,11 @@ def remove_remains(path: str) -> bool:
 
 
 def is_unwritable(error: StorageError) -> bool:
-    """Whether `error` says that a full disk, a read-only disk or permissions prevent writing; reading may still work."""
-    if isinstance(error, NoSpace) or error.notice.kind in ("database_not_writable", "disk_read_only"):
+    """Whether `error` says that a full disk, a read-only disk or permissions prevent writing; reading may still work.
+
+    Also true if they did when the outbox was opened, and it was opened for reading only.
+    """
+    if isinstance(error, NoSpace) or error.notice.kind in _UNWRITABLE:
         return True
     return isinstance(error.__cause__, OSError) and error.__cause__.errno in (errno.EROFS, errno.EACCES, errno.EPERM)
 

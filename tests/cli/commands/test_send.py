@@ -71,6 +71,14 @@ def test_an_outbox_that_fails_within_the_input_says_how_many_lines_were_saved(se
     )
 
 
+def test_an_outbox_without_the_permission_to_write_is_said_to_lack_it(served: Machine) -> None:
+    served.send("first")
+    served.outbox.chmod(0o400)
+    result = served.start("send", "second", is_powerless=os.geteuid() == 0).wait()
+    facts = [str(served.outbox), "check its permissions"]
+    assert (result.code, [fact for fact in facts if fact not in result.err]) == (1, []), result
+
+
 def test_lines_that_were_queued_in_an_outbox_that_was_removed_are_not_counted_as_queued(machine: Machine) -> None:
     process = machine.start("send", "--wait", "0.1", "--json")
     process.type("one\n")

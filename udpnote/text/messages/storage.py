@@ -258,6 +258,10 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
         "Reconnect or repair the disk, and try again"
     ),
     "database_not_writable": "cannot write {path} ({problem}): check its permissions and its folder's, or choose another file",
+    "database_writable_again": (
+        "nothing was saved: {path} could not be written when this command opened it. It can be written now, so run the command "
+        "again"
+    ),
     "database_is_no_file": _database_is_no_file,
     "other_kind_of_file": _other_kind_of_file,
     "file_of_newer_version": _file_of_newer_version,
