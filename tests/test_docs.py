@@ -87,20 +87,20 @@ def test_the_manual_page_is_shown_without_a_warning_and_has_every_command_and_se
 
 
 def test_the_protocol_states_the_lengths_and_types_of_the_code() -> None:
-    text = (DOCS / "protocol.md").read_text()
+    text = " ".join((DOCS / "protocol.md").read_text().split())
     assert f"Its body is always {DISCOVER_BYTES} bytes long" in text
     padding = DISCOVER_BYTES - envelope.HEADER_BYTES - messages.PROBE_ID_BYTES - messages.NOTEBOOK_ID_BYTES
     assert f"| {padding} | padding: zeros |" in text
     assert f"how many verdicts follow: 1 … {codec.PART_ACKS_MAX}" in text
     assert f"at most {DATAGRAM_BYTES_MAX:,} bytes" in text
-    assert f"each offset is a multiple of {codec.part_bytes_max('x') + 1:,} minus the author length" in text
+    assert f"With *n* = {codec.part_bytes_max('x') + 1:,} − author length, each offset is a multiple of *n*" in text
     assert f"the last {EXAMINATIONS_MAX} examinations, and the last {HEARD_HOSTS_MAX} hosts" in text
     assert f"so that the body has {EXAMINE_BYTES_MIN} to {envelope.BODY_BYTES_MAX:,} bytes" in text
     assert f"a **body** of at most {envelope.BODY_BYTES_MAX:,} bytes" in text
     assert f"Its body is always {codec.READ_BYTES:,} bytes long" in text
     for name in ("DISCOVER", "OFFER", "APPEND", "ACK", "REFUSE", "EXAMINE", "REPORT"):
         assert f"### {name} (type {getattr(codec, name)})" in text
-    assert f"the first free one of {PORTS[0]} to {PORTS[-1]}" in " ".join(text.split())
+    assert f"the first free one of {PORTS[0]} to {PORTS[-1]}" in text
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
