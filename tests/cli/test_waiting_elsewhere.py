@@ -1,4 +1,4 @@
-"""Which entries wait for another notebook than the one that a command has used."""
+"""Which waiting entries are not sent to the notebook that a command has used."""
 
 from contextlib import closing
 from pathlib import Path
@@ -27,3 +27,4 @@ def test_what_another_command_has_just_written_for_the_same_destination_does_not
     notice = waiting_elsewhere(client, client.notebook)
     assert notice is not None
     assert notice.values["entries"] == 1
+    assert "another" not in str(notice), "it is the same notebook, which is named in another way"

@@ -1,4 +1,4 @@
-"""The notice that the outbox has entries for another notebook than the one that a command has used."""
+"""The notice that the outbox has entries that are not sent to the notebook that a command has used."""
 
 from udpnote.client.client import Client
 from udpnote.client.destination import waits_for
@@ -8,13 +8,15 @@ from udpnote.model.outbox_entries import WaitingCount
 
 
 def waiting_elsewhere(client: Client, notebook: KnownNotebook | None) -> Notice | None:
-    """Return a notice that entries in the outbox of `client` wait for something else than `notebook`; None if no entry does, or
-    if `notebook` is None. Refused entries do not count.
+    """Return a notice that entries in the outbox of `client` wait, and are not sent to `notebook`; None if there is no such
+    entry, or if `notebook` is None. Refused entries do not count.
 
     An entry that is assigned to a notebook waits for that notebook. An entry that is not assigned yet waits for what the user
     named when writing it, such as a server, or else for the notebook that the user has chosen by `udpnote use`. If the options
     of `client` name the same, and `client` has found `notebook` by them, the entry waits for `notebook`: another command has
     just written the entry, and has not found the notebook yet.
+
+    The notice does not say that the entries are for another notebook: a server that the user named may well have `notebook`.
     """
     counts = client.waiting_counts()
     if notebook is None or not counts:

@@ -258,7 +258,7 @@ class _Report:
         self._elsewhere: Notice | None = None
 
     def find_waiting_elsewhere(self, client: Client) -> None:
-        """Find out whether entries wait for another notebook than that of `client`. If any do, `conclude` prints that.
+        """Find out whether entries wait that `client` does not send to its notebook. If any do, `conclude` prints that.
 
         If no entry was stored, do nothing.
         """

@@ -136,10 +136,10 @@ def _waits_elsewhere(entries: int, name: str, argument: str) -> str:
     from shlex import quote  # here, because it is slow to import
 
     return ngettext(
-        "1 entry waits for another notebook or server than {name}. `udpnote outbox` shows for which one, and `udpnote "
-        "outbox --to {argument}` moves notes to {name}",
-        "{count:,} entries wait for another notebook or server than {name}. `udpnote outbox` shows for which ones, and "
-        "`udpnote outbox --to {argument}` moves notes to {name}",
+        "1 entry waits in the outbox. `udpnote outbox` shows for which notebook or server, `udpnote outbox --send` "
+        "sends it there, and `udpnote outbox --to {argument}` moves notes to {name}",
+        "{count:,} entries wait in the outbox. `udpnote outbox` shows for which notebooks or servers, `udpnote outbox "
+        "--send` sends them there, and `udpnote outbox --to {argument}` moves notes to {name}",
         entries,
     ).format(count=entries, name=name, argument=quote(argument))
 
