@@ -13,11 +13,11 @@ CHECKED_MODULES = ("udpnote.cli.", "udpnote.text.messages.", "udpnote.text.joini
 
 TABLES = {
     *("SENTENCES", "TROUBLES", "COMMANDS", "OPTION_ROWS", "HELP_ROW", "HELP", "_CONVERT", "_COMPARE", "_TRUSTED_PLACE"),
-    *("COMMANDS_OF_OTHER_PROGRAMS", "_TERMINAL_EDITORS"),
+    *("COMMANDS_OF_OTHER_PROGRAMS", "_TERMINAL_EDITORS", "_PART_OF_DAY", "_AFTER_NUMBER"),
 }
 """Names of tables whose literals are not checked. Those in the first line have templates, which `marked_messages` reads.
 
-Those in the second line have words that users type, in several languages.
+Those in the second line have words and parts of dates that users type, in several languages.
 """
 
 CALLS_FOR_PROGRAMS = frozenset(

@@ -1,8 +1,9 @@
 """Breaks texts into lines for a terminal: between words, and between characters of Chinese, Japanese and Korean.
 
 A line does not begin with a sign that ends a clause, such as 。 or ）, and does not end with a sign that opens something, such
-as （. An emoji of several code points, or a letter with its accents, is never divided between two lines. The rules are a small
-part of those of UAX #14, "Unicode Line Breaking Algorithm".
+as （. An emoji of several code points, or a letter with its accents, is never divided between two lines. These rules are a
+small part of those of UAX #14, "Unicode Line Breaking Algorithm". A number is never divided either, nor is a date or a time of
+day in digits, such as 2026年11月29日 or 下午3点半.
 """
 
 import re
@@ -17,8 +18,15 @@ _WIDE = "\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe4f\uff01-\uff60\uffe0
 """The ranges of characters before and after which a line may be broken: those of East Asia, and emoji."""
 
 _OPENING = "（「『【《〈〔｛［“‘"
-_CLOSING = "，。、；：？！）」』】》〉〕｝］”’…—～·,.;:?!)\\]}%"
+_CLOSING = "，。、；：？！）」』】》〉〕｝］”’…—～·,.;:?!)\\]}%％℃"
 """A line is not broken after an opening sign, nor before a closing sign."""
+
+_DIGIT = "[0-9０-９]"
+_PART_OF_DAY = f"(?:[上下]午|午[前後]|[早晚]上|凌晨|中午|傍晚)(?={_DIGIT}{{1,2}}[点點时時])"
+_AFTER_NUMBER = f"[年月日号號](?:{_DIGIT}{{1,2}}[月日号號]){{0,2}}|[点點时時](?:{_DIGIT}{{1,2}}[分秒]){{0,2}}[半整]?"
+"""Patterns of what stands before a time of day, and of what follows the first number of a date or of a time of day. A line may
+be broken between a date and a time of day, because some lines are too short for both.
+"""
 
 _FLAG = "[\U0001f1e6-\U0001f1ff]{2}"
 """A pattern of the two code points of a flag."""
@@ -131,8 +139,10 @@ def _pieces(text: str) -> list[tuple[str, str]]:
 def _pattern() -> re.Pattern[str]:
     """Return a pattern that matches white space (group 1) and then a piece (group 2).
 
-    A piece is a wide character, or a word of other characters. It includes the brackets and punctuation that must stay with it.
+    A piece is a wide character, or a word of other characters or of wide digits. It includes the brackets and punctuation that
+    must stay with it. A word that ends with a digit includes the wide characters with which it is a date or a time of day.
     """
-    wide = f"[{_OPENING}]{{0,3}}(?:{_FLAG}|[{_WIDE}]){_ADDED}[{_CLOSING}]{{0,3}}"
-    word = f"(?:(?![{_OPENING}]{{0,3}}[{_WIDE}])\\S)+[{_CLOSING}]{{0,3}}"
-    return re.compile(f"(\\s*)({wide}|{word})")
+    word = f"(?:(?![{_OPENING}]{{0,3}}[{_WIDE}])\\S)+|[０-９]+"
+    word = f"(?:{_PART_OF_DAY})?(?:{word})(?:(?<={_DIGIT})(?:{_AFTER_NUMBER}))?"
+    wide = f"(?:{_FLAG}|[{_WIDE}]){_ADDED}"
+    return re.compile(f"(\\s*)([{_OPENING}]{{0,3}}(?:{word}|{wide})[{_CLOSING}]{{0,3}})")
