@@ -3,7 +3,7 @@
 Without a FOLDER, writes the two of the README into docs/.
 """
 
-import sys
+from argparse import ArgumentParser
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -92,4 +92,7 @@ def _picture(amy: Visitor, file: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]) if sys.argv[1:] else DOCS, is_readme=not sys.argv[1:])
+    parser = ArgumentParser(prog="python -m tests.screenshots", description="Write pictures of the page.")
+    parser.add_argument("folder", nargs="?", type=Path, metavar="FOLDER", help="default: docs/, with the two of the README")
+    chosen: Path | None = parser.parse_args().folder
+    main(chosen or DOCS, is_readme=chosen is None)
