@@ -151,10 +151,10 @@ def no_error_is_swallowed_unseen() -> Iterator[str]:
 
 
 def a_file_is_short() -> Iterator[str]:
-    for module in modules().values():
-        lines = module.text.count("\n")
+    for path in sorted([*ROOT.rglob("*.py"), *(ROOT.parent / "tests").rglob("*.py")]):
+        lines = path.read_text().count("\n")
         if lines > LINES_PER_FILE_MAX:
-            yield f"{module.path.relative_to(ROOT.parent)} has {lines} lines"
+            yield f"{path.relative_to(ROOT.parent)} has {lines} lines"
 
 
 def a_function_is_short() -> Iterator[str]:

@@ -1,27 +1,23 @@
 """The client as a library: writing, choosing among notebooks, and what is told when no server answers."""
 
-import errno
 import os
 import sqlite3
 import stat
-import sys
-from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import closing, nullcontext
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.support.disks import fill, make_unwritable, mounted, shorten
+from tests.support.disks import fill, make_unwritable, shorten
 from tests.support.errors import raises
 from tests.support.lan import CELLAR, KITCHEN, Lan
 from tests.support.network import PORT, STARTED_AT
 from tests.support.processes import few_files
 from udpnote import Client
-from udpnote.client.results import SentEntry, State
+from udpnote.client.results import State
 from udpnote.errors import (
-    EntriesWait,
     EntryRefused,
     InvalidEntry,
     InvalidQuery,
@@ -33,10 +29,8 @@ from udpnote.errors import (
     StorageError,
     TooManyOpenFiles,
 )
-from udpnote.model.entry import TEXT_BYTES_MAX, Kind, SeenEntry, Status
-from udpnote.model.notebook import KnownNotebook, SilentServer, display_name
-from udpnote.settings import PORTS
-from udpnote.storage.outbox import Outbox
+from udpnote.model.entry import TEXT_BYTES_MAX, SeenEntry, Status
+from udpnote.model.notebook import KnownNotebook
 
 # Writing
 
@@ -57,113 +51,12 @@ def test_send_finds_the_notebook_and_returns_the_stored_entry_with_its_time(lan:
     assert (found.port, found.entries, found.is_sealed, found.warning) == (PORT, 1, False, None)
 
 
-def test_send_many_yields_what_became_of_each_in_their_order_and_stored_ones_leave_the_outbox_meanwhile(lan: Lan) -> None:
-    lan.serve()
-    client = lan.client()
-    assert list(client.send_many([])) == []
-    texts = [f"entry {number}" for number in range(6000)]
-    sending = client.send_many(texts)
-    sent = [next(sending) for _ in range(5900)]
-    assert len(lan.outbox().listing()) < 4500
-    sent += sending
-    assert [(each.number, each.entry.text) for each in sent] == list(enumerate(texts, 1))
-    assert (lan.texts(), client.waiting_counts()) == (texts, [])
-
-
-@pytest.mark.skipif(sys.platform == "darwin", reason="macOS has another call for it")
-def test_texts_that_the_disk_of_the_outbox_does_not_take_are_not_sent_either(lan: Lan, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(_descriptor: int) -> None:
-        raise OSError(errno.EIO, "Input/output error")
-
-    lan.serve()
-    client = lan.client()
-    client.send("one")
-    with monkeypatch.context() as failing:
-        failing.setattr(os, "fdatasync", fail)
-        with pytest.raises(StorageError, match="Input/output error"):
-            client.send("two")
-    client.send("three")
-    client.deliver()
-    assert (lan.texts(), client.waiting_counts()) == (["one", "three"], [])
-
-
-@pytest.mark.parametrize("is_served", [True, False])
-def test_a_text_after_which_the_iterator_blocks_is_saved_and_sent_before_the_next_one_is_asked_for(
-    lan: Lan, is_served: bool
-) -> None:
-    if is_served:
-        lan.serve()
-    client, seen = lan.client(wait=5.0 if is_served else 0.2), list[tuple[list[str], list[str]]]()
-
-    def texts() -> Iterator[str]:
-        for burst in (["first"], ["second"], ["third", "fourth"], ["fifth"]):
-            yield from burst
-            seen.append((lan.texts() if is_served else [], [each.entry.text for each in client.waiting()]))
-            lan.now += 60.0
-
-    list(client.send_many(texts()))
-    everything = ["first", "second", "third", "fourth", "fifth"]
-    for count, (stored, waiting) in zip((1, 2, 4, 5), seen, strict=True):
-        assert stored == everything[:count] * is_served
-        assert waiting == everything[:count] if not is_served else set(waiting) <= set(stored)
-
-
 def test_an_outbox_behind_a_symbolic_link_is_made_at_its_target_for_the_owner_only(lan: Lan) -> None:
     (lan.folder / "real").mkdir()
     (lan.folder / "link.sqlite3").symlink_to(lan.folder / "real" / "notes.sqlite3")
     lan.serve()
     assert lan.client("link.sqlite3").send("one").number == 1
     assert stat.S_IMODE((lan.folder / "real" / "notes.sqlite3").stat().st_mode) == 0o600
-
-
-def make_fail(path: str, event: str) -> None:
-    """Let the outbox at `path` fail at this `event`, an SQL clause of a trigger."""
-    with closing(sqlite3.connect(path)) as connection:
-        connection.execute(f"CREATE TRIGGER failing BEFORE {event} BEGIN SELECT RAISE(ABORT, 'it fails'); END")
-
-
-def test_a_stored_entry_is_reported_as_stored_even_if_the_outbox_cannot_remove_it(lan: Lan) -> None:
-    lan.serve()
-    client = lan.client()
-    one = client.send("one")
-    make_fail(lan.outbox().path, "DELETE ON entries")
-    assert one.number == 1 and client.revise(1, "two").number == 2
-    assert [each.number for each in client.send_many(["three", "four"])] == [3, 4]
-    assert ([each.kind for each in lan.notices], len([*client.waiting()])) == (["not_removed"], 3)
-    assert lan.texts() == ["one", "two", "three", "four"]
-
-
-def test_entries_in_an_outbox_that_takes_no_further_ones_are_queued_before_its_error_is_raised(lan: Lan) -> None:
-    server = lan.serve()
-    client = lan.client()
-    client.send("first")
-    server.stop()
-    make_fail(lan.outbox().path, "INSERT ON entries WHEN new.sequence = 200")
-    outcomes: list[SentEntry] = []
-    with raises(StorageError, "database_failed"):
-        for sent in client.send_many(map(str, range(300))):
-            outcomes.append(sent)  # noqa: PERF402 - a list comprehension would lose them all
-    assert [(each.state, each.entry.text) for each in outcomes] == [(State.QUEUED, str(number)) for number in range(1 + 128)]
-
-
-def test_the_entries_before_an_invalid_text_are_stored_when_it_is_reported(lan: Lan) -> None:
-    lan.serve()
-    sending = lan.client().send_many(["one", "two", "", "never"])
-    assert [next(sending).number, next(sending).number] == [1, 2]
-    with pytest.raises(InvalidEntry):
-        next(sending)
-    assert lan.texts() == ["one", "two"]
-
-
-def test_the_texts_before_an_error_of_the_iterator_are_queued(lan: Lan) -> None:
-    def texts() -> Iterator[str]:
-        yield from ("one", "两")
-        raise EOFError
-
-    client = lan.client()
-    with pytest.raises(EOFError):
-        list(client.send_many(texts()))
-    assert [each.entry.text for each in client.waiting()] == ["one", "两"]
 
 
 def test_an_invalid_text_author_or_wait_is_refused_before_anything_is_done(lan: Lan) -> None:
@@ -223,173 +116,6 @@ def test_a_client_that_can_open_no_more_files_leaves_none_open(tmp_path: Path) -
             errors.append(error)  # its traceback has the client that was not made
         assert sorted(os.listdir("/proc/self/fd")) == before, left
     assert {type(error) for error in errors} == {StorageError, TooManyOpenFiles}
-
-
-def test_without_a_server_an_entry_is_queued_and_delivered_later_with_its_time(lan: Lan) -> None:
-    with raises(Queued, "no_answer_on_lan", ports=PORTS) as queued:
-        lan.client(wait=0.3).send("early")
-    delivered: list[SentEntry] = []
-    client = lan.client(on_delivered=delivered.append)
-    [waiting] = client.waiting()
-    assert (waiting.entry.client_id, waiting.entry.sequence) == (queued.value.client_id, queued.value.sequence)
-    with raises(ServerNotFound, "no_answer_on_lan", ports=PORTS):
-        client.deliver(wait=0.3)
-    lan.serve()
-    client.deliver()
-    assert [(sent.number, sent.entry) for sent in delivered] == [(1, waiting.entry)]
-    assert (client.waiting_counts(), lan.texts()) == ([], ["early"])
-
-
-def test_delivering_ends_only_when_nothing_waits_also_while_another_call_has_not_taken_its_outcomes(lan: Lan) -> None:
-    lan.serve()
-    client, waiting = lan.client(), list[str]()
-    client.send("before")
-
-    def texts() -> Iterator[str | None]:
-        lan.network.mute.add(KITCHEN)
-        yield "first"
-        yield None  # now the client has sent it, and gets no answer
-        with pytest.raises(Queued):
-            lan.client().send("by another command", wait=0.0)
-        lan.network.mute.clear()
-        client.deliver()
-        waiting.extend(each.entry.text for each in client.waiting())
-        yield "second"
-
-    assert [sent.state for sent in client.send_many(texts())] == [State.STORED] * 2
-    assert (waiting, sorted(lan.texts())) == ([], ["before", "by another command", "first", "second"])
-
-
-def test_a_server_that_went_away_means_queued_and_its_return_delivery_once(lan: Lan) -> None:
-    server = lan.serve()
-    client = lan.client()
-    assert client.send("one").number == 1
-    server.stop()
-    with raises(Queued, "no_answer_yet", server=SilentServer("kitchen", KITCHEN, False)):
-        client.send("two")
-    with raises(Queued, "not_waited"):
-        client.send("three", wait=0.0)
-    lan.serve(host=CELLAR)
-    client.deliver(wait=10.0)
-    assert (client.waiting_counts(), lan.texts()) == ([], ["one", "two", "three"])
-    assert lan.notices[:2] == [Notice("server_silent"), Notice("server_found_again", address=f"{CELLAR}:{PORT}")]
-    chosen = lan.outbox().chosen()
-    assert chosen is not None and chosen.host == CELLAR, "other commands find it there at once"
-
-
-def test_a_text_after_a_pause_waits_for_its_answer_as_long_as_the_first_one(lan: Lan) -> None:
-    lan.serve()
-    client = lan.client(wait=5.0)
-
-    def texts() -> Iterator[str | None]:
-        for text in ("one", "two"):
-            yield from [None] * 10  # for each, the client waits a second
-            yield text
-
-    assert [sent.number for sent in client.send_many(texts())] == [1, 2]
-    assert lan.now > 1015.0, "there were no pauses"
-
-
-def test_a_stored_text_has_its_outcome_before_a_slow_iterator_is_asked_for_the_next_one(lan: Lan) -> None:
-    lan.serve()
-    client = lan.client()
-    last = client.send("before").number
-    last_before: list[int | None] = []
-
-    def texts() -> Iterator[str]:
-        for number in range(4):
-            last_before.append(last)
-            lan.run(lan.now + 60.0)
-            yield str(number)
-
-    for sent in client.send_many(texts()):
-        last = sent.number
-    assert (last_before, last) == ([1, 2, 3, 4], 5)
-
-
-def test_the_time_that_the_caller_takes_between_two_outcomes_is_no_wait_for_an_answer(lan: Lan) -> None:
-    lan.serve()
-    states = Counter[State]()
-    for place, sent in enumerate(lan.client(wait=5.0).send_many(f"{number:0300}" for number in range(3000))):
-        states[sent.state] += 1
-        if place % 200 == 0:
-            lan.run(lan.now + 10.0)
-    assert states == {State.STORED: 3000}
-
-
-def test_texts_that_are_sent_while_the_server_is_silent_do_not_wait_one_after_the_other(lan: Lan) -> None:
-    server = lan.serve()
-    client = lan.client(wait=5.0)
-    assert client.send("one").number == 1
-    server.stop()
-    stopped_at, outcomes = lan.now, list[SentEntry]()
-
-    def texts() -> Iterator[str | None]:
-        for number in range(5):
-            yield f"text {number}"
-            while len(outcomes) <= number:
-                yield None
-
-    for sent in client.send_many(texts()):
-        outcomes.append(sent)
-    assert [sent.state for sent in outcomes] == [State.QUEUED] * 5
-    assert lan.now - stopped_at < 2 * 5.0
-
-
-def test_an_entry_that_the_notebook_refuses_is_marked_and_the_others_go_on(lan: Lan) -> None:
-    lan.refuse("spam")
-    client = lan.client()
-    with pytest.raises(Queued):
-        lan.client(wait=0.0).send("spam")
-    lan.serve()
-    client.deliver()
-    assert [(notice.kind, notice.values["sequence"]) for notice in lan.notices] == [("queued_entry_refused", 1)]
-    lan.notices.clear()
-    with raises(EntryRefused, "entry_refused"):
-        client.send("spam")
-    states = [(sent.state, sent.number) for sent in client.send_many(["ham", "spam", "eggs"])]
-    assert states == [(State.STORED, 1), (State.REFUSED, None), (State.STORED, 2)]
-    assert [(each.entry.text, each.refused is not None) for each in client.waiting()] == [("spam", True)] * 3
-    assert client.discard([each.entry.sequence for each in client.waiting()]) == 3
-    assert (client.waiting_counts(), lan.notices) == ([], [])
-
-
-def test_a_change_behind_entries_for_which_a_full_disk_has_no_room_is_not_said_to_be_without_an_answer(tmp_path: Path) -> None:
-    with mounted(tmp_path / "disk") as disk, closing(Lan(disk)) as lan, closing(Outbox(tmp_path / "outbox")) as outbox:
-        lan.serve()
-        assert lan.client(outbox).send("one").number == 1
-        filler = fill(disk)
-        with raises(Queued, "notebook_disk_full"):
-            lan.client(outbox).send("x" * 9000)
-        with raises(Queued, "notebook_disk_full"):
-            lan.client(outbox).revise(1, "two")
-        reason = lan.client(outbox).deliver()
-        assert reason == Notice("notebook_disk_full")
-        filler.unlink()
-        assert lan.client(outbox).deliver() is None
-        assert outbox.waiting_counts() == []
-
-
-@pytest.mark.parametrize("is_queued", [True, False], ids=["after it is queued", "while it waits for an answer"])
-@pytest.mark.parametrize("pattern", ["outbox*", "outbox.sqlite3-wal"], ids=["outbox", "log"])
-def test_no_entry_is_said_to_be_queued_in_an_outbox_that_was_removed(lan: Lan, pattern: str, *, is_queued: bool) -> None:
-    sent: list[SentEntry] = []
-
-    def texts() -> Iterator[str | None]:
-        yield "one"
-        yield None
-        while is_queued and not sent:
-            yield None
-        for file in lan.folder.glob(pattern):
-            file.unlink()
-
-    server, client = lan.serve(), lan.client()
-    client.send("zero")
-    server.stop()
-    with raises(StorageError, "outbox_removed"):
-        for outcome in client.send_many(texts()):
-            sent.append(outcome)  # noqa: PERF402 - `texts` looks at it meanwhile
-    assert [each.state for each in sent] == [State.QUEUED] * is_queued
 
 
 def test_an_erased_entry_that_is_sent_again_is_set_aside_for_good_and_so_is_a_change_of_an_erased_note(lan: Lan) -> None:
@@ -514,34 +240,6 @@ def test_from_then_on_a_client_sends_to_the_notebook_that_it_uses_or_joins(lan: 
     assert [each.notebook_name for each in client.waiting()] == ["kitchen"]
 
 
-def test_a_client_names_a_notebook_that_was_made_anew_and_can_move_waiting_notes_to_it(lan: Lan) -> None:
-    old, client = lan.serve("old", called="家里"), lan.client()
-    client.send("one")
-    old.stop()
-    with pytest.raises(Queued):
-        client.send("waits")
-    known = client.use("家里")
-    assert known.notebook_id == old.notebook_id, "nobody else answers"
-    new = lan.serve("new", called="家里")
-    another = known._replace(notebook_id=new.notebook_id)
-    server = SilentServer(display_name(known, [another]), KITCHEN, False, another)
-    with raises(Queued, "no_answer_yet", server=SilentServer("家里", KITCHEN, False)):  # the old one may still be found
-        lan.client().revise(1, "revised", wait=2.0)
-    assert client.discard([each.entry.sequence for each in client.waiting()][1:]) == 1
-    with raises(Queued, "no_answer_yet", server=server):
-        client.revise(1, "revised")
-    with raises(ServerNotFound, "no_answer_to_reading", server=server):
-        list(client.entries())
-    with raises(InvalidSetting, "nothing_waits_there", origin="cellar"):
-        client.move("家里", origin="cellar")
-    assert client.move("家里", origin=known.notebook_id.hex()[:4]) == (server.another, 1, 1)
-    assert client.chosen() == known, "moving chooses nothing"
-    assert client.use("家里") == client.chosen() == server.another
-    assert {notice.kind for notice in lan.notices} >= {"other_notebook_of_this_name"}
-    client.deliver()
-    assert (lan.texts("new"), [each.entry.kind for each in client.waiting()]) == (["waits"], [Kind.REVISION])
-
-
 def test_a_follower_without_an_answer_names_another_notebook_that_answers_under_the_same_name(lan: Lan) -> None:
     def interrupt(notice: Notice) -> None:
         if notice.kind == "another_notebook_answers":
@@ -553,41 +251,6 @@ def test_a_follower_without_an_answer_names_another_notebook_that_answers_under_
     lan.after(9.5, lambda: lan.serve("new", called="kitchen"))
     with pytest.raises(KeyboardInterrupt):
         next(client.follow())
-
-
-def test_a_note_that_its_old_notebook_has_stored_is_the_same_note_after_it_was_moved(lan: Lan) -> None:
-    lan.serve("old")
-    lan.serve("new", CELLAR)
-    client = lan.client(notebook="old")
-    assert client.name == "old"
-    with pytest.raises(Queued):
-        client.send("the answer comes too late", wait=0.0)
-    assert client.move("new").notes == 1
-    new_client = lan.client(notebook="new")
-    new_client.deliver()
-    [here], [there] = new_client.entries(), lan.client(notebook="old").entries()
-    assert (here.entry, client.waiting_counts()) == (there.entry, [])
-
-
-@pytest.mark.parametrize("sends_open", [False, True])
-def test_a_move_needs_an_origin_if_notes_wait_in_several_places_and_consent_if_they_would_be_sent_in_the_open(
-    lan: Lan, sends_open: bool
-) -> None:
-    sealed, client = lan.serve(sealed=True), lan.client(wait=0.1)
-    lan.serve("cellar", CELLAR)
-    client.join(sealed.code)
-    sealed.stop()
-    for options in ({}, {"server": "192.0.2.99", "notebook": "kitchen"}, {"notebook": "attic"}):
-        with pytest.raises(Queued):
-            lan.client(wait=0.1, **options).send("waits")
-    with raises(InvalidSetting, "several_origins", places=["kitchen", f"kitchen at 192.0.2.99:{PORT}", "attic"]):
-        client.move("cellar", sends_open=True)
-    with raises(EntriesWait, "entries_for_sealed_notebook", origin="kitchen"):
-        client.move("cellar", origin="kitchen")
-    assert [client.move("cellar", origin=origin).notes for origin in ("192.0.2.99", "attic")] == [1, 1]
-    with nullcontext() if sends_open else raises(EntriesWait, "entries_for_sealed_notebook", origin="kitchen"):
-        assert client.move("cellar", sends_open=sends_open).notes == 1
-    assert [each.entries for each in client.waiting_counts()] == ([3] if sends_open else [1, 2])
 
 
 def test_the_notebook_that_another_command_chooses_during_a_search_gets_the_entry(lan: Lan) -> None:
@@ -615,27 +278,6 @@ def test_of_several_notebooks_none_is_taken_until_one_is_chosen_or_named_for_one
     assert client.use("cellar").notebook_id == cellar.notebook_id
     assert lan.client().send("for the cellar, too").number in (2, 3)
     assert (lan.texts(), sorted(lan.texts("cellar"))) == ([], ["for the cellar", "for the cellar, too", "for whom?"])
-
-
-def test_an_entry_that_another_command_has_delivered_meanwhile_is_stored_once(lan: Lan) -> None:
-    other = lan.client()
-    lan.after(0.5, lan.serve)
-    lan.after(0.5, other.deliver)
-    sent = lan.client().send("one")
-    assert (sent.state, sent.number, lan.texts()) == (State.STORED, None, ["one"])
-
-
-@pytest.mark.parametrize("is_served", [True, False])
-def test_an_entry_that_another_command_has_discarded_meanwhile_is_neither_called_stored_nor_queued(
-    lan: Lan, is_served: bool
-) -> None:
-    other = lan.client()
-    lan.after(0.5, lambda: other.discard([1]))
-    if is_served:
-        lan.after(0.6, lan.serve)
-    with raises(EntryRefused, "entry_discarded"):
-        lan.client().send("one")
-    assert other.waiting_counts() == []
 
 
 # Revising where it is not known which notebook is meant

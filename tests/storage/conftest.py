@@ -13,6 +13,9 @@ from udpnote.storage.outbox import Outbox
 
 HERE = KnownNotebook(b"h" * 16, "家里", "192.0.2.7", 6683, 0)
 WORK = KnownNotebook(b"w" * 16, "work", "fe80::1", 6683, 3)
+KEY, OTHER_KEY = b"k" * 16, b"o" * 16
+SEALED = HERE._replace(key_id=b"key id k")
+REKEYED = HERE._replace(key_id=b"key id o")
 WRITTEN_AT = 1_557_419_828_000_000
 
 
@@ -38,3 +41,8 @@ def add(outbox: Outbox, *texts: str, **changes: Any) -> list[Entry]:
     """Add entries for `HERE` with these texts, or one without a text; `changes` are other arguments of `Outbox.add`."""
     given: dict[str, Any] = {"author": "amy@pi", "written_at": WRITTEN_AT, "utc_offset": 480, "notebook_id": HERE.notebook_id}
     return outbox.add(texts or [""], **(given | changes))
+
+
+def waiting(outbox: Outbox, notebook: KnownNotebook = HERE, limit: int = 100) -> list[str]:
+    """The texts of the entries that wait for `notebook`."""
+    return [entry.text for entry in outbox.waiting_for(notebook.notebook_id, key_id=notebook.key_id, limit=limit)]

@@ -1,104 +1,23 @@
 """Lookups: what a query finds in a notebook, in which order, and where the lookup may pause."""
 
-from collections.abc import Callable, Iterator
-from contextlib import closing
 from itertools import pairwise
-from pathlib import Path
 from random import Random
-from typing import Any
 
 import pytest
 
-from tests.storage.notebook.conftest import part, stored
-from tests.support.later_searcher import LaterSearcher
+from tests.storage.notebook.shelf import DAY, NOW, STORED, Shelf
 from udpnote.model.entry import Kind, StoredEntry
 from udpnote.model.query import (
-    FIRST,
     SUMMARY_LABELS,
     Cursor,
     IndexBehind,
-    LookupStep,
     PausePoint,
     Query,
-    SearchRunning,
-    Tally,
     View,
-    beginning_of,
     cursor_after,
 )
-from udpnote.storage.database import atomic
-from udpnote.storage.index.counts import TALLIES_FETCHED, Counts
-from udpnote.storage.index.index import IndexDamaged
-from udpnote.storage.index.index_file import State, open_index_file
-from udpnote.storage.index.shards import SHARD_BYTES_MAX, SHARD_NUMBERS_MAX, Shards
 from udpnote.storage.notebook.lookup import PASSED_OVER_CHARACTERS_MAX, PASSED_OVER_MAX, SCANNED_NUMBERS, VERSIONS_AHEAD
 from udpnote.storage.notebook.notebook import Notebook
-
-DAY = 86_400_000_000
-NOW = 20_000 * DAY
-STORED = NOW + 100 * DAY
-
-MEETING = Query(words=("开会",))
-
-
-class Shelf:
-    """A notebook, and short names for writing to it and looking things up in it."""
-
-    def __init__(self, notebook: Notebook) -> None:
-        self.notebook = notebook
-        self.searcher = LaterSearcher()
-        notebook.lookup.index.use_executor(self.searcher)
-
-    def note(self, text: str, *, author: str = "amy@pi", written_at: int = NOW, stored_at: int = STORED) -> None:
-        self._store(text, stored_at=stored_at, author=author, written_at=written_at)
-
-    def revise(self, number: int, text: str, kind: Kind = Kind.REVISION) -> None:
-        self._store(text, author="bob@desk", kind=kind, revises=number)
-
-    def delete(self, number: int) -> None:
-        self.revise(number, "", Kind.DELETION)
-
-    def fill(self, count: int) -> None:
-        self._store("x", count, written_at=NOW)
-
-    def find(
-        self, query: Query, start: int | Cursor | None = None, is_time_up: Callable[[], bool] = lambda: False
-    ) -> list[LookupStep]:
-        first = Cursor(start, 0) if isinstance(start, int) else start or beginning_of(query)
-        return self.searcher.drain(self.notebook.lookup.answer(query, first, is_time_up))
-
-    def stored(self, query: Query, start: int | Cursor | None = None) -> list[StoredEntry]:
-        return [found for found in self.find(query, start) if isinstance(found, StoredEntry)]
-
-    def numbers(self, query: Query, start: int | None = None) -> list[int]:
-        return [found.number for found in self.stored(query, start)]
-
-    def pauses(self, query: Query) -> list[int]:
-        return [found.number for found in self.find(query) if isinstance(found, PausePoint)]
-
-    def instructions_until_first(self, query: Query) -> int:
-        """How many instructions SQLite executes until the first result is there."""
-        executed = [0]
-
-        def count() -> None:
-            executed[0] += 1
-
-        connection = self.notebook.lookup._connection
-        connection.set_progress_handler(count, 1)
-        next(self.notebook.lookup.answer(query, beginning_of(query), lambda: False))
-        connection.set_progress_handler(None, 1)
-        return executed[0]
-
-    def texts(self, query: Query) -> list[str]:
-        return [found.entry.text for found in self.find(query) if isinstance(found, StoredEntry)]
-
-    def tallies(self, view: View, start: int = 0) -> list[Tally]:
-        return [found for found in self.find(Query(view), start) if isinstance(found, Tally)]
-
-    def _store(self, text: str, count: int = 1, stored_at: int = STORED, **fields: Any) -> None:
-        numbers = range(self.notebook.last_number + 1, self.notebook.last_number + 1 + count)
-        parts = [part(number, text)._replace(**fields) for number in numbers]
-        assert self.notebook.store(parts, stored_at) == [*map(stored, numbers)]
 
 
 @pytest.fixture
@@ -309,109 +228,6 @@ def test_the_summary_counts_what_there_is(shelf: Shelf) -> None:
         "notes": 2, "entries": 5, "authors": 2, "clients": 1, "days": 2, "first": NOW - DAY, "last": NOW,
     }  # fmt: skip
     assert [tally.label for tally in shelf.tallies(View.SUMMARY, 7)] == ["first", "last"]
-
-
-@pytest.fixture
-def searched(tmp_path: Path) -> Iterator[Shelf]:
-    """Three notes in a file, whose index is up to date."""
-    with closing(Notebook(tmp_path / "notebook.sqlite3")) as notebook:
-        shelf = Shelf(notebook)
-        for _ in range(3):
-            shelf.note("开会")
-        assert notebook.lookup.index.catch_up(lambda: False)
-        yield shelf
-
-
-def begun(shelf: Shelf, is_time_up: Callable[[], bool] = lambda: False) -> Iterator[LookupStep]:
-    """A lookup for which the index was searched, and which has not read the notes yet."""
-    lookup = shelf.notebook.lookup.answer(MEETING, FIRST, is_time_up)
-    assert isinstance(next(lookup), SearchRunning)
-    shelf.searcher.work()
-    return lookup
-
-
-@pytest.mark.parametrize(("text", "texts"), [("开会 later", ["开会", "开会 later", "开会"]), ("away", ["开会", "开会"])])
-def test_a_note_that_is_revised_meanwhile_is_found_if_it_still_matches(searched: Shelf, text: str, texts: list[str]) -> None:
-    lookup = begun(searched)
-    searched.revise(2, text)
-    assert [found.entry.text for found in searched.searcher.drain(lookup) if isinstance(found, StoredEntry)] == texts
-
-
-def begin_index_anew(shelf: Shelf) -> None:
-    """Do what a program with other rules for search terms does, if it opens the same index: empty it."""
-    path = shelf.notebook.lookup.index.path
-    with closing(open_index_file(path)) as connection, atomic(connection):
-        Shards(connection, bytes_max=SHARD_BYTES_MAX, numbers_max=SHARD_NUMBERS_MAX).clear()
-        Counts(connection).clear(last_number=shelf.notebook.last_number)
-        State.read(connection)._replace(rules="others", indexed=0).write(connection)
-
-
-def index_half_of_a_revision(shelf: Shelf) -> None:
-    shelf.revise(2, "开会 " + "later " * 3000)
-    assert not shelf.notebook.lookup.index.catch_up(lambda: True), "only the old text was removed"
-
-
-@pytest.mark.parametrize("change_index", [index_half_of_a_revision, begin_index_anew])
-@pytest.mark.parametrize("by_time", [False, True])
-def test_a_search_leaves_no_note_out_that_the_index_lacks_for_a_while(
-    searched: Shelf, by_time: bool, change_index: Callable[[Shelf], None]
-) -> None:
-    query = MEETING._replace(by_time=by_time)
-    lookup = searched.notebook.lookup.answer(query, beginning_of(query), lambda: False)
-    assert isinstance(next(lookup), SearchRunning)
-    change_index(searched)
-    assert [each.number for each in searched.searcher.drain(lookup) if isinstance(each, StoredEntry)] == [1, 2, 3]
-
-
-@pytest.mark.parametrize("newest_first", [False, True])
-def test_a_span_of_time_has_all_its_notes_also_after_another_program_has_begun_the_index_anew(
-    searched: Shelf, newest_first: bool
-) -> None:
-    query = Query(since=NOW, newest_first=newest_first)
-    assert searched.numbers(query) == sorted([1, 2, 3], reverse=newest_first)
-    begin_index_anew(searched)
-    assert searched.numbers(query) == sorted([1, 2, 3], reverse=newest_first)
-
-
-def test_a_list_of_tags_that_another_program_cuts_short_by_beginning_the_index_anew_is_no_whole_one(searched: Shelf) -> None:
-    for number in range(2 * TALLIES_FETCHED):
-        searched.note(f"#tag{number}")
-    query = Query(View.TAGS)
-    lookup = searched.notebook.lookup.answer(query, beginning_of(query), lambda: False)
-    assert isinstance(next(lookup), Tally)
-    begin_index_anew(searched)
-    *_, last = lookup
-    assert isinstance(last, IndexBehind)
-    assert len(searched.tallies(View.TAGS)) == 2 * TALLIES_FETCHED
-
-
-def test_a_reader_of_tags_gets_all_of_them_though_the_index_is_built_again_meanwhile(searched: Shelf) -> None:
-    searched.note("#x")
-    assert len(searched.tallies(View.TAGS)) == 1
-    searched.revise(searched.notebook.last_number, "#y")
-    assert len(searched.tallies(View.TAGS)) == 1
-    searched.note("#x")
-    y, x = searched.tallies(View.TAGS)
-    assert (y.label, x.label) == ("y", "x"), "x had no notes for a while"
-    for name in ("", "-wal", "-shm"):
-        Path(f"{searched.notebook.lookup.index.path}{name}").unlink()
-    found = [y, *searched.tallies(View.TAGS, y.key + 1)]
-    assert {tally.label: tally.amount for tally in found} == {"x": 1, "y": 1}
-
-
-def test_the_figures_are_not_those_of_an_index_that_another_program_begins_anew(searched: Shelf) -> None:
-    index = searched.notebook.lookup.index
-    begin_index_anew(searched)
-    with pytest.raises(IndexDamaged):
-        print(index.totals)
-
-
-def test_a_search_that_has_no_time_to_index_a_revision_goes_on_later(searched: Shelf) -> None:
-    lookup = begun(searched, lambda: True)
-    searched.revise(2, "开会 later")
-    searched.fill(1000)
-    assert [type(found) for found in searched.searcher.drain(lookup)] == [StoredEntry, IndexBehind]
-    assert searched.numbers(MEETING, 2) == [2, 3]
 
 
 def test_all_versions_of_notes_are_found_in_order_and_few_of_them_are_read_ahead(shelf: Shelf) -> None:
