@@ -1,7 +1,7 @@
 """Rediscovery: when a client looks for a server that has fallen silent, how often, until when, and whom it believes."""
 
 from random import Random
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -12,7 +12,7 @@ from udpnote.model.notebook import KnownNotebook, address_of
 from udpnote.protocol import rediscovery
 from udpnote.protocol.codec import encode
 from udpnote.protocol.congestion import JITTER
-from udpnote.protocol.discovery import DISCOVERY_SECONDS, DiscoveryAnswer
+from udpnote.protocol.discovery import ANSWER_SECONDS, DISCOVERY_SECONDS, DiscoveryAnswer
 from udpnote.protocol.envelope import OPEN, Envelope
 from udpnote.protocol.messages import ANY_NOTEBOOK, KEY_CHANGED, Discover, Offer
 from udpnote.protocol.rediscovery import (
@@ -63,19 +63,23 @@ def found(claimed: KnownNotebook, address: Address) -> DiscoveryAnswer[Address]:
     return DiscoveryAnswer(answer, address, 0.001, claimed.key_id)
 
 
-def pauses(search: Rediscovery, now: float, count: int) -> list[float]:
-    """The pauses between `count` discoveries that find nothing, the first of which begins now."""
-    found = []
-    for _ in range(count):
+class InVain(NamedTuple):
+    """A discovery that found nothing: how many rounds it had, and how long the pause after it was, in seconds."""
+
+    rounds: int
+    pause: float
+
+
+def in_vain(search: Rediscovery, now: float, count: int) -> list[InVain]:
+    """Let `count` discoveries find nothing, the first of which begins now."""
+    found, rounds = list[InVain](), 0
+    while len(found) < count:
         search.handle_timeout(now)
-        assert search.probes_to_send(), "a discovery has begun"
-        ended_at = now + DISCOVERY_SECONDS
-        while (timeout := search.next_timeout()) is not None and timeout <= ended_at:
-            search.handle_timeout(timeout)
-            search.probes_to_send()
-        assert timeout is not None
-        found.append(timeout - ended_at)
-        now = timeout
+        rounds += len(search.probes_to_send())
+        before, now = now, search.next_timeout() or 0.0
+        if now - before > 2 * ANSWER_SECONDS:  # within a discovery there is always less to wait for
+            found.append(InVain(rounds, now - before))
+            rounds = 0
     return found
 
 
@@ -86,14 +90,43 @@ def test_a_silent_server_is_asked_for_at_once_and_after_each_discovery_in_vain_a
     assert search.events() == [LookingForServer()] * 2
     assert search.next_timeout() == 1.0
     before, longest = rediscovery.DISCOVERY_PAUSE_SECONDS / 2, rediscovery.DISCOVERY_PAUSE_MAX_SECONDS
-    for pause in pauses(search, 1.0, 7):
-        assert min(2 * before, longest) <= pause + 1e-9 and pause <= min(2 * (1 + JITTER) * before, longest) + 1e-9
+    for _, pause in in_vain(search, 1.0, 7):
+        base = min(2 * before, longest)
+        assert base <= pause + 1e-9 and pause <= (1 + JITTER) * base + 1e-9
         before = pause
-    assert before == pytest.approx(longest)
+    assert before >= longest
     search = new_search()
     search.handle_timeout(1.0)
     assert (search.next_timeout(), search.probes_to_send(), search.events()) == (None, [], [])
     assert search.receive_datagram(b"", address_of(HOME), 1.0) is None
+
+
+def test_after_a_discovery_in_vain_only_single_rounds_follow_until_the_server_is_found() -> None:
+    search = new_search()
+    search.begin(1.0)
+    found = in_vain(search, 1.0, 20)
+    assert [each.rounds for each in found] == [5] + 19 * [1]
+    minutes = (DISCOVERY_SECONDS + 19 * ANSWER_SECONDS + sum(each.pause for each in found)) / 60
+    assert 5 * minutes >= 19, "as if it began a discovery with all rounds at most once a minute"
+    now = search.next_timeout() or 0.0
+    assert answer(search, NEW_ADDRESS, now)
+    search.begin(now)
+    begins_at = search.next_timeout() or 0.0
+    assert in_vain(search, begins_at, 1)[0].rounds == 5, "the server was there a moment ago"
+    search.end()
+    search.begin(begins_at + 90.0)
+    assert in_vain(search, begins_at + 90.0, 1)[0].rounds == 5
+
+
+def test_a_server_that_is_found_but_answers_no_request_is_looked_for_ever_more_seldom() -> None:
+    search, now = new_search(), 1.0
+    for _ in range(12):
+        search.begin(now)
+        now = search.next_timeout() or 0.0
+        assert answer(search, NEW_ADDRESS, now)
+    search.begin(now)
+    longest = rediscovery.MOVED_PAUSE_MAX_SECONDS
+    assert longest <= (search.next_timeout() or 0.0) - now <= longest * (1 + JITTER)
 
 
 def test_a_silence_begins_another_discovery_after_a_growing_pause_until_the_server_answers() -> None:
@@ -169,7 +202,7 @@ def test_clients_that_lose_their_server_together_do_not_look_for_it_at_the_same_
     for seed in range(20):
         search = Rediscovery(HOME, random=Random(seed), envelope=OPEN)
         search.begin(1.0)
-        times.add(pauses(search, 1.0, 1)[0])
+        times.add(in_vain(search, 1.0, 1)[0].pause)
     assert len(times) == 20
 
 
@@ -231,7 +264,7 @@ def test_another_notebook_is_not_reported_after_the_server_was_found_nor_by_a_la
     assert search.receive_datagram(encode(offer(question, another)), OLD_ADDRESS, 1.001) is None
     assert (search.events(), search.another) == ([LookingForServer(), ServerMoved(NEW_ADDRESS)], None)
     search.begin(60.0)
-    pauses(search, search.next_timeout() or 0.0, 1)
+    in_vain(search, search.next_timeout() or 0.0, 1)
     assert (search.events(), search.another) == ([LookingForServer()], None)
 
 

@@ -21,8 +21,11 @@ PROBE_SCHEDULE_SECONDS = (0.0, 0.1, 0.3, 0.7, 1.5)
 """When each round starts, in seconds after the first round. The later rounds are for a lossy LAN, or for Wi-Fi that saves
 power."""
 
-DISCOVERY_SECONDS = 2.5
-"""How long a discovery takes. It ends one second after the start of the last round, because no answer takes longer."""
+ANSWER_SECONDS = 1.0
+"""How long a discovery waits for answers after the start of its last round. No answer takes longer."""
+
+DISCOVERY_SECONDS = PROBE_SCHEDULE_SECONDS[-1] + ANSWER_SECONDS
+"""How long a discovery with all rounds takes."""
 
 SETTLING_SECONDS = 1.0
 """How long to wait for further notebooks after the first one has answered, if the caller must know whether there is only
@@ -104,16 +107,25 @@ class _Servers(Generic[Source]):
 
 
 class Prober(Generic[Source]):
-    """One discovery on the LAN: looks for all `targets` from `now` on, for `DISCOVERY_SECONDS`.
+    """One discovery on the LAN: looks for all `targets` from `now` on.
 
-    The first DISCOVERs are due at once. The caller reports what happens (`receive_datagram`, `handle_timeout`), and after each
+    It starts the first `rounds` of the rounds in `PROBE_SCHEDULE_SECONDS`, and ends `ANSWER_SECONDS` after the last one. The
+    first DISCOVERs are due at once. The caller reports what happens (`receive_datagram`, `handle_timeout`), and after each
     call takes `datagrams_to_send` (each goes to all hosts on the LAN) and `found`. Times are seconds of one monotonic clock.
     `Source` is the type of an address; the prober passes addresses on without looking into them. `random` makes the probe ids,
     so it must be unpredictable (`SystemRandomness`), except in tests.
     """
 
-    def __init__(self, now: float, *, random: Randomness, targets: Sequence[DiscoveryTarget]) -> None:
+    def __init__(
+        self,
+        now: float,
+        *,
+        random: Randomness,
+        targets: Sequence[DiscoveryTarget],
+        rounds: int = len(PROBE_SCHEDULE_SECONDS),
+    ) -> None:
         self._started_at = now
+        self._schedule_seconds = PROBE_SCHEDULE_SECONDS[:rounds]
         self._random = random
         self._targets = targets
         self._rounds_begun = 0
@@ -126,8 +138,8 @@ class Prober(Generic[Source]):
 
     @property
     def finished_at(self) -> float:
-        """The monotonic time at which the discovery ends: `DISCOVERY_SECONDS` after it began."""
-        return self._started_at + DISCOVERY_SECONDS
+        """The monotonic time at which the discovery ends."""
+        return self._started_at + self._schedule_seconds[-1] + ANSWER_SECONDS
 
     @property
     def settled_at(self) -> float:
@@ -190,9 +202,9 @@ class Prober(Generic[Source]):
         return min(self._next_round_at(), self.finished_at)
 
     def _next_round_at(self) -> float:
-        if self._rounds_begun == len(PROBE_SCHEDULE_SECONDS):
+        if self._rounds_begun == len(self._schedule_seconds):
             return float("inf")
-        return self._started_at + PROBE_SCHEDULE_SECONDS[self._rounds_begun]
+        return self._started_at + self._schedule_seconds[self._rounds_begun]
 
     def _receive_offer(self, offer: Offer, envelope: Envelope, source: Source, now: float) -> None:
         """Add `offer` to `found`, unless it is one of those that `receive_datagram` ignores (see there)."""

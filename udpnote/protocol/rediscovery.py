@@ -14,19 +14,26 @@ from udpnote.model.address import Address
 from udpnote.model.notebook import KnownNotebook, address_of
 from udpnote.model.randomness import Randomness
 from udpnote.protocol.congestion import JITTER
-from udpnote.protocol.discovery import DiscoveryAnswer, DiscoveryTarget, Prober
+from udpnote.protocol.discovery import PROBE_SCHEDULE_SECONDS, DiscoveryAnswer, DiscoveryTarget, Prober
 from udpnote.protocol.envelope import OPEN, Envelope
 from udpnote.protocol.server_contact import KeyChanged
 
 MOVED_PAUSE_SECONDS = 0.5
-"""The shortest pause before the next discovery if the last one found the server, but the server has answered no request since.
-The pause doubles each time, up to `DISCOVERY_PAUSE_MAX_SECONDS`."""
+MOVED_PAUSE_MAX_SECONDS = 60.0
+"""The shortest and the longest pause before the next discovery if the last one found the server, but the server has answered no
+request since. The pause doubles each time, and `JITTER` is added."""
 
 DISCOVERY_PAUSE_SECONDS = 3.0
-DISCOVERY_PAUSE_MAX_SECONDS = 60.0
-"""The longest pause after a discovery that found nothing. The first pause is 3 s, and each further one is twice as long, both
-with `JITTER`. So a client without a server sends little, and clients that lose their server together do not all broadcast at
-the same moments."""
+DISCOVERY_PAUSE_MAX_SECONDS = 12.0
+"""The first and the longest pause after a discovery that found nothing. The pause doubles each time, and `JITTER` is added, so
+that clients that lose their server together do not all broadcast at the same moments.
+
+A discovery that follows one in vain has only `ROUNDS_IN_VAIN`. So a client without a server sends one round in about 14 s. That
+is as much as if it began a discovery with all five rounds each minute, but the client finds a server that returns sooner."""
+
+ROUNDS_IN_VAIN = 1
+"""How many rounds a discovery has after one that found nothing. The first discovery has all rounds: the server is likely to be
+there, and only some datagrams were lost. After that, the server is probably off, and may return at any time."""
 
 IMPOSTORS_REPORTED_MAX = 8
 """The most impostors that the client reports, each once by its address: enough to warn the user."""
@@ -98,6 +105,7 @@ class Rediscovery:
         self._ended_prober: Prober[Address] | None = None  # has found the server; a copy of the notebook may still answer
         self._begin_at: float | None = None  # when the planned discovery begins
         self._pause_seconds = 0.0  # the latest pause before a discovery
+        self._is_in_vain = False  # whether the latest discovery has ended without the server
 
     def begin(self, now: float) -> None:
         """Start to look for the server, because it does not answer, and report `LookingForServer`.
@@ -113,6 +121,7 @@ class Rediscovery:
         """Stop looking for the server, because it has answered a request. The next discovery then begins without a pause."""
         self._prober = self._ended_prober = self._begin_at = self.another = self._answered = None
         self._pause_seconds = 0.0
+        self._is_in_vain = False
 
     def receive_datagram(self, data: bytes, source: Address, now: float) -> DiscoveryAnswer[Address] | None:
         """Handle a received datagram. If it is an OFFER from the notebook's server, return it; else return None.
@@ -158,11 +167,13 @@ class Rediscovery:
             self._prober.handle_timeout(now)
             if now >= self._prober.finished_at:
                 self._prober = None
-                self._begin_at = now + self._lengthen_pause(DISCOVERY_PAUSE_SECONDS)
+                self._is_in_vain = True
+                self._begin_at = now + self._lengthen_pause(DISCOVERY_PAUSE_SECONDS, DISCOVERY_PAUSE_MAX_SECONDS)
                 self._report_another()
         if self._begin_at is not None and self._begin_at <= now:
             self._begin_at = None
-            self._prober = Prober(now, random=self._random, targets=self._targets)
+            rounds = ROUNDS_IN_VAIN if self._is_in_vain else len(PROBE_SCHEDULE_SECONDS)
+            self._prober = Prober(now, random=self._random, targets=self._targets, rounds=rounds)
 
     def probes_to_send(self) -> list[bytes]:
         """Return and remove the DISCOVERs that are due; the caller sends each to all hosts on the LAN."""
@@ -181,7 +192,8 @@ class Rediscovery:
             self.notebook, self.address = notebook, answer.source
         self._ended_prober, self._prober, self._begin_at = self._prober, None, None
         self.another = self._answered = None
-        self._lengthen_pause(MOVED_PAUSE_SECONDS)
+        self._is_in_vain = False
+        self._lengthen_pause(MOVED_PAUSE_SECONDS, MOVED_PAUSE_MAX_SECONDS)
         self._events.append(ServerMoved(answer.source))
 
     def _report_impostor(self, answer: DiscoveryAnswer[Address]) -> None:
@@ -210,13 +222,13 @@ class Rediscovery:
                 self._events.append(AnotherNotebookFound(found))
             self.another = found
 
-    def _lengthen_pause(self, minimum_seconds: float) -> float:
-        """Double the pause before the next discovery, make it at least `minimum_seconds`, add jitter, and return it in seconds.
+    def _lengthen_pause(self, shortest_seconds: float, longest_seconds: float) -> float:
+        """Double the pause before the next discovery, keep it between the two limits, add jitter, and return it in seconds.
 
         `end` sets the pause back to 0.
         """
-        seconds = max(minimum_seconds, 2 * self._pause_seconds) * (1 + JITTER * self._random.random())
-        self._pause_seconds = min(seconds, DISCOVERY_PAUSE_MAX_SECONDS)
+        seconds = min(max(shortest_seconds, 2 * self._pause_seconds), longest_seconds)
+        self._pause_seconds = seconds * (1 + JITTER * self._random.random())
         return self._pause_seconds
 
 
