@@ -6,6 +6,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from queue import Queue
 from random import Random
 from types import FrameType
@@ -20,10 +21,11 @@ from udpnote import Client
 from udpnote.client import sending
 from udpnote.client.connection import Connection, SystemClock
 from udpnote.client.results import SentEntry
-from udpnote.errors import ClientClosed, UdpnoteError
+from udpnote.errors import ClientClosed, Notice, UdpnoteError
 from udpnote.lan.endpoint import Endpoint
 from udpnote.lan.interfaces import no_interfaces
 from udpnote.model.address import Datagram
+from udpnote.storage.outbox import Outbox
 
 InTime = Callable[[Callable[[], object]], threading.Thread]
 
@@ -158,6 +160,27 @@ def test_an_outcome_that_another_thread_has_received_is_given_at_once(loopback: 
 
     assert [sent.number for sent in client.send_many(lines())] == [2]
     assert set(endpoint.timeouts) <= {0.0}, "it waits although it has the outcome"
+
+
+def test_a_delivery_goes_on_with_the_notebook_that_another_thread_chooses(loopback: Loopback, in_time: InTime) -> None:
+    kitchen, reasons = loopback.serve(), Queue[Notice | None]()
+    endpoint = CountingEndpoint.client(list_interfaces=no_interfaces)
+    client = loopback.client(endpoint=endpoint, wait=WAIT_SECONDS)
+    client.send("first")
+    kitchen.stop()
+    loopback.serve("cellar")
+    cellar = loopback.client().use("cellar")
+    with closing(Outbox(loopback.folder / "outbox.sqlite3")) as outbox:
+        for text, known in (("for the kitchen", client.notebook), ("for the cellar", cellar)):
+            assert known is not None
+            outbox.add([text], author="amy", written_at=0, utc_offset=0, notebook_id=known.notebook_id)
+    waits = endpoint.waits
+    delivering = in_time(lambda: reasons.put(client.deliver()))
+    eventually(lambda: endpoint.waits > waits)
+    client.use(cellar.notebook_id.hex())
+    delivering.join()
+    assert (reasons.get_nowait(), loopback.texts("cellar")) == (None, ["for the cellar"])
+    assert [each.entry.text for each in client.waiting()] == ["for the kitchen"]
 
 
 def test_threads_that_wait_do_not_keep_each_other_awake_and_miss_nothing(loopback: Loopback, in_time: InTime) -> None:

@@ -236,8 +236,8 @@ class Client(NotebookReader, OutboxAccess, NotebookChoice):
     def deliver(self, wait: float | None = None) -> Notice | None:
         """Send the entries that wait in the outbox for this client's notebook, and return None when none waits any more.
 
-        Returns the reason if some still wait: the notebook has not answered for `wait` seconds, or cannot store them now.
-        `on_delivered` is called with the outcome of each stored entry. Raises `ServerNotFound`, `SeveralNotebooks` or
+        Returns the reason if some still wait: the notebook has not answered for `wait` seconds, or cannot store them now. If
+        another thread chooses another notebook, goes on with that one. Raises `ServerNotFound`, `SeveralNotebooks` or
         `WrongNotebook` if the client cannot find the notebook. If the notebook is sealed, raises `KeyMissing` without a key,
         `OldKey`, `NotSealed` if only an impostor answers, and `JoinedOrLeftMeanwhile` if another command joins or leaves it.
         """

@@ -61,7 +61,7 @@ class Sender:
         """Deliver what waits in the outbox for the client's notebook. Returns and raises what `Client.deliver` does.
 
         Ends earlier if the server is silent for `wait_seconds`, or if another command has joined or left the notebook. While
-        calls in other threads send, this also waits for the outcomes of their entries.
+        calls in other threads send, this also waits for the outcomes of their entries. Begins again if one ends the session.
         """
         started = self._driver.now()
         with self._connection.lock():
@@ -74,7 +74,9 @@ class Sender:
                 raise OldKey("key_changed", name=self._driver.name_of(session.notebook))
             if not session.is_idle:
                 self._driver.finder.check(session.notebook)
-            return reason_to_wait(session, self._driver.silent_server(session), wait_seconds)
+            if session.is_idle or session is self._session:
+                return reason_to_wait(session, self._driver.silent_server(session), wait_seconds)
+        return self.deliver(wait_seconds)  # another thread has ended the session, perhaps before its server was asked
 
     def send(self, source: TextSource, *, author: str, wait_seconds: float) -> Iterator[SentEntry]:
         """Store each text of `source` in the notebook, and yield the `SentEntry` of each, in order; see `Client.send_many`.
@@ -219,21 +221,16 @@ class Sender:
 
         For `check` and `on_added` see `Outbox.add`.
         """
-        clock, finder = self._connection.clock, self._driver.finder
-        written_at, utc_offset = source.written or (clock.microseconds(), clock.utc_offset_minutes())
+        finder = self._driver.finder
         if notebook is None and source.kind is not Kind.NOTE:  # the user knows its number from the notebook that was there last
             notebook = finder.server.last_notebook(finder.destination)
-        return self._outbox.add(
+        return source.add_to(
+            self._outbox,
             texts,
             author=author,
-            written_at=written_at,
-            utc_offset=utc_offset,
-            kind=source.kind,
-            revises=source.revises,
-            seen=source.seen,
+            clock=self._connection.clock,
             notebook_id=notebook.notebook_id if notebook is not None else None,
             destination=finder.destination,
-            undoes=source.undoes,
             check=check,
             on_added=on_added,
         )
