@@ -117,6 +117,26 @@ def test_what_waits_is_shown_again_when_the_page_shows_another_notebook(site: Si
     amy.page.locator("#waiting", has_text=f"waits for another notebook, {notebook}").wait_for()
 
 
+def test_imported_notes_whose_long_sequences_javascript_would_round_can_be_edited_and_deleted(
+    site: Site, visitors: Visitors
+) -> None:
+    site.start()
+    site.import_note("from jrnl")
+    amy = visitors.visit(site.address)
+    amy.edit("from jrnl", "from jrnl, and better")
+    amy.page.locator("#send").click()
+    amy.sign()
+    amy.sees("from jrnl, and better")
+    amy.sees_nothing_waiting()
+    amy.menu("Take back my last change")
+    eventually(lambda: amy.texts() == ["from jrnl"])
+    amy.reload()
+    amy.act("from jrnl", "Delete")
+    amy.page.locator("#toast", has_text="is deleted").wait_for()
+    amy.sees_nothing_waiting()
+    assert site.texts() == ["from jrnl", "from jrnl, and better", "from jrnl", ""]
+
+
 def test_broken_entries_hold_up_neither_the_page_nor_other_entries_and_can_be_copied_and_removed(
     site: Site, visitors: Visitors
 ) -> None:

@@ -10,7 +10,7 @@ import pytest
 from tests.support.loopback import Loopback
 from tests.support.page_server import ADA, PageServer, entry
 from tests.support.processes import eventually
-from udpnote.model.entry import TEXT_BYTES_MAX
+from udpnote.model.entry import SEQUENCE_MAX, TEXT_BYTES_MAX
 from udpnote.page.json_objects import TEXT_CHARACTERS_MAX, utf_16_spans
 from udpnote.page.requests import BodyRoom
 from udpnote.page.responses import Refusal
@@ -159,6 +159,20 @@ def test_revisions_and_deletions_have_their_outcomes_and_a_wrong_entry_does_not_
     assert loopback.texts() == ["first", "second", ""]
 
 
+def test_a_sequence_that_javascript_would_round_is_a_text_and_names_the_version_that_was_seen(page: PageServer) -> None:
+    page.store(*(entry(sequence, "from jrnl") for sequence in (2**53 - 1, 2**53, SEQUENCE_MAX)))
+    given = [page.get(f"/api/notes/{number}")["latest"]["sequence"] for number in (1, 2, 3)]
+    assert given == [2**53 - 1, str(2**53), str(SEQUENCE_MAX)]
+    assert [note["sequence"] for note in page.get("/api/notes")["notes"]] == given[::-1]
+    assert page.get("/api/notes/3/history")["versions"][0]["sequence"] == given[2]
+    seen = {"client": ADA, "number": 3, "sequence": given[2]}
+    outcomes = page.store(
+        entry(1, "better", kind="revision", revises=3, seen=seen),
+        entry(2, "of another", kind="revision", revises=3, seen=seen | {"sequence": str(SEQUENCE_MAX - 1)}),
+    )
+    assert [each["state"] for each in outcomes] == ["stored", "refused"]
+
+
 MALFORMED: list[tuple[object, str]] = [
     ("[" * 5000, "body"), ("[]", "body"), ("{}", "client"), ('{"client": "AA"}', "client"), ('{"notebook": 1}', "notebook"),
     ({"client": ADA, "entries": []}, "entries"), ({"client": ADA, "entries": [entry(1, "a")] * 101}, "entries"),
@@ -167,7 +181,9 @@ MALFORMED: list[tuple[object, str]] = [
         ("sequence", True), ("written_at", 1.5), ("utc_offset", "480"), ("text", None), ("author", 1), ("revises", None),
     )),
     ({"client": ADA, "entries": [entry(1, "a", seen=[])]}, "seen"),
-    ({"client": ADA, "entries": [entry(1, "a", seen={"number": 1, "client": ADA})]}, "sequence"),
+    *(({"client": ADA, "entries": [entry(1, "a", seen={"number": 1, "client": ADA} | sequence)]}, "sequence") for sequence in (
+        {}, {"sequence": ""}, {"sequence": "-1"}, {"sequence": "１"}, {"sequence": "9" * 5000},
+    )),
 ]  # fmt: skip
 """Bodies of requests, as text or as values, and the field that is wrong."""
 

@@ -21,6 +21,7 @@ from udpnote.client.results import State
 from udpnote.lan.endpoint import Endpoint
 from udpnote.lan.interfaces import no_interfaces
 from udpnote.machine.clock import wall_microseconds
+from udpnote.model.entry import SEQUENCE_MAX, Entry, Kind, Status
 
 STARTED = "Ctrl-C"
 """The end of what `udpnote serve` and `udpnote page` print before they serve."""
@@ -123,6 +124,12 @@ class Site(Place):
         """Write notes as bob, another person of the LAN."""
         with self._client() as client:
             assert all(sent.state is State.STORED for sent in client.send_many(texts))
+
+    def import_note(self, text: str) -> None:
+        """Store a note under an identity as the imports from other programs compute it, with a long sequence."""
+        note = Entry(bytes(16), SEQUENCE_MAX - 2**53, Kind.NOTE, written_at=0, utc_offset=0, author="bob", text=text)
+        with self._client() as client:
+            assert [verdict and verdict.status for verdict in client.forward([note])] == [Status.STORED]
 
     def restore(self, backup: Path) -> None:
         """Put an older copy in the place of the notebook, and serve that."""

@@ -6,7 +6,17 @@ from typing import Any, NamedTuple
 
 from udpnote.client.forwarding import check_entry
 from udpnote.errors import InvalidEntry, InvalidQuery, Notice
-from udpnote.model.entry import CLIENT_ID_BYTES, NOTHING_SEEN, Entry, Kind, SeenEntry, Status, StoredEntry, Verdict
+from udpnote.model.entry import (
+    CLIENT_ID_BYTES,
+    NOTHING_SEEN,
+    SEQUENCE_MAX,
+    Entry,
+    Kind,
+    SeenEntry,
+    Status,
+    StoredEntry,
+    Verdict,
+)
 from udpnote.page.responses import Refusal, malformed, notice_object
 from udpnote.text.highlight import occurrences
 
@@ -128,7 +138,17 @@ def _seen(value: object) -> SeenEntry:
         return NOTHING_SEEN
     if not isinstance(value, dict):
         raise malformed("seen")
-    return SeenEntry(_number(value, "number"), _client_id(value, "client"), _number(value, "sequence"))
+    return SeenEntry(_number(value, "number"), _client_id(value, "client"), _seen_sequence(value))
+
+
+def _seen_sequence(value: dict[str, Any]) -> int:
+    """Return the sequence in `value`: a number, or a text as `_identity` makes it of a long one. Raises a `Refusal`."""
+    text = value.get("sequence")
+    if not isinstance(text, str):
+        return _number(value, "sequence")
+    if not (text.isascii() and text.isdigit() and len(text) <= len(str(SEQUENCE_MAX))):
+        raise malformed("sequence")
+    return int(text)
 
 
 def _number(value: dict[str, Any], field: str) -> int:
@@ -152,6 +172,9 @@ def _client_id(value: dict[str, Any], field: str) -> bytes:
         raise malformed(field)
     return bytes.fromhex(digits)
 
+
+INTEGER_MAX = 2**53 - 1
+"""The largest integer in JSON that every program reads exactly. JavaScript rounds larger ones (RFC 7493, section 2.2)."""
 
 TEXT_CHARACTERS_MAX = 4000
 """The most characters of a text in a list or an event. A longer text is cut. A phone shows fewer at once."""
@@ -210,6 +233,11 @@ def event_object(stored: StoredEntry, note: int | None) -> dict[str, object]:
     return {**version_object(stored), "note": note}
 
 
+def seen_object(stored: StoredEntry) -> dict[str, object]:
+    """Return the object that identifies the entry `stored`, which `_seen` reads when a browser has seen and changed it."""
+    return {"number": stored.number, **_identity(stored.entry)}
+
+
 def utf_16_spans(text: str, spans: Sequence[tuple[int, int]]) -> list[list[int]]:
     """Return `spans` in UTF-16 code units, which JavaScript counts. Each of `spans` is a beginning and an end in `text`, in
     characters; they must be in ascending order.
@@ -243,6 +271,13 @@ def _origin(stored: StoredEntry) -> dict[str, object]:
     return {
         "written_at": entry.written_at,
         "utc_offset": entry.utc_offset,
-        "client": entry.client_id.hex(),
-        "sequence": entry.sequence,
+        **_identity(entry),
     }
+
+
+def _identity(entry: Entry) -> dict[str, object]:
+    """The identity of `entry`. A sequence above `INTEGER_MAX`, as that of a note from another program, is a text, because
+    browsers would round the number.
+    """
+    sequence = entry.sequence if entry.sequence <= INTEGER_MAX else str(entry.sequence)
+    return {"client": entry.client_id.hex(), "sequence": sequence}

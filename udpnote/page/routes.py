@@ -21,7 +21,7 @@ from udpnote.errors import Notice
 from udpnote.machine.clock import wall_seconds
 from udpnote.model.entry import SEQUENCE_MAX, WRITTEN_AT_MAX, WRITTEN_AT_MIN, Kind
 from udpnote.page.access import is_local
-from udpnote.page.json_objects import note_object, outcome_object, read_entries, version_object, wrong_outcome
+from udpnote.page.json_objects import note_object, outcome_object, read_entries, seen_object, version_object, wrong_outcome
 from udpnote.page.live_events import STREAMS_MAX, parse_cursor
 from udpnote.page.page_notebook import CALL_SECONDS, PageNotebook
 from udpnote.page.rates import host_of_client
@@ -249,10 +249,9 @@ def _whole_note(client: Client, number: int) -> dict[str, object]:
         raise Refusal(404, Notice("page_note_not_there", number=number))
     if state.latest.entry.kind in (Kind.DELETION, Kind.ERASED):
         raise Refusal(410, Notice("page_note_deleted", number=number))
-    number, latest = state.latest.number, state.latest.entry
-    note = state.note._replace(entry=state.note.entry._replace(text=latest.text), version=number)
-    identity = {"number": number, "client": latest.client_id.hex(), "sequence": latest.sequence}
-    return {**note_object(note, is_whole=True), "latest": identity}
+    latest = state.latest
+    note = state.note._replace(entry=state.note.entry._replace(text=latest.text), version=latest.number)
+    return {**note_object(note, is_whole=True), "latest": seen_object(latest)}
 
 
 def _form(name: str) -> Form:

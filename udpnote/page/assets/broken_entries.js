@@ -11,7 +11,8 @@ const isText = (value) => typeof value === "string" && wellFormed(value) === val
 const isCount = (value) => Number.isSafeInteger(value) && value >= 0;
 const isId = (value) => typeof value === "string" && /^[0-9a-f]{32}$/.test(value);
 const isTime = (value) => Number.isInteger(value) && Math.abs(value) <= TIME_MAX;
-const isSeen = (value) => isCount(value?.number) && isId(value.client) && isCount(value.sequence);
+const isLongCount = (value) => typeof value === "string" && /^[0-9]{16,19}$/.test(value); // more than a number can exactly be
+const isSeen = (value) => isCount(value?.number) && isId(value.client) && (isCount(value.sequence) || isLongCount(value.sequence));
 
 /** For each field of an entry, a function that says whether `Outbox` can have kept a value in it. */
 const FIELDS = {
