@@ -24,7 +24,7 @@ from udpnote.cli.terminal.text import (
 from udpnote.client.client import Client
 from udpnote.client.destination import destinations_of, lacks_key, options_for, place_name
 from udpnote.client.results import SentEntry
-from udpnote.errors import InvalidSetting, Notice, UdpnoteError
+from udpnote.errors import InvalidSetting, Notice, UdpnoteError, Unreachable
 from udpnote.model.entry import SEQUENCE_MAX
 from udpnote.model.notebook import Destination, KnownNotebook, display_name
 from udpnote.model.outbox_entries import WaitingCount, WaitingEntry
@@ -199,6 +199,8 @@ def _deliver(destination: Destination, wait: float | None, said: Sequence[Notice
         try:
             reason = client.deliver()
         except UdpnoteError as error:
+            if isinstance(error, Unreachable) and all(each.refused is not None for each in client.waiting_counts()):
+                return None  # another command has delivered or removed everything meanwhile
             say(error.notice)
             return error.notice
         notebook = client.notebook
