@@ -1,5 +1,8 @@
 """Searches and filters on the page: a sentence where no notes are shown, and notes that are stored while a filter is on."""
 
+import sqlite3
+from contextlib import closing
+
 from tests.support.page_site import Site
 from tests.support.processes import eventually
 from tests.support.visitor import AT_A_PHONE, Visitors
@@ -20,6 +23,24 @@ def test_a_search_without_an_answer_says_why_in_place_of_notes_that_do_not_match
         amy.search("bread")
         amy.sees("bread")
         assert amy.page.locator("#empty").is_hidden(), query
+
+
+def test_a_search_before_the_index_is_ready_says_so_and_shows_what_it_finds_as_soon_as_it_is(
+    site: Site, visitors: Visitors
+) -> None:
+    site.start()
+    site.send("milk")
+    amy = visitors.visit(site.address)
+    amy.search("milk")
+    amy.page.locator("mark", has_text="milk").wait_for()
+    with closing(sqlite3.connect(f"{site.notebook}.index", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")  # keeps the server from indexing further notes
+        site.send("bread")
+        amy.search("bread")
+        amy.page.locator("#empty", has_text="index is being built: 50 %").wait_for()
+        assert amy.page.locator("body.away").count() == 0, "the notebook answers"
+    amy.sees("bread")
+    assert amy.texts() == ["bread"]
 
 
 def test_notes_that_match_arrive_live_while_a_filter_is_on_and_own_notes_stay_in_sight(site: Site, visitors: Visitors) -> None:

@@ -1,8 +1,9 @@
 """What browsers read and write: notes page by page, searches, histories, tags, exports; entries, each stored once."""
 
 import json
+import sqlite3
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 
 import httpx
 import pytest
@@ -51,6 +52,24 @@ def test_a_search_has_its_highlights_in_the_units_of_javascript(page: PageServer
     start, end = cut["highlights"][0]
     assert (cut["text"][start:end], cut["text"][0], cut["is_cut"]) == ("kiwi", "…", True)
     assert page.get("/api/notes?q=OR", status=400)["kind"] == "or_not_between_words"
+
+
+def test_while_the_search_index_is_being_built_the_page_says_how_far_it_is_and_shows_notes(
+    loopback: Loopback, page: PageServer
+) -> None:
+    page.store(entry(1, "milk #shopping"))
+    assert len(page.get("/api/notes?q=milk")["notes"]) == 1
+    with closing(sqlite3.connect(f"{loopback.notebook()}.index", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")  # keeps the server from indexing further notes
+        page.store(entry(2, "more milk"))
+        for path in ("/api/notes?q=milk", "/api/tags"):
+            refusal = page.http.get(path)
+            assert (refusal.status_code, refusal.json()["kind"]) == (503, "page_index_being_built"), path
+            assert "50 %" in refusal.json()["reason"]
+            assert int(refusal.headers["Retry-After"]) > 0
+        assert len(page.get("/api/notes")["notes"]) == 2
+    eventually(lambda: page.http.get("/api/notes?q=milk").status_code == 200, "the index is ready")
+    assert len(page.get("/api/notes?q=milk")["notes"]) == 2
 
 
 def test_a_long_note_is_cut_in_lists_and_whole_alone_and_its_history_has_all_versions(page: PageServer) -> None:

@@ -19,7 +19,7 @@ from udpnote.lan.tcp_listener import listen_tcp
 from udpnote.model.notebook import KnownNotebook
 from udpnote.page.access import AllowedHosts
 from udpnote.page.app import Page
-from udpnote.page.page_notebook import CALL_SECONDS
+from udpnote.page.page_notebook import CALL_SECONDS, wait_for_index
 from udpnote.page.serving import Listener, serve
 from udpnote.storage.database import IN_MEMORY
 from udpnote.storage.outbox import Outbox
@@ -110,7 +110,8 @@ class PageServer:
     def _open_client(self, key: str | None, known: KnownNotebook | None, on_notice: Callable[[Notice], None]) -> Client:
         outbox = Outbox(IN_MEMORY) if key is not None else str(self._folder / OUTBOX)
         endpoint = Endpoint.client(list_interfaces=no_interfaces)
-        client = Client(**self._where, key=key, outbox=outbox, wait=CALL_SECONDS, endpoint=endpoint, on_notice=on_notice)
+        callbacks: dict[str, Any] = {"on_notice": on_notice, "on_indexing": wait_for_index}
+        client = Client(**self._where, key=key, outbox=outbox, wait=CALL_SECONDS, endpoint=endpoint, **callbacks)
         if known is not None and known.key_id == client.named_key_id and isinstance(outbox, Outbox):
             outbox.remember(known)
         return client

@@ -7,8 +7,10 @@ page asks again and again, and refuses further calls at once.
 
 import asyncio
 import threading
+import time
 from collections.abc import Callable
 from contextlib import suppress
+from contextvars import ContextVar
 from typing import Any, Literal, NamedTuple, TypeVar
 
 from udpnote.client.client import Client
@@ -26,8 +28,14 @@ CALL_SECONDS = 2.0
 """How long a client of the page waits for an answer. This can be short, because browsers keep their entries and try again."""
 
 CALL_SECONDS_MAX = 20.0
-"""How long a browser waits for a result, for example of a search while the index is being built. After that, the page tells it
-to ask again.
+"""How long a browser waits for a result, for example while other calls use all threads. After that, the page tells it to ask
+again.
+"""
+
+INDEXING_SECONDS = 1.5
+"""How long a call waits for the notebook's search index. If the index is not ready then, the page tells the browser how far it
+is, and the thread is free for other calls. After a few new notes the index is ready sooner. This must be shorter than
+`CALL_SECONDS`: if the index does not grow for so long, the client takes the server for silent.
 """
 
 SUSPICION_SECONDS = 0.5
@@ -53,6 +61,9 @@ WAITING_CALLS_MAX = 200
 """The most calls of each kind that may wait for a thread: a few for each of the browsers that use the page at once."""
 
 Purpose = Literal["read", "write"]
+
+_begun_at: ContextVar[float] = ContextVar("_begun_at", default=float("inf"))
+"""In a thread that runs a call: when that call began, in seconds of the monotonic clock."""
 
 
 class Threads:
@@ -258,6 +269,7 @@ class PageNotebook:
             raise unavailable(self.absence)
 
         def checked() -> T:
+            _begun_at.set(time.monotonic())
             client = self._client(purpose)
             self.check_key(client)  # the notebook may have been sealed after the last check
             return work(client)
@@ -331,6 +343,17 @@ class PageNotebook:
             return self._clients[purpose]
 
 
+def wait_for_index(indexed: int, last: int) -> None:
+    """End the present call of a `PageNotebook` by a `Refusal` if it has taken `INDEXING_SECONDS`. Outside of such a call, do
+    nothing.
+
+    This is the `on_indexing` of the page's clients: they call it in the call's thread while the search index has only the
+    entries up to the number `indexed` of those up to `last`.
+    """
+    if time.monotonic() - _begun_at.get() >= INDEXING_SECONDS:
+        raise unavailable(Notice("page_index_being_built", percent=100 * indexed // max(last, 1)))
+
+
 class NotebookClients(NamedTuple):
     """Opens clients of the page's notebook. `server` and `notebook` are the values of the options `--server` and `--notebook`,
     or None.
@@ -348,12 +371,16 @@ class NotebookClients(NamedTuple):
 
         If `key` is None, the client uses the user's outbox, as other commands do.
         """
-        if key is None:
-            return Client(server=self.server, notebook=self.notebook, wait=CALL_SECONDS, on_notice=on_notice)
-        outbox = Outbox(IN_MEMORY)
+        outbox = Outbox(IN_MEMORY) if key is not None else None
         client = Client(
-            server=self.server, notebook=self.notebook, key=key, wait=CALL_SECONDS, outbox=outbox, on_notice=on_notice
+            server=self.server,
+            notebook=self.notebook,
+            key=key,
+            wait=CALL_SECONDS,
+            outbox=outbox,
+            on_notice=on_notice,
+            on_indexing=wait_for_index,
         )
-        if known is not None and known.key_id == client.named_key_id:
+        if outbox is not None and known is not None and known.key_id == client.named_key_id:
             outbox.remember(known)
         return client

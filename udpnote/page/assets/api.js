@@ -5,6 +5,9 @@
 /** The longest wait for an answer. The server answers within 20 seconds, so after this time the connection is lost. */
 const REQUEST_SECONDS_MAX = 30;
 
+/** The `kind` of a failure with status 503 if the notebook answers, but cannot search yet. */
+export const INDEX_BEING_BUILT = "page_index_being_built";
+
 /** How many notes are loaded first: more than a screen shows, and few enough to be shown soon. */
 export const FIRST_NOTES = 20;
 

@@ -1,6 +1,6 @@
 /** The notebook that the page shows: which one it is, whether it answers and may be read, and what has changed in it. */
 
-import { request } from "./api.js";
+import { INDEX_BEING_BUILT, request } from "./api.js";
 import { prose } from "./dom.js";
 import { answerTo } from "./first_requests.js";
 import { isStoredAs } from "./outbox.js";
@@ -191,11 +191,11 @@ export class Notebook {
   noteFailure(failure) {
     this.waiting.failure = failure;
     if (failure === null) return;
-    const { status, reason } = failure;
+    const { status, kind, reason } = failure;
     if (status === 401) this.#noteRefusal();
     else if (status === 409) this.refresh({ isSign: false }); // the page shows another notebook now
     else if (status === 0) this.showConnection(reason ? "live" : "lost"); // a reason comes from a server: it answers, but an entry was not stored
-    else if (status === 503) this.showConnection("away", reason);
+    else if (status === 503 && kind !== INDEX_BEING_BUILT) this.showConnection("away", reason);
     else if (reason) this.telling.toast(reason);
     this.waiting.showHeld();
   }

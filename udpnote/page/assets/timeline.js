@@ -6,7 +6,7 @@
  */
 
 import { prose } from "./dom.js";
-import { FIRST_NOTES, notesPath } from "./api.js";
+import { FIRST_NOTES, INDEX_BEING_BUILT, notesPath } from "./api.js";
 import { answerTo } from "./first_requests.js";
 import { NoteList, isBefore } from "./note_list.js";
 import { isStoredAs } from "./outbox.js";
@@ -78,7 +78,7 @@ export class Timeline {
     if (notesPath(filters) !== notesPath(this.filters)) this.filters = filters;
     this.#loads += 1;
     const load = this.#loads;
-    const hasAnswer = await this.#loadBy(() => this.#ask({ limit: FIRST_NOTES }), (answer) => {
+    const hasAnswer = await this.#loadBy(() => this.#ask({ limit: FIRST_NOTES }, { isFirst: true }), (answer) => {
       if (load !== this.#loads) return;
       this.#forget();
       this.#shown = this.filters;
@@ -88,6 +88,7 @@ export class Timeline {
       for (const note of answer.notes.reverse()) this.#insert(note);
       this.#showState();
       this.place.scrollToEnd();
+      if (answer.retrySeconds) setTimeout(() => load === this.#loads && this.load(), answer.retrySeconds * 1000);
     });
     if (!hasAnswer && load === this.#loads && !this.isLoaded) {
       if (this.#outdated !== this.filters) this.#forget();
@@ -340,14 +341,18 @@ export class Timeline {
 
   /**
    * Ask for notes that match the filters; `choice` as in `notesPath`. Returns the server's answer. No notebook can search for some
-   * texts: then the answer has no notes, and `refusal`, which says why. Returns null if there is no answer, after `onFailure`.
+   * texts: then the answer has no notes, and `refusal` says why. With `isFirst`, the answer is the same while the search index is
+   * being built, and `retrySeconds` says when to ask again. Returns null if there is no answer, after `onFailure`.
    */
-  async #ask(choice = {}) {
+  async #ask(choice = {}, { isFirst = false } = {}) {
     try {
       return await answerTo(notesPath(this.filters, choice));
     } catch (failure) {
-      const { status, reason } = failure;
-      if (status === 400 && reason && this.isFiltered) return { notes: [], before: null, newest: this.newest, refusal: reason };
+      const { status, kind, reason, retrySeconds } = failure;
+      const isRefused = status === 400 || (isFirst && kind === INDEX_BEING_BUILT);
+      if (isRefused && this.isFiltered && reason) {
+        return { notes: [], before: null, newest: this.newest, refusal: reason, retrySeconds };
+      }
       this.onFailure(failure);
       return null;
     }

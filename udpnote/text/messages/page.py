@@ -47,6 +47,10 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
         "too many browsers have this page open. New notes of others appear here with a delay of up to 30 seconds"
     ),
     "page_busy": "the page has too much to do at the moment: try again in a few seconds",
+    "page_index_being_built": (
+        "the notebook's search index is being built: {percent} %. You can read and write notes meanwhile. Searches, tags and "
+        "the calendar work as soon as the index is ready"
+    ),
     "page_ends": "the page is just ending. What is not stored yet waits in this browser",
     # What the notebook says, for people who cannot run commands
     "page_notebook_silent": (
