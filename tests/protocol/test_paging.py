@@ -134,9 +134,10 @@ def test_reads_that_arrive_during_a_search_pay_for_more_pages_and_start_no_other
 def test_the_number_of_searches_is_limited_in_total_and_per_host(searching: PagedBook, is_one_host: bool) -> None:
     limit = limits.SEARCHES_PER_HOST_MAX if is_one_host else limits.SEARCHES_MAX
     for number in range(limit + 2):
-        searching.receive(read(Cursor(number + 1, 0)), source="here" if is_one_host else f"host {number}")
+        reads = [read(Cursor(number + 1, 0))] * (1 if number < limit else 3)
+        searching.receive(*reads, source="here" if is_one_host else f"host {number}")
     assert searching.serve() == []
-    assert searching.pager.drops() == Counter({"too many searches": 2})
+    assert searching.pager.drops() == Counter({"too many searches": 2 * 3}), "three READs of each of two bursts"
     searching.answer(read(), source="another")
     assert searching.pager.drops() == Counter({"too many searches": 1} if not is_one_host else {})
     searching.book.is_searching = False

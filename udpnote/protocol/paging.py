@@ -198,7 +198,7 @@ class Pager:
         return datagrams
 
     def drops(self) -> Counter[str]:
-        """Return and reset the numbers of READs and bursts that were dropped, by reason."""
+        """Return and reset the numbers of READs that were dropped, by reason."""
         drops, self._drops = self._drops, Counter()
         return drops
 
@@ -235,11 +235,13 @@ class Pager:
             self._answer(read, requester, built, newest=context.newest)
 
     def _wait_for_search(self, key: _BurstKey, burst: _Burst) -> None:
-        """Keep `burst` until its search has ended. Drop it if too many bursts, of its host or of all, wait for searches."""
+        """Keep `burst` until its search has ended. Drop its READs if too many bursts, of its host or of all, wait for
+        searches.
+        """
         host = burst.requester.address[0]
         of_host = sum(other.requester.address[0] == host for other in self._searching.values())
         if len(self._searching) >= SEARCHES_MAX or of_host >= SEARCHES_PER_HOST_MAX:
-            self._drops["too many searches"] += 1
+            self._drops["too many searches"] += burst.pages_owed
         else:
             self._searching[key] = burst
 
