@@ -4,7 +4,7 @@ import asyncio
 import json
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
@@ -45,13 +45,15 @@ class PageServer:
     """Serves a page in a thread until the block ends. It looks for the notebook's server at the UDP port `port`.
 
     `is_named` says whether the server is named, as with `--server`, or discovery finds it. `at` is the TCP port of the page
-    (0: any free port). The page accepts `hosts` as names of its host.
+    (0: any free port). The page accepts `hosts` as names of its host. `troubles` are what it tells the person who runs it.
     """
 
     def __init__(self, folder: Path, port: int, *, hosts: Sequence[str] = (), is_named: bool = False, at: int = 0) -> None:
         self._folder = folder
         self._where: dict[str, Any] = {"server": f"127.0.0.1:{port}"} if is_named else {"port": port}
-        self._page = Page(self._open_client, AllowedHosts("pi.lan", hosts, lambda: ["192.0.2.7", "fe80::7"]))
+        self.troubles: list[Notice] = []
+        allowed = AllowedHosts("pi.lan", hosts, lambda: ["192.0.2.7", "fe80::7"])
+        self._page = Page(self._open_client, allowed, on_trouble=self.troubles.append)
         self._sockets = listen_tcp("127.0.0.1", at)
         self.port: int = self._sockets[0].getsockname()[1]
         self.origin = f"http://127.0.0.1:{self.port}"
@@ -109,9 +111,11 @@ class PageServer:
 
     def _open_client(self, key: str | None, known: KnownNotebook | None, on_notice: Callable[[Notice], None]) -> Client:
         outbox = Outbox(IN_MEMORY) if key is not None else str(self._folder / OUTBOX)
-        endpoint = Endpoint.client(list_interfaces=no_interfaces)
         callbacks: dict[str, Any] = {"on_notice": on_notice, "on_indexing": wait_for_index}
-        client = Client(**self._where, key=key, outbox=outbox, wait=CALL_SECONDS, endpoint=endpoint, **callbacks)
+        with ExitStack() as opened:
+            endpoint = opened.enter_context(closing(Endpoint.client(list_interfaces=no_interfaces)))
+            client = Client(**self._where, key=key, outbox=outbox, wait=CALL_SECONDS, endpoint=endpoint, **callbacks)
+            opened.pop_all()  # the client closes it
         if known is not None and known.key_id == client.named_key_id and isinstance(outbox, Outbox):
             outbox.remember(known)
         return client

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -18,12 +18,14 @@ from udpnote.page.access import AllowedHosts, Gate, is_private, port_of
 from udpnote.page.asset_files import INDEX, Assets
 from udpnote.page.json_objects import json_object
 from udpnote.page.live_events import LiveEvents
-from udpnote.page.page_notebook import PageNotebook, Threads
+from udpnote.page.page_notebook import CALL_SECONDS, PageNotebook, Threads, wait_for_index
 from udpnote.page.rates import host_of_client
 from udpnote.page.requests import BodyRoom, body_of
 from udpnote.page.responses import Refusal, json_response, malformed, notice_object, refused, sentence_page
 from udpnote.page.routes import ReadingRoutes, StreamRoutes, WritingRoutes
 from udpnote.page.sessions import Opened, Sessions
+from udpnote.storage.database import IN_MEMORY
+from udpnote.storage.outbox import Outbox
 from udpnote.version import __version__
 
 CODE_BYTES_MAX = 1024
@@ -53,19 +55,61 @@ class ClientOpener(Protocol):
         """Open the client. The caller must close it."""
 
 
+class NotebookClients(NamedTuple):
+    """Opens clients of the page's notebook. `server` and `notebook` are the values of the options `--server` and `--notebook`,
+    or None.
+    """
+
+    server: str | None
+    notebook: str | None
+
+    def __call__(self, key: str | None, known: KnownNotebook | None, on_notice: Callable[[Notice], None], /) -> Client:
+        """Open a client. The caller must close it. For `on_notice` see `Client`.
+
+        With a join code `key`, which a browser gave, the client uses that key. Its outbox is in memory, so that the key is
+        never in a file, and it does not know the notebooks in the user's outbox. If the notebook `known` has this key, the
+        client uses that notebook at its last address.
+
+        If `key` is None, the client uses the user's outbox, as other commands do.
+        """
+        outbox = Outbox(IN_MEMORY) if key is not None else None
+        client = Client(
+            server=self.server,
+            notebook=self.notebook,
+            key=key,
+            wait=CALL_SECONDS,
+            outbox=outbox,
+            on_notice=on_notice,
+            on_indexing=wait_for_index,
+        )
+        if outbox is not None and known is not None and known.key_id == client.named_key_id:
+            outbox.remember(known)
+        return client
+
+
 class Page:
     """The page. `asgi` answers browsers until `close` is called. `base` is the page's notebook as it is used for browsers that
     have given no join code.
 
     `open_client` opens the clients of the notebook. Only requests that name one of `hosts` are answered. With `is_sealed`, the
-    notebook counts as sealed whatever its server answers.
+    notebook counts as sealed whatever its server answers. `on_trouble` tells the person who runs the page why browsers cannot
+    use the notebook (see `PageNotebook`).
     """
 
-    def __init__(self, open_client: ClientOpener, hosts: AllowedHosts, *, is_sealed: bool = False) -> None:
-        self._open_client = open_client
+    def __init__(
+        self,
+        open_client: ClientOpener,
+        hosts: AllowedHosts,
+        *,
+        is_sealed: bool = False,
+        on_trouble: Callable[[Notice], None] = lambda _: None,
+    ) -> None:
+        self._open_client, self._on_trouble = open_client, on_trouble
         self._threads = Threads()
         self._assets = Assets()
-        self.base = PageNotebook(lambda on_notice: open_client(None, None, on_notice), self._threads, is_sealed=is_sealed)
+        self.base = PageNotebook(
+            lambda on_notice: open_client(None, None, on_notice), self._threads, is_sealed=is_sealed, on_trouble=on_trouble
+        )
         self._opened = Opened(self.base, LiveEvents(self.base))
         self._sessions = Sessions(self._open_with_code, self.base)
         self.asgi: ASGIApp = Gate(self._starlette(), hosts)
@@ -103,7 +147,7 @@ class Page:
         def open_client(on_notice: Callable[[Notice], None]) -> Client:
             return self._open_client(code, self.base.known, on_notice)
 
-        return PageNotebook(open_client, self._threads, has_key=True)
+        return PageNotebook(open_client, self._threads, has_key=True, on_trouble=self._on_trouble)
 
     def _starlette(self) -> Starlette:
         routes = [

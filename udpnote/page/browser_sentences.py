@@ -5,6 +5,9 @@ from collections.abc import Callable
 from udpnote.errors import Notice
 from udpnote.text.language import gettext as _
 
+UNUSABLE = Notice("page_notebook_unusable")
+"""Sends its reader to the person who runs the page."""
+
 _INSTEAD = {
     "author_blank": Notice("page_author_missing"),
     "entry_erased": Notice("page_entry_erased"),
@@ -69,14 +72,14 @@ def notice_for_browser(notice: Notice) -> Notice:
     """Return the notice that a person at a browser gets in place of `notice`.
 
     Notices of the page itself stay as they are, and the tables above say what becomes of others. All that are left become
-    `page_notebook_unusable`: they are for the person who runs the page, and may name files of its host.
+    `UNUSABLE`: they are for the person who runs the page, and may name files of its host.
     """
     if notice.kind in _INSTEAD:
         return _INSTEAD[notice.kind]
     if notice.kind in _INSTEAD_WITH_VALUES:
         return _INSTEAD_WITH_VALUES[notice.kind](**notice.values)
     is_for_browsers = notice.kind.startswith("page_") or notice.kind in _FOR_BOTH
-    return notice if is_for_browsers else Notice("page_notebook_unusable")
+    return notice if is_for_browsers else UNUSABLE
 
 
 def sentence_for_browser(notice: Notice) -> str:

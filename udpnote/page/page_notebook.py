@@ -11,16 +11,15 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from contextvars import ContextVar
-from typing import Any, Literal, NamedTuple, TypeVar
+from typing import Any, Literal, TypeVar
 
 from udpnote.client.client import Client
 from udpnote.client.status import NotebookStatus
-from udpnote.errors import ClientClosed, KeyMissing, Notice, OldKey, ServerNotFound, UdpnoteError
+from udpnote.errors import ClientClosed, KeyMissing, Notice, OldKey, ServerNotFound, StorageError, UdpnoteError
 from udpnote.model.notebook import KnownNotebook
+from udpnote.page.browser_sentences import UNUSABLE, notice_for_browser
 from udpnote.page.responses import refusal_for, unavailable
 from udpnote.page.worker_threads import WorkerThreads
-from udpnote.storage.database import IN_MEMORY
-from udpnote.storage.outbox import Outbox
 
 T = TypeVar("T")
 
@@ -84,7 +83,9 @@ class PageNotebook:
     """One notebook, as all browsers with the same key use it.
 
     `open_client` opens a client of the notebook, which this object closes. `has_key` says whether these clients have a key that
-    a browser gave. With `is_sealed`, the notebook counts as sealed whatever its server answers.
+    a browser gave. With `is_sealed`, the notebook counts as sealed whatever its server answers. `on_trouble` is called with the
+    reason when browsers are told to ask the person who runs the page, because the notebook cannot be used. For each kind of
+    reason, it is called once until the server has answered again.
 
     These attributes say what is known about the notebook. When one of the last three changes, and after `record_sealed`, the
     functions in `on_change` are called.
@@ -104,13 +105,17 @@ class PageNotebook:
         *,
         has_key: bool = False,
         is_sealed: bool = False,
+        on_trouble: Callable[[Notice], None] = lambda _: None,
     ) -> None:
         self._open_client, self._threads, self._has_key, self._is_sealed = open_client, threads, has_key, is_sealed
+        self._on_trouble = on_trouble
+        self._troubles: set[str] = set()
+        """The kinds of the reasons with which `on_trouble` was called since the server has answered."""
         self._clients: dict[Purpose, Client] = {}
         self._opening = threading.Lock()
         self._is_closed = False
         self._probing: asyncio.Task[None] | None = None
-        self._checking: asyncio.Task[NotebookStatus] | None = None
+        self._checking: asyncio.Task[None] | None = None
         self._absent = asyncio.Event()
         self.absence: Notice | None = None
         self.ended: Notice | None = None
@@ -149,7 +154,19 @@ class PageNotebook:
         return status
 
     async def _ask(self) -> NotebookStatus:
+        """Ask the server for its status. Raises as `check` does."""
         return await self._threads.probing.run(lambda: self._client("read").status(PROBE_SECONDS, saves=True))
+
+    async def _ask_in_background(self) -> NotebookStatus:
+        """Ask as `_ask` does, for a task that nobody waits for: an error becomes the `failure` of the status, for example if
+        the user's outbox is damaged. Raises only `ClientClosed`.
+        """
+        try:
+            return await self._ask()
+        except ClientClosed:
+            raise
+        except UdpnoteError as error:
+            return NotebookStatus(None, False, False, None, None, failure=error)
 
     def _record_status(self, status: NotebookStatus) -> None:
         """Set `known`, `served`, `absence` and `ended` to what `status` says."""
@@ -202,7 +219,7 @@ class PageNotebook:
                 await asyncio.sleep(WATCH_SECONDS)
                 if self._probing is not None:
                     continue  # the server is already being asked
-                status = await self._ask()
+                status = await self._ask_in_background()
                 if isinstance(status.failure, ServerNotFound):
                     self.suspect()
                 else:
@@ -218,7 +235,11 @@ class PageNotebook:
         if self._has_key:
             self._record_presence()
         elif self.absence is not None and not self._is_closed:
-            self._checking = asyncio.create_task(self.check())
+            self._checking = asyncio.create_task(self._check_in_background())
+
+    async def _check_in_background(self) -> None:
+        with suppress(ClientClosed):
+            self._record_status(await self._ask_in_background())
 
     def _record_server(self, server_id: bytes | None) -> None:
         served = server_id.hex() if server_id is not None else None
@@ -229,6 +250,7 @@ class PageNotebook:
     def _record_presence(self) -> None:
         if self.absence is not None:
             self.absence = None
+            self._troubles.clear()
             self._absent.clear()
             self._tell()
 
@@ -247,10 +269,16 @@ class PageNotebook:
         """
         with self._opening:
             self._is_closed = True
-            clients = list(self._clients.values())
         for task in (self._probing, self._checking):
             if task is not None:
                 task.cancel()
+        self._close_clients()
+
+    def _close_clients(self) -> None:
+        """Close the clients that `read` and `write` use. Their next calls open new ones. Blocks for a moment."""
+        with self._opening:
+            clients = list(self._clients.values())
+            self._clients.clear()
         for client in clients:
             client.close()
 
@@ -282,7 +310,7 @@ class PageNotebook:
                 await self._wait_unless_absent(call)
             return call.result()
         except UdpnoteError as error:
-            if isinstance(error, ServerNotFound | KeyMissing):
+            if isinstance(error, ServerNotFound | KeyMissing | StorageError):
                 self.suspect()
             self.record_error(error)
             raise refusal_for(error) from error
@@ -303,11 +331,19 @@ class PageNotebook:
             raise unavailable(self.absence or Notice("page_busy"))
 
     async def _probe(self) -> None:
-        """Ask the server until it answers, with growing pauses."""
+        """Ask the server until it answers, with growing pauses. Open new clients if the user's outbox cannot be used, because
+        somebody may have put another file in its place.
+        """
         pause = 1.0
         try:
-            while (await self.check()).failure is not None and self.ended is None:
+            while self.ended is None:
+                status = await self._ask_in_background()
+                self._record_status(status)
+                if status.failure is None:
+                    break
                 await asyncio.sleep(pause)
+                if isinstance(status.failure, StorageError):
+                    await asyncio.to_thread(self._close_clients)
                 pause = min(2 * pause, PROBE_PAUSE_SECONDS_MAX)
         except ClientClosed:
             pass
@@ -323,9 +359,14 @@ class PageNotebook:
         self.suspect()
 
     def record_error(self, error: UdpnoteError) -> None:
-        """If `error` says that the notebook has a newer key than the browser gave, call `end`. Ignore any other error."""
+        """Act on `error` if it will last: call `end` if the notebook has a newer key than the browser gave, and `on_trouble` if
+        the person who runs the page must do something about it.
+        """
         if self._has_key and isinstance(error, OldKey):
             self.end(error.notice)
+        elif error.notice.kind not in self._troubles and notice_for_browser(error.notice) == UNUSABLE:
+            self._troubles.add(error.notice.kind)
+            self._on_trouble(error.notice)
 
     def _tell(self) -> None:
         for each in list(self.on_change):
@@ -352,35 +393,3 @@ def wait_for_index(indexed: int, last: int) -> None:
     """
     if time.monotonic() - _begun_at.get() >= INDEXING_SECONDS:
         raise unavailable(Notice("page_index_being_built", percent=100 * indexed // max(last, 1)))
-
-
-class NotebookClients(NamedTuple):
-    """Opens clients of the page's notebook. `server` and `notebook` are the values of the options `--server` and `--notebook`,
-    or None.
-    """
-
-    server: str | None
-    notebook: str | None
-
-    def __call__(self, key: str | None, known: KnownNotebook | None, on_notice: Callable[[Notice], None], /) -> Client:
-        """Open a client. The caller must close it. For `on_notice` see `Client`.
-
-        With a join code `key`, which a browser gave, the client uses that key. Its outbox is in memory, so that the key is
-        never in a file, and it does not know the notebooks in the user's outbox. If the notebook `known` has this key, the
-        client uses that notebook at its last address.
-
-        If `key` is None, the client uses the user's outbox, as other commands do.
-        """
-        outbox = Outbox(IN_MEMORY) if key is not None else None
-        client = Client(
-            server=self.server,
-            notebook=self.notebook,
-            key=key,
-            wait=CALL_SECONDS,
-            outbox=outbox,
-            on_notice=on_notice,
-            on_indexing=wait_for_index,
-        )
-        if outbox is not None and known is not None and known.key_id == client.named_key_id:
-            outbox.remember(known)
-        return client

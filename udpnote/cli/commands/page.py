@@ -97,14 +97,13 @@ def serve_page(
     from udpnote.lan.tcp_listener import listen_tcp
     from udpnote.machine.names import host_name
     from udpnote.page.access import AllowedHosts
-    from udpnote.page.app import Page
-    from udpnote.page.page_notebook import NotebookClients
+    from udpnote.page.app import NotebookClients, Page
     from udpnote.page.serving import Listener, run_page
 
     secure = _https(allowed) if https else None
     hosts = AllowedHosts(host_name(), allowed, own_addresses)
     with ExitStack() as opened:
-        shown = Page(NotebookClients(server, notebook), hosts, is_sealed=is_sealed)
+        shown = Page(NotebookClients(server, notebook), hosts, is_sealed=is_sealed, on_trouble=_report_trouble)
         served = [(shown.asgi, port, secure.tls.context if secure is not None else None)]
         if secure is not None:
             served.append((secure.certificate_page(port, hosts), certificate_port(port), None))
@@ -115,6 +114,11 @@ def serve_page(
         run_page(shown, listeners, on_started=lambda status: _introduce(status, bind, port, secure, is_sealed=is_sealed))
     say(Notice("page_ended"))
     return exit_codes.DONE
+
+
+def _report_trouble(reason: Notice) -> None:
+    """Print why browsers, which are told to ask the person who runs the page, cannot use the notebook."""
+    say(Notice("page_cannot_use_notebook", reason=reason))
 
 
 def check_hosts(names: Sequence[str], option: str) -> None:

@@ -21,6 +21,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     ),
     "page_ended": "the page has ended. Browsers keep what is not stored yet, and send it when the page is back",
     "page_waits_for_notebook": "the page is ready, but its notebook is not: {reason}",
+    "page_cannot_use_notebook": "browsers cannot use the notebook now: {reason}",
     "page_on_machine": "only browsers on this machine can open it",
     # Requests that are refused
     "page_host_refused": (
