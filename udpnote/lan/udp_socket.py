@@ -108,7 +108,8 @@ def _send_error(extended_error: bytes, address: Address) -> SendError:
 
 
 class UdpSocket:
-    """One non-blocking UDP socket, which sends and receives groups of datagrams.
+    """One non-blocking UDP socket, which sends and receives groups of datagrams. The hop limit of its multicasts is 1, which is
+    the default (RFC 3493 §5.2).
 
     The constructor raises `TooManyOpenFiles`, and `OSError` if this machine does not have the address family.
     """
@@ -122,7 +123,6 @@ class UdpSocket:
         self._can_segment = _IS_LINUX  # whether one call may send a group
         if family == socket.AF_INET6:
             self._socket.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-            self._socket.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_HOPS, 1)
         else:
             self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
         for option in (socket.SO_RCVBUF, socket.SO_SNDBUF):

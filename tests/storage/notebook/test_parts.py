@@ -21,10 +21,15 @@ from tests.storage.notebook.conftest import (
     stored,
     texts,
 )
-from udpnote.model.entry import Kind, Part, Status, Verdict, cut, split
+from udpnote.model.entry import TEXT_BYTES_MAX, Kind, Part, Status, Verdict, cut, split
 from udpnote.storage.database import IN_MEMORY, atomic, open_database
 from udpnote.storage.notebook.notebook import Notebook
-from udpnote.storage.notebook.parts import PART_OVERHEAD_BYTES, PARTIAL_ENTRY_OVERHEAD_BYTES, PartialEntries
+from udpnote.storage.notebook.parts import (
+    PART_OVERHEAD_BYTES,
+    PARTIAL_ENTRIES_BYTES_MAX,
+    PARTIAL_ENTRY_OVERHEAD_BYTES,
+    PartialEntries,
+)
 from udpnote.storage.notebook.tables import SCHEMA
 
 DAY = 24 * 3600 * 1_000_000
@@ -133,6 +138,16 @@ def test_what_is_forgotten_or_expired_makes_room_and_what_was_rolled_back_takes_
             partial_entries.handle_rollback()
     assert unfinished(connection) == [3, 4, 5]
     assert connection.execute("SELECT count(*) FROM parts").fetchone() == (3,)
+
+
+def test_parts_whose_batch_was_rolled_back_are_counted_only_when_they_are_kept(tmp_path: Path) -> None:
+    text = b"x" * TEXT_BYTES_MAX
+    count = PARTIAL_ENTRIES_BYTES_MAX // len(text) // 2 + 1  # twice as many do not fit
+    parts = [part(number)._replace(total_bytes=len(text), data=text[1:]) for number in range(1, count + 1)]
+    rejected = part(count + 1)._replace(author=None)  # type: ignore[arg-type]
+    with closing(Notebook(tmp_path / "notebook.sqlite3")) as notebook:
+        assert notebook.store([*parts, rejected], NOW) == [KEPT] * count + [REFUSED]
+        assert unfinished(notebook._connection) == list(range(1, count + 1))
 
 
 def test_the_entry_that_is_added_to_stays_even_if_it_alone_is_past_the_bound(connection: sqlite3.Connection) -> None:
