@@ -182,62 +182,6 @@ def test_a_browser_without_a_free_stream_says_so_and_asks_again_and_gets_a_strea
     amy.sees("at once")
 
 
-def test_a_stream_that_is_not_open_yet_is_opened_anew_at_once_when_there_is_a_sign_that_the_page_answers(
-    site: Site, visitors: Visitors
-) -> None:
-    site.start()
-    amy = visitors.visit(site.address)
-    amy.page.clock.install()
-    amy.page.clock.pause_at(4e9)  # pauses never end
-    opened = """async () => {
-        const { Live } = await import("/static/live.js")
-        const sources = []
-        const connect = () => {
-            sources.push({ readyState: 0, close() {}, addEventListener() {} })
-            return sources.at(-1)
-        }
-        const live = new Live({ channel: { on() {}, say() {} }, connect })
-        live.run(new AbortController().signal)
-        for (let turn = 0; turn < 30; turn += 1) {
-            if (turn % 10 === 0) live.renew()
-            await null
-        }
-        return sources.length
-    }"""
-    assert amy.page.evaluate(opened) == 4
-
-
-def test_attempts_to_open_a_stream_leave_no_listeners_in_a_page_that_is_open_for_weeks(site: Site, visitors: Visitors) -> None:
-    site.start()
-    amy = visitors.visit(site.address)
-    amy.page.clock.install()
-    amy.page.clock.pause_at(4e9)  # pauses end only by a sign
-    listeners = """async () => {
-        const { Live } = await import("/static/live.js")
-        let attempts = 0, listeners = 0, source = null
-        const connect = () => {
-            attempts += 1
-            source = { readyState: 2, close() {}, addEventListener() {} }
-            return source
-        }
-        const signal = {
-            aborted: false,
-            addEventListener() { listeners += 1 },
-            removeEventListener() { listeners -= 1 },
-        }
-        const live = new Live({ channel: { on() {}, say() {} }, connect })
-        live.run(signal)
-        while (attempts < 50) {
-            source.onerror()
-            for (let turn = 0; turn < 10; turn += 1) await null
-            live.renew()
-            for (let turn = 0; turn < 10; turn += 1) await null
-        }
-        return listeners
-    }"""
-    assert amy.page.evaluate(listeners) <= 2
-
-
 def test_who_edits_a_note_that_somebody_else_changes_meanwhile_is_told_before_or_after_saving(
     site: Site, visitors: Visitors
 ) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import errno
+import selectors
 import shutil
 import threading
 from collections.abc import Callable, Iterator
@@ -146,6 +147,54 @@ def test_a_server_that_answers_again_while_away_is_sent_is_reported_as_back() ->
         return [each.split(b"\n")[0] for each in sent]
 
     assert asyncio.run(heads())[1:] == [b"event: away", b"event: back"]
+
+
+class SkippingSelector(selectors.DefaultSelector):
+    """Waits for no timer: in place of that, `skipped_seconds` grows by the time until the timer is due."""
+
+    skipped_seconds = 0.0
+
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        """Return what is ready. If nothing is, skip `timeout`, or wait if no timer runs."""
+        ready = super().select(timeout and 0)
+        if not ready and timeout:
+            self.skipped_seconds += timeout
+        return ready
+
+
+class SkippingLoop(asyncio.SelectorEventLoop):
+    """A loop in which timers expire at once, in their order, and `time` says when they would have expired."""
+
+    def __init__(self) -> None:
+        self._skipping = SkippingSelector()
+        super().__init__(self._skipping)
+
+    def time(self) -> float:
+        return super().time() + self._skipping.skipped_seconds
+
+
+def test_a_stream_without_events_sends_a_comment_before_a_proxy_takes_it_for_dead() -> None:
+    def open_client(_: Callable[[Notice], None]) -> Client:
+        raise ClientClosed("client_closed")
+
+    async def comment() -> tuple[bytes, float]:
+        threads = Threads()
+        notebook = PageNotebook(open_client, threads, has_key=True)
+        notebook.absence = Notice("page_server_silent")
+        live = LiveEvents(notebook)
+        stream = live.stream(None)
+        assert [(await anext(stream)).split(b":")[0] for _ in range(2)] == [b"retry", b"event"]
+        began = asyncio.get_running_loop().time()
+        sent = await anext(stream)
+        live.end()
+        await stream.aclose()  # type: ignore[attr-defined]
+        threads.close()
+        return sent, asyncio.get_running_loop().time() - began
+
+    with asyncio.Runner(loop_factory=SkippingLoop) as runner:
+        sent, seconds = runner.run(comment())
+    assert sent.startswith(b":")
+    assert 5.0 < seconds < 60.0, "a usual proxy waits for a minute, and phones save power if nothing comes"
 
 
 class FollowingClient:

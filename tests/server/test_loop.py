@@ -1,6 +1,33 @@
 """The times of the server's loop."""
 
-from udpnote.server.loop import KEEP_COMING_SECONDS, Schedule
+from contextlib import closing
+
+from tests.support.later_searcher import LaterSearcher
+from udpnote.errors import Notice
+from udpnote.lan.endpoint import Endpoint
+from udpnote.lan.interfaces import no_interfaces
+from udpnote.server.loop import KEEP_COMING_SECONDS, Loop, Schedule
+from udpnote.storage.notebook.notebook import Notebook
+
+
+def test_dropped_datagrams_are_reported_once_a_minute_as_the_notice_says(notebook: Notebook) -> None:
+    notices, now = list[Notice](), [1000.0]
+    with closing(Endpoint.listen("127.0.0.1", 0, list_interfaces=no_interfaces)) as endpoint:
+        loop = Loop(
+            endpoint,
+            notebook,
+            sealing_keys=None,
+            text_file=None,
+            executor=LaterSearcher(),
+            on_stored=None,
+            on_notice=notices.append,
+            monotonic=lambda: now[0],
+        )
+        for now[0], reported in ((1000.0, []), (1059.9, []), (1060.0, [3]), (1119.9, []), (1120.0, [2])):
+            endpoint.send([(b"no datagram of udpnote", ("127.0.0.1", endpoint.port))])  # so that the loop need not wait
+            loop.run_once()
+            assert notices == [Notice("datagrams_dropped", counts={"foreign": count}) for count in reported]
+            notices.clear()
 
 
 def test_a_quiet_moment_does_not_end_the_pause_after_an_error() -> None:

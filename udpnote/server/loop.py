@@ -60,7 +60,7 @@ class Loop:
 
     `sealing_keys` has the notebook's keys; None if the notebook is open. `text_file` keeps a copy of the notes, or is None.
     `executor` does the searches and checkpoints of the search index. `on_stored` and `on_notice` have the same meaning
-    as in `Server`.
+    as in `Server`. `monotonic` gives the time.
     """
 
     def __init__(
@@ -73,14 +73,16 @@ class Loop:
         executor: Executor,
         on_stored: Callable[[StoredEntry], None] | None,
         on_notice: Callable[[Notice], None],
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        now = time.monotonic()
+        now = monotonic()
         self._endpoint = endpoint
         self._notebook = notebook
         self._sealing_keys = sealing_keys
         self._text_file = text_file
         self._on_stored = on_stored
         self._on_notice = on_notice
+        self._monotonic = monotonic
         self._envelopes = self._current_envelopes()
         self._handler = RequestHandler(notebook, self._envelopes, executor=executor)
         self._schedule = Schedule()
@@ -96,7 +98,7 @@ class Loop:
 
         Raises `NotebookLost` if the notebook's file is not in its place any more.
         """
-        batch = self._arrivals.next_batch(max(0.0, self._due_at() - time.monotonic()))
+        batch = self._arrivals.next_batch(max(0.0, self._due_at() - self._monotonic()))
         try:
             if batch:
                 self._answer(batch)
@@ -105,7 +107,7 @@ class Loop:
                 self._notebook.check_file()  # ends the checkpoint, if the other thread has done its part of it
             if not batch or self._handler.is_index_awaited:
                 self._update_index()
-            if (now := time.monotonic()) >= self._keys_at:
+            if (now := self._monotonic()) >= self._keys_at:
                 self._read_keys()
             if now >= self._housekeeping_at:
                 self._clean_up()
@@ -113,7 +115,7 @@ class Loop:
         except NotebookLost:
             raise
         except StorageError as error:
-            self._schedule.postpone(time.monotonic() + STORAGE_RETRY_SECONDS)
+            self._schedule.postpone(self._monotonic() + STORAGE_RETRY_SECONDS)
             failure = error
         if failure is not None:
             self._report(failure)
@@ -126,7 +128,7 @@ class Loop:
         if self._is_indexing_next:
             due_at = min(due_at, self._schedule.indexing_at)
         if self._notebook.is_checkpoint_running:
-            due_at = min(due_at, time.monotonic() + QUIET_SECONDS)
+            due_at = min(due_at, self._monotonic() + QUIET_SECONDS)
         timeout = self._handler.next_timeout()
         return due_at if timeout is None else min(due_at, timeout)
 
@@ -136,11 +138,11 @@ class Loop:
         The loop then does not update the search index for `QUIET_SECONDS`, unless a reader waits for the index.
         """
         if not self._handler.is_index_awaited:
-            self._schedule.delay_indexing(time.monotonic() + QUIET_SECONDS)
+            self._schedule.delay_indexing(self._monotonic() + QUIET_SECONDS)
         before = self._notebook.last_number
         self._endpoint.send(self._handler.handle(batch, wall_microseconds(), unsent=self._endpoint.unsent))
         if self._notebook.last_number > before:
-            self._schedule.stored_at = time.monotonic()
+            self._schedule.stored_at = self._monotonic()
             self._announce()
 
     def _announce(self) -> None:
@@ -154,14 +156,14 @@ class Loop:
 
     def _serve_readers(self) -> None:
         """Serve readers for a slice of time. While entries keep coming, a pause follows, in which this does nothing."""
-        now = time.monotonic()
+        now = self._monotonic()
         if now < self._schedule.reading_at and self._handler.has_readers:
             return
         is_busy = self._schedule.is_busy(now)
         until = now + (BUSY_READING_SLICE_SECONDS if is_busy else READING_SLICE_SECONDS)
-        self._endpoint.send(self._handler.serve_readers(now, lambda: time.monotonic() >= until))
+        self._endpoint.send(self._handler.serve_readers(now, lambda: self._monotonic() >= until))
         if is_busy:
-            end = time.monotonic()
+            end = self._monotonic()
             self._schedule.reading_at = end + READING_PAUSE_RATIO * (end - now)
 
     @property
@@ -174,18 +176,18 @@ class Loop:
 
         While entries keep coming, a pause as long as the slice follows.
         """
-        now = time.monotonic()
+        now = self._monotonic()
         if now < self._schedule.indexing_at or not self._is_indexing_next:
             return
         until = now + INDEXING_SLICE_SECONDS
         index = self._notebook.lookup.index
         before = index.transactions
-        self._handler.update_index(lambda: time.monotonic() >= until)
-        end = time.monotonic()
+        self._handler.update_index(lambda: self._monotonic() >= until)
+        end = self._monotonic()
         if self._schedule.is_busy(end):
             self._schedule.delay_indexing(end + (end - now))
         if index.transactions == before:  # its disk is full, or another process has locked it: try again later
-            self._schedule.delay_indexing(time.monotonic() + QUIET_SECONDS)
+            self._schedule.delay_indexing(self._monotonic() + QUIET_SECONDS)
 
     def _read_keys(self) -> None:
         """Read the key file again, use its keys, and record in the notebook which key is used. If that is a new key, report it.
@@ -193,7 +195,7 @@ class Loop:
         If the file cannot be read, keep the keys, and report the error, unless the last reading had the same error.
         """
         assert self._sealing_keys is not None, "an open notebook has no keys"
-        self._keys_at = time.monotonic() + KEYS_SECONDS
+        self._keys_at = self._monotonic() + KEYS_SECONDS
         try:
             if self._sealing_keys.read_again():
                 self._on_notice(Notice("notebook_key_changed"))
@@ -216,7 +218,7 @@ class Loop:
         Also copies the notebook's log into its file if that is due. Raises `NotebookLost` if the notebook's file is not in its
         place any more.
         """
-        self._housekeeping_at = time.monotonic() + HOUSEKEEPING_SECONDS
+        self._housekeeping_at = self._monotonic() + HOUSEKEEPING_SECONDS
         self._endpoint.join_new_interfaces()
         for notice in self._handler.notices(self._arrivals.drops()):
             self._on_notice(notice)
@@ -225,7 +227,7 @@ class Loop:
 
     def _report(self, error: StorageError) -> None:
         """Report `error`, which the disk has caused, unless an error was reported in the last minute."""
-        now = time.monotonic()
+        now = self._monotonic()
         if now >= self._next_failure_notice_at:
             self._next_failure_notice_at = now + HOUSEKEEPING_SECONDS
             self._on_notice(Notice("storage_fails", error=error))

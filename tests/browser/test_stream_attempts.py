@@ -1,0 +1,99 @@
+"""When the page opens its stream of live events again, with a stream of the test in place of the browser's."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.support.fake_notebook import ORIGIN, FakeNotebook
+
+if TYPE_CHECKING:
+    from playwright.sync_api import BrowserContext, Page
+
+
+@pytest.fixture
+def page(profile: "BrowserContext") -> "Page":
+    """A blank page, which can import the page's scripts."""
+    FakeNotebook(profile, rig=Path(__file__).with_name("rig.js"))
+    made = profile.new_page()
+    made.goto(ORIGIN)
+    return made
+
+
+def test_the_pauses_before_the_next_stream_grow_to_half_a_minute_and_are_short_again_after_one_that_was_open(
+    page: "Page",
+) -> None:
+    pauses = """async () => {
+        const { Live } = await import("/static/live.js")
+        const pauses = []
+        window.setTimeout = (work, milliseconds) => {
+            pauses.push(milliseconds / 1000)
+            queueMicrotask(work)  // no pause takes long
+        }
+        let source = null
+        const connect = () => {
+            source = { readyState: 2, close() {}, addEventListener() {} }
+            return source
+        }
+        const live = new Live({ channel: { on() {}, say() {} }, connect })
+        live.run(new AbortController().signal)
+        for (let attempt = 0; attempt < 9; attempt += 1) {
+            if (attempt === 7) source.onopen()
+            source.onerror()
+            for (let turn = 0; turn < 20; turn += 1) await null
+        }
+        return pauses
+    }"""
+    assert page.evaluate(pauses) == [2, 4, 8, 16, 30, 30, 30, 1, 2]
+
+
+def test_a_stream_that_is_not_open_yet_is_opened_anew_at_once_when_there_is_a_sign_that_the_page_answers(
+    page: "Page",
+) -> None:
+    page.clock.install()
+    page.clock.pause_at(4e9)  # pauses never end
+    opened = """async () => {
+        const { Live } = await import("/static/live.js")
+        const sources = []
+        const connect = () => {
+            sources.push({ readyState: 0, close() {}, addEventListener() {} })
+            return sources.at(-1)
+        }
+        const live = new Live({ channel: { on() {}, say() {} }, connect })
+        live.run(new AbortController().signal)
+        for (let turn = 0; turn < 30; turn += 1) {
+            if (turn % 10 === 0) live.renew()
+            await null
+        }
+        return sources.length
+    }"""
+    assert page.evaluate(opened) == 4
+
+
+def test_attempts_to_open_a_stream_leave_no_listeners_in_a_page_that_is_open_for_weeks(page: "Page") -> None:
+    page.clock.install()
+    page.clock.pause_at(4e9)  # pauses end only by a sign
+    listeners = """async () => {
+        const { Live } = await import("/static/live.js")
+        let attempts = 0, listeners = 0, source = null
+        const connect = () => {
+            attempts += 1
+            source = { readyState: 2, close() {}, addEventListener() {} }
+            return source
+        }
+        const signal = {
+            aborted: false,
+            addEventListener() { listeners += 1 },
+            removeEventListener() { listeners -= 1 },
+        }
+        const live = new Live({ channel: { on() {}, say() {} }, connect })
+        live.run(signal)
+        while (attempts < 50) {
+            source.onerror()
+            for (let turn = 0; turn < 10; turn += 1) await null
+            live.renew()
+            for (let turn = 0; turn < 10; turn += 1) await null
+        }
+        return listeners
+    }"""
+    assert page.evaluate(listeners) <= 2
