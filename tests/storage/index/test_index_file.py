@@ -57,6 +57,18 @@ def test_another_entry_under_the_last_number_is_noticed(path: str, partly_indexe
     assert indexed_at(path, partly_indexed) == indexed
 
 
+def test_an_index_whose_file_alone_was_removed_does_not_take_the_log_of_before(path: str, hundred: Writings) -> None:
+    with caught_up(path, hundred):
+        pass  # the log is in the file now
+    with opened(path, hundred) as index:
+        hundred.fill(["without a tag"])
+        index.catch_up(never)
+        os.unlink(path)
+        index.catch_up(never)
+        assert tallied(index, View.TAGS) == {"a": 100}
+        assert_right(index, hundred)
+
+
 # What is wrong with its file
 
 

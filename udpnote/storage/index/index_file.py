@@ -168,13 +168,16 @@ def may_be_temporary(error: BaseException) -> bool:
 
 
 def open_index_file(path: str, *, notebook: str | None = None) -> sqlite3.Connection:
-    """Open the index at `path`. If there is none, create it, with the owner and the permissions of the file `notebook`.
+    """Open the index at `path`. If there is none, create it, with the owner and the permissions of the file `notebook`. A log
+    without its index is removed first.
 
     If `notebook` is None, only the owner of a new index can read it. Commits are not fsynced, because an index can be
     built again. SQLite does no checkpoints by itself; see `checkpoints`. Raises `StorageError`; `trouble_of` says what its
     `__cause__` means for the index.
     """
-    if path != IN_MEMORY and os.path.exists(path):
+    if path != IN_MEMORY and not os.path.exists(path):
+        remove_index_file(path)  # the log of an index of which somebody has removed only the file
+    elif path != IN_MEMORY:
         with storage_errors(path):
             check_log_index(path)
             with closing(sqlite3.connect(path, timeout=OPENING_BUSY_MILLISECONDS / 1000)) as probe:
