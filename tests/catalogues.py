@@ -36,7 +36,7 @@ TAIWANESE = {
     "校驗字元": "檢查碼", "隧道": "通道", "鏈路本地": "連結本機", "回環": "迴路", "迴環": "迴路", "標識": "識別碼",
     "正文": "內文", "主目錄": "家目錄", "複制": "複製", "網線": "網路線", "退出程序": "結束程式",
 }  # fmt: skip
-"""What people in Taiwan write instead of what OpenCC makes of our texts; a reader found it."""
+"""Words and signs that OpenCC makes of our texts, and those that people in Taiwan write instead, as a reader found them."""
 
 KEPT_HEADERS = ("Language", "Plural-Forms", "Content-Type")
 """Fields in the header of a catalogue that say how to read it."""
@@ -93,7 +93,7 @@ def _changes_each_time(line: bytes) -> bool:
 
 
 class _Compiled(Catalog):
-    """A catalogue whose header has only what does not change each time."""
+    """A catalogue whose header has only the fields in `KEPT_HEADERS`, so that its file changes only if a translation does."""
 
     def __iter__(self) -> Iterator[Message]:
         header, *messages = super().__iter__()
@@ -143,7 +143,7 @@ def converted(simplified: Catalog, traditional: Catalog) -> Catalog:
     opencc = OpenCC(OPENCC_TABLE)
 
     def convert(text: str) -> str:
-        """`text` as people in Taiwan write it; of a command in backquotes, only what is in quotation marks."""
+        """`text` as people in Taiwan write it. In a command in backquotes, only the words in quotation marks are converted."""
         parts = re.split("(`[^`]*`)", text)
         parts[::2] = (as_in_taiwan(opencc.convert(part)) for part in parts[::2])
         parts[1::2] = (re.sub('"[^"]*"', lambda quoted: as_in_taiwan(opencc.convert(quoted[0])), part) for part in parts[1::2])

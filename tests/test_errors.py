@@ -1,4 +1,4 @@
-"""Errors as facts: copied and pickled with them; and the package, which is imported without any of its modules."""
+"""Errors keep their facts when they are copied. The package and its command import modules only when they need them."""
 
 import copy
 import pickle
@@ -23,13 +23,13 @@ def test_an_error_is_copied_and_pickled_with_its_facts(error: UdpnoteError) -> N
         assert vars(copied) == vars(error)
 
 
-def test_until_ctrl_c_is_taken_care_of_the_command_loads_no_module_that_python_has_not_loaded() -> None:
+def test_the_command_imports_no_new_module_before_it_handles_ctrl_c() -> None:
     program = "import sys; before = set(sys.modules); import udpnote.__main__; print(*sorted(set(sys.modules) - before))"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["udpnote", "udpnote.__main__"]
 
 
-def test_the_package_has_its_errors_and_its_help_shows_both_classes() -> None:
+def test_the_package_offers_errors_and_classes_and_its_help_shows_the_classes() -> None:
     program = "import udpnote; print(udpnote.errors.Queued.__name__, sorted(udpnote.__all__)); help(udpnote)"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.startswith("Queued ['Client', 'Server', '__version__', 'errors']\n")
@@ -50,7 +50,7 @@ for files in (*range(lowest, lowest + 8), hard):
 """
 
 
-def test_without_a_file_to_open_for_its_sentence_an_error_tells_its_kind_and_values() -> None:
+def test_an_error_that_can_open_no_file_for_its_sentence_tells_kind_and_values() -> None:
     done = subprocess.run([sys.executable, "-c", WITHOUT_FILES], capture_output=True, text=True, check=True)
     first, *_, last = done.stdout.splitlines()
     assert all(fact in first for fact in ("port_taken", "6683", "[::]"))

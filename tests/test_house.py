@@ -11,9 +11,9 @@ from graphlib import CycleError, TopologicalSorter
 
 import pytest
 
-from tests.support.source import RIDDLES, ROOT, imports, modules, nodes
+from tests.support.source import ROOT, UNCLEAR_WORDS, imports, modules, nodes
 
-FLOORS = {
+LAYERS = {
     "__main__": 9,
     "cli": 8,
     "page": 7, "__init__": 7,
@@ -25,7 +25,7 @@ FLOORS = {
     "model": 1,
     "errors": 0, "version": 0,
 }  # fmt: skip
-"""The packages, and the files beside them. Each imports only from itself and from lower floors; `__init__` is the facade."""
+"""The layer of each package and of each file beside them. Each imports only from itself and from lower layers."""
 
 LINES_PER_FILE_MAX = 400
 LINES_PER_FUNCTION_MAX = 50
@@ -40,7 +40,7 @@ IMPURE_MODULES = {
 IMPURE_CALLS = {"Random", "open", "print", "input", "__import__", "now", "today", "utcnow"}
 
 WALL_CLOCKS = {"time.time", "time.time_ns", "date.today", "datetime.now", "datetime.today", "datetime.utcnow"}
-"""What raises an error after the year 2262; `udpnote.machine.clock` does not."""
+"""Calls that raise an error after the year 2262; those of `udpnote.machine.clock` do not."""
 
 TOOLS = {
     "lan": {"socket", "select", "selectors", "socketserver", "netifaces"},
@@ -51,11 +51,11 @@ TOOLS = {
 """Libraries that one package alone imports."""
 
 CRYPTOGRAPHY_USERS = {"udpnote.protocol.sealed_envelope", "udpnote.page.certificates"}
-"""Who encrypts or signs: what seals datagrams, and what makes the certificates with which browsers trust the page."""
+"""The modules that encrypt or sign: the first seals datagrams, the second makes the certificates of the page."""
 
 
-def room(name: str) -> str:
-    """The package that a module belongs to, or the module itself where it stands beside the packages."""
+def package_of(name: str) -> str:
+    """The package that the module `name` belongs to, or the module itself if it is beside the packages."""
     return name.split(".")[1] if "." in name else "__init__"
 
 
@@ -72,7 +72,7 @@ def own_imports(name: str) -> frozenset[str]:
 
 
 def only_known_files_stand_beside_the_packages() -> Iterator[str]:
-    yield from sorted({room(name) for name in modules()} - set(FLOORS))
+    yield from sorted({package_of(name) for name in modules()} - set(LAYERS))
     files = {path.name for path in ROOT.glob("*.py")}
     yield from sorted(files - {"__init__.py", "__main__.py", "errors.py", "settings.py", "version.py"})
     yield from (str(path) for path in {path.parent for path in ROOT.rglob("*.py")} if not (path / "__init__.py").exists())
@@ -84,7 +84,7 @@ def imports_point_down() -> Iterator[str]:
             if module.startswith(".") or module == "udpnote":
                 yield f"{name} imports {part or 'the package'} from {module}: name the module"
         for imported in own_imports(name):
-            if room(imported) != room(name) and FLOORS[room(imported)] >= FLOORS[room(name)]:
+            if package_of(imported) != package_of(name) and LAYERS[package_of(imported)] >= LAYERS[package_of(name)]:
                 yield f"{name} imports {imported}"
 
 
@@ -97,10 +97,10 @@ def there_are_no_circles() -> Iterator[str]:
 
 def the_core_is_pure() -> Iterator[str]:
     for name, module in modules().items():
-        if room(name) not in PURE:
+        if package_of(name) not in PURE:
             continue
         for imported in own_imports(name):
-            if room(imported) not in PURE | {"errors"}:
+            if package_of(imported) not in PURE | {"errors"}:
                 yield f"{name} imports {imported}"
         for imported, part in imports(name):
             if imported.split(".")[0] in IMPURE_MODULES or (imported == "random" and part != "Random"):
@@ -111,16 +111,16 @@ def the_core_is_pure() -> Iterator[str]:
 
 
 def _name_of(called: ast.expr) -> str:
-    """The last part of what is called."""
+    """The last part of the name of a function that is called."""
     if isinstance(called, ast.Attribute):
         return called.attr
     return called.id if isinstance(called, ast.Name) else ""
 
 
-def a_tool_is_used_in_its_package_only() -> Iterator[str]:
+def a_library_is_imported_in_its_package_only() -> Iterator[str]:
     for owner, tools in TOOLS.items():
         for name in modules():
-            if room(name) != owner:
+            if package_of(name) != owner:
                 yield from (f"{name} imports {used}" for used, _ in imports(name) if used.split(".")[0] in tools)
 
 
@@ -138,7 +138,7 @@ def cryptography_has_few_users() -> Iterator[str]:
     yield from users ^ CRYPTOGRAPHY_USERS
 
 
-def no_error_is_swallowed_unseen() -> Iterator[str]:
+def no_handler_catches_all_errors() -> Iterator[str]:
     for name, module in modules().items():
         for node in nodes(name):
             if not isinstance(node, ast.ExceptHandler):
@@ -167,11 +167,11 @@ def a_function_is_short() -> Iterator[str]:
 
 
 def every_test_file_mirrors_a_module() -> Iterator[str]:
-    """tests/PACKAGE/test_X.py tests udpnote/PACKAGE/X.py, or one aspect of it: test_reading_following tests reading."""
+    """tests/PACKAGE/test_X.py tests udpnote/PACKAGE/X.py. test_X_Y.py does, too: test_reading_following tests reading."""
     tests = ROOT.parent / "tests"
     for path in sorted(tests.rglob("test_*.py")):
         folder = path.parent.relative_to(tests)
-        if not folder.parts or folder.parts[0] not in FLOORS:
+        if not folder.parts or folder.parts[0] not in LAYERS:
             continue
         subject = path.stem.removeprefix("test_")
         beside = {each.stem.rstrip("_") for each in (ROOT / folder).glob("*") if each.suffix == ".py" or each.is_dir()}
@@ -187,10 +187,10 @@ def no_test_imports_from_another_test_file() -> Iterator[str]:
         yield from (f"{path.relative_to(ROOT.parent)}: {found.strip()}" for found in statement.findall(path.read_text()))
 
 
-def nothing_is_said_in_riddles() -> Iterator[str]:
+def no_text_has_unclear_words() -> Iterator[str]:
     for path in [ROOT.parent / "README.md", *sorted((ROOT.parent / "docs").rglob("*.md")), *sorted(ROOT.rglob("*.py"))]:
         text = path.read_text()
-        for found in RIDDLES.finditer(text):
+        for found in UNCLEAR_WORDS.finditer(text):
             yield f"{path.relative_to(ROOT.parent)}:{text.count(chr(10), 0, found.start()) + 1}: {found.group()}"
 
 
@@ -199,15 +199,15 @@ RULES: list[Callable[[], Iterator[str]]] = [
     imports_point_down,
     there_are_no_circles,
     the_core_is_pure,
-    a_tool_is_used_in_its_package_only,
+    a_library_is_imported_in_its_package_only,
     only_the_clock_tells_the_time,
     cryptography_has_few_users,
-    no_error_is_swallowed_unseen,
+    no_handler_catches_all_errors,
     a_file_is_short,
     a_function_is_short,
     every_test_file_mirrors_a_module,
     no_test_imports_from_another_test_file,
-    nothing_is_said_in_riddles,
+    no_text_has_unclear_words,
 ]
 
 

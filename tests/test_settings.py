@@ -89,7 +89,7 @@ def test_a_flag_comes_before_the_environment_the_file_and_the_default(
         assert find_sources({}, unset) == dict.fromkeys(Settings._fields, DEFAULT) | {name: Source("settings file", place)}
 
 
-def test_the_variable_that_moves_a_file_from_its_default_place_is_named(home: Environ) -> None:
+def test_a_file_that_a_variable_moves_has_that_variable_as_its_source(home: Environ) -> None:
     xdg = {"XDG_DATA_HOME": "/srv/data/", "XDG_STATE_HOME": "/srv/state"}
     for environ, path, variable in (
         (home | xdg, f"{home['UDPNOTE_HOME']}/outbox.sqlite3", "UDPNOTE_HOME"),
@@ -99,7 +99,7 @@ def test_the_variable_that_moves_a_file_from_its_default_place_is_named(home: En
         assert source_of_place(path, environ).place == variable
 
 
-def test_a_server_may_be_typed_with_the_signs_of_an_input_method(home: Environ) -> None:
+def test_a_server_may_be_typed_in_full_width_characters(home: Environ) -> None:
     assert load_settings({"server": "１９２。0．2.7：７０００"}, home).server == "192.0.2.7:7000"
 
 
@@ -121,7 +121,7 @@ def test_the_error_about_a_bad_value_names_its_place(home: Environ) -> None:
         settings_file(home).write_text(f"{name} = {json.dumps(value)}\n")
         assert str(refused(home)).startswith(f"{settings_file(home)}: {name}")
         with speaking(SIMPLIFIED):
-            assert ": " not in str(refused(home))
+            assert ": " not in str(refused(home))  # Chinese has another colon
 
 
 def test_a_value_of_another_type_and_an_unknown_setting_in_the_file_are_refused(home: Environ) -> None:
@@ -240,7 +240,7 @@ def test_the_default_author_is_never_too_long_or_broken(home: Environ) -> None:
         assert load_settings({"author": author}, home).author == author
 
 
-def test_a_key_that_comes_first_in_order_replaces_a_key_file_and_vice_versa(home: Environ) -> None:
+def test_of_a_key_and_a_key_file_only_the_one_from_the_first_source_counts(home: Environ) -> None:
     code = join_code(b"k" * 16)
     settings_file(home).write_text(f'key = "{code}"')
     variable, with_code = {"UDPNOTE_KEY_FILE": "/key"}, {"UDPNOTE_KEY": code}
@@ -253,12 +253,18 @@ def test_a_key_that_comes_first_in_order_replaces_a_key_file_and_vice_versa(home
         assert (settings.key, settings.key_file) == expected
 
 
-def test_an_empty_key_variable_is_an_error_so_that_nothing_leaves_unsealed_and_no_error_repeats_a_code(home: Environ) -> None:
+def test_an_empty_key_variable_is_an_error_so_that_no_entry_is_sent_unsealed(home: Environ) -> None:
     for variable in ("UDPNOTE_KEY", "UDPNOTE_KEY_FILE"):
         assert refused(home | {variable: ""}).notice.values["where"] == variable
+
+
+def test_the_error_about_a_key_does_not_repeat_the_code(home: Environ) -> None:
     code = join_code(b"k" * 16)[:-1]
     error = refused(home, {"key": code})
     assert isinstance(error, InvalidKey) and code not in str(error)
+
+
+def test_a_value_that_is_not_utf8_is_refused(home: Environ) -> None:
     assert refused(home, {"name": "\udce6my"}).notice.kind == "setting_not_utf8"
 
 
@@ -273,7 +279,7 @@ def test_an_empty_key_variable_is_an_error_so_that_nothing_leaves_unsealed_and_n
         ("port = ", {"UDPNOTE_LANGUAGE": "zh_TW", "LANG": "zh_CN.UTF-8"}, "zh_TW"),
     ],
 )
-def test_the_setting_of_the_language_precedes_the_locale_and_a_wrong_setting_does_not_count(
+def test_the_setting_of_the_language_precedes_the_locale_and_a_wrong_one_is_ignored(
     home: Environ, in_file: str, environ: Environ, language: str
 ) -> None:
     settings_file(home).write_text(in_file)

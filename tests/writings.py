@@ -1,4 +1,4 @@
-"""A notebook's tables, written to directly, indexes of it, and what a search must find, worked out without an index."""
+"""Writes entries directly into a notebook's tables, opens indexes of it, and tells without an index what a search must find."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -100,7 +100,7 @@ def opened(path: str, writings: Writings, **options: int) -> Iterator[Index]:
 
 @contextmanager
 def caught_up(path: str, writings: Writings, **options: int) -> Iterator[Index]:
-    """The same, after it has indexed everything."""
+    """The index at `path` of a notebook, after it has indexed everything."""
     with opened(path, writings, **options) as index:
         catch_up(index)
         yield index
@@ -132,7 +132,7 @@ def numbers(index: Index, query: Query, start: int | None = None, searcher: Late
 def items(
     index: Index, query: Query, start: int | None = None, searcher: LaterSearcher | None = None
 ) -> list[int | PausePoint]:
-    """What a search in this thread, or by `searcher`, finds, and where it may pause."""
+    """The numbers that a search by `searcher`, or else in this thread, finds, and the points at which it may pause."""
     first = (END if query.newest_first else 1) if start is None else start
     found = (searcher or LaterSearcher()).drain(index.matches(query, first))
     return [each for each in found if isinstance(each, int | PausePoint)]

@@ -13,7 +13,7 @@ import udpnote
 ROOT = Path(udpnote.__file__).parent  # the folder of the package
 
 
-RIDDLES = re.compile(
+UNCLEAR_WORDS = re.compile(
     r"(?<![a-z])whoever(?![a-z])|\bthat\s+which\b|\bsaid\s+so\b|\b(is|are|was|were)\s+told\s+of\b"
     r"|\bgiv(e|es|ing)\s+(itself|himself|themselves)\s+out\b",
     re.IGNORECASE,

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 
 from tests.support.notice_calls import faults, sentences
-from tests.support.source import RIDDLES, modules
+from tests.support.source import UNCLEAR_WORDS, modules
 from udpnote.errors import Notice
 from udpnote.model.language import SIMPLIFIED
 from udpnote.model.notebook import KnownNotebook, SilentServer
@@ -29,7 +29,7 @@ def test_each_kind_that_is_told_has_one_sentence_and_its_values_and_each_sentenc
 
 def test_every_sentence_can_be_made_and_is_no_riddle() -> None:
     def check(told: str) -> None:
-        assert told and not RIDDLES.search(told)
+        assert told and not UNCLEAR_WORDS.search(told)
         assert not told.endswith(".") and not re.search(r"[{}]|None|<", told)
 
     for kind in SENTENCES:  # not a test for each: hundreds of tests would take longer than what they do
