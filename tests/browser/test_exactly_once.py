@@ -1,4 +1,4 @@
-"""Notes that browsers write are in the notebook once, whatever ends or hangs on the way."""
+"""Notes that browsers write are stored exactly once, whatever is killed or does not answer on the way."""
 
 import os
 import signal
@@ -16,9 +16,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import Route
 
 
-def test_what_is_written_offline_waits_through_a_reload_and_is_stored_once_when_the_browser_is_online(
-    site: Site, visitors: Visitors
-) -> None:
+def test_notes_written_offline_wait_through_a_reload_and_are_stored_once_when_online(site: Site, visitors: Visitors) -> None:
     site.start()
     amy = visitors.visit(site.address, **WITH_A_WORKER)
     amy.write("before")
@@ -38,9 +36,7 @@ def test_what_is_written_offline_waits_through_a_reload_and_is_stored_once_when_
     assert site.texts() == ["before", "first offline", "second offline"]
 
 
-def test_what_the_page_refuses_because_of_too_many_requests_is_sent_again_after_the_time_that_it_names(
-    site: Site, visitors: Visitors
-) -> None:
+def test_a_note_refused_for_too_many_requests_is_sent_again_when_retry_after_is_over(site: Site, visitors: Visitors) -> None:
     site.start()
     amy = visitors.visit(site.address)
     refusal = {"kind": "page_too_many_requests", "reason": "Too many requests."}
@@ -61,10 +57,10 @@ def test_what_the_page_refuses_because_of_too_many_requests_is_sent_again_after_
     assert site.texts() == ["refused for a while"]
 
 
-def test_a_page_that_is_killed_between_a_request_and_its_answer_and_a_killed_notebook_have_each_entry_stored_once(
+def test_each_entry_is_stored_once_though_the_page_and_then_the_server_are_killed(
     process_site: ProcessSite, visitors: Visitors
 ) -> None:
-    """Also of a browser that has neither locks nor a worker, because its address has no HTTPS."""
+    """Bob's browser has neither locks nor a service worker, because the address that he uses has no HTTPS."""
     process_site.start()
     proxy = process_site.put_proxy()
     amy, bob = (visitors.visit(address) for address in (process_site.address, process_site.plain_address))
@@ -95,10 +91,8 @@ def test_a_page_that_is_killed_between_a_request_and_its_answer_and_a_killed_not
     assert process_site.texts()[len(texts) :] == ["while the notebook is away", "another"]
 
 
-def test_two_tabs_send_one_after_the_other_and_show_the_same_and_leave_what_waits_to_the_next_one(
-    site: Site, visitors: Visitors
-) -> None:
-    """Without HTTPS, they have no locks to agree on which of them sends."""
+def test_two_tabs_send_in_turn_and_show_the_same_notes_and_a_later_tab_sends_what_waits(site: Site, visitors: Visitors) -> None:
+    """Without HTTPS, the tabs have no locks to agree on which of them sends."""
     site.start()
     proxy = site.put_proxy()
     one = visitors.visit(site.plain_address)
@@ -137,7 +131,7 @@ def test_a_reloaded_page_sends_at_once_though_its_lease_from_before_has_not_ende
     assert site.texts() == ["before", "after a reload", "after another"]
 
 
-def test_the_new_text_of_a_note_that_is_refused_meanwhile_is_kept(site: Site, visitors: Visitors) -> None:
+def test_a_new_text_for_a_note_that_was_refused_meanwhile_is_kept(site: Site, visitors: Visitors) -> None:
     site.start()
     amy = visitors.visit(site.address)
     amy.page.route("**/api/entries", lambda route: route.abort())
@@ -172,7 +166,7 @@ def test_a_note_whose_answer_was_lost_is_shown_once_and_as_stored(site: Site, vi
     eventually(lambda: proxy.answers_lost > 0)
     amy.reload()
     amy.sees("kept once")
-    assert amy.waiting() == [], "it is in the outbox still, and in the notebook"
+    assert amy.waiting() == [], "a note that is in the notebook and still in the outbox is not shown as waiting"
     proxy.loses_answers = False
     proxy.cut()
     amy.sees_nothing_waiting()

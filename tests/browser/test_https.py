@@ -1,4 +1,4 @@
-"""The page over HTTPS in a browser that trusts its authority, and nothing that a thief of the key makes."""
+"""The page over HTTPS, in a browser that trusts its certificate authority, and sites of a thief who has the authority's key."""
 
 import re
 import shutil
@@ -16,9 +16,9 @@ from urllib.request import urlopen
 from cryptography import x509
 
 from tests.support.browser import CHROMIUM, SECONDS_MAX, Chromium, unavailable, windowless
-from tests.support.certificates import by_thief
+from tests.support.certificates import forged_certificate
 from tests.support.page_site import ProcessSite
-from tests.support.visitor import AT_A_PHONE, WITH_A_WORKER, Visitor, Visitors
+from tests.support.visitor import AT_A_PHONE, WITH_A_WORKER, Visitors
 from udpnote.machine.clock import wall_microseconds
 from udpnote.page.certificates import Authority, authority_in
 from udpnote.page.https import AUTHORITY_FILE
@@ -49,7 +49,7 @@ def chromium_that_trusts(certificate: bytes, folder: Path, *, executable: str, b
 
 @contextmanager
 def thief(folder: Path, pem: bytes) -> Iterator[int]:
-    """A web server with the certificate, its key and the issuer's certificate in `pem`; its port."""
+    """Run a web server with the certificate, its key and the issuer's certificate in `pem`. Give the block its port."""
     file = folder / "thief.pem"
     file.write_bytes(pem)
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -69,7 +69,7 @@ def thief(folder: Path, pem: bytes) -> Iterator[int]:
 
 
 def outcome(profile: "BrowserContext", address: str) -> str:
-    """The browser's error when it opens `address`; empty if it opens it."""
+    """The error with which the browser refuses `address`. It is empty if the browser opens the address."""
     from playwright.sync_api import Error
 
     page = profile.new_page()
@@ -82,7 +82,7 @@ def outcome(profile: "BrowserContext", address: str) -> str:
     return ""
 
 
-def test_who_steals_the_key_cannot_pose_as_a_site_beyond_the_constraints(chromium: Chromium, tmp_path: Path) -> None:
+def test_a_thief_of_the_authoritys_key_can_pose_as_no_other_site(chromium: Chromium, tmp_path: Path) -> None:
     now = wall_microseconds()
     authority, other = (
         authority_in(str(tmp_path / name), host="pc", names=["localhost", "notes.test"], now=now) for name in ("own", "other")
@@ -91,7 +91,7 @@ def test_who_steals_the_key_cannot_pose_as_a_site_beyond_the_constraints(chromiu
         profile = trusting.profile()
 
         def outcome_with(key_of: Authority, *subjects: str, host: str) -> str:
-            pem = by_thief(key_of, *map(x509.DNSName, subjects), now=now)
+            pem = forged_certificate(key_of, *map(x509.DNSName, subjects), now=now)
             with thief(tmp_path, pem) as port:
                 return outcome(profile, f"https://{host}:{port}")
 
@@ -109,13 +109,7 @@ def offered_by(site: ProcessSite) -> bytes:
     return offered
 
 
-def give(visitor: Visitor, code: str) -> None:
-    """Give the join code."""
-    visitor.page.locator("#code").fill(code)
-    visitor.page.keyboard.press("Enter")
-
-
-def test_over_https_the_page_takes_the_join_code_can_be_installed_and_opens_and_takes_notes_without_its_server(
+def test_over_https_the_page_takes_a_join_code_and_can_be_installed_and_used_without_its_server(
     process_site: ProcessSite, chromium: Chromium, tmp_path: Path
 ) -> None:
     site, options = process_site, ("--https", "--allow-host", "notes.test")
@@ -128,7 +122,7 @@ def test_over_https_the_page_takes_the_join_code_can_be_installed_and_opens_and_
     with chromium_that_trusts(offered, tmp_path, executable=CHROMIUM, beside=chromium) as trusting:
         visitors = Visitors(trusting)
         amy = visitors.visit(f"https://notes.test:{site.page_port}", **AT_A_PHONE, **WITH_A_WORKER)
-        give(amy, code)
+        amy.give_code(code)
         amy.write("with the server")
         amy.sees("with the server")
         (cookie,) = amy.profile.cookies()
@@ -137,13 +131,13 @@ def test_over_https_the_page_takes_the_join_code_can_be_installed_and_opens_and_
         amy.wait_until("navigator.serviceWorker.controller !== null")
         devtools = amy.profile.new_cdp_session(amy.page)
         hindrances = [each["errorId"] for each in devtools.send("Page.getInstallabilityErrors")["installabilityErrors"]]
-        assert hindrances == ["in-incognito"], "but for the profiles of playwright, it can be installed"
+        assert hindrances == ["in-incognito"], "only the profile, which playwright made, keeps the page from being installed"
         site.page.kill()
         amy.reload()
         amy.write("without the server")
         amy.page.get_by_text("without the server").wait_for()
         site.start_page(*options)
-        give(amy, code)
+        amy.give_code(code)
         amy.sees("with the server", "without the server")
         amy.sees_nothing_waiting()
         amy.faults.clear()  # what the browser says of requests without a session, or without an answer

@@ -1,4 +1,4 @@
-"""Notes of others as they are stored, in each tab once, also after what breaks a stream."""
+"""Each tab shows the notes of others as they are stored, each once, also after its stream was broken."""
 
 import shutil
 from contextlib import ExitStack, closing
@@ -29,7 +29,7 @@ SCROLL_BACK = """async () => {
 """Scrolls up until the first of all notes is on the screen."""
 
 
-def test_a_stream_that_was_cut_or_whose_page_was_killed_loses_and_repeats_nothing(
+def test_no_note_is_lost_or_repeated_if_a_stream_is_cut_or_the_page_killed(
     process_site: ProcessSite, visitors: Visitors
 ) -> None:
     process_site.start()
@@ -87,16 +87,14 @@ def test_an_erased_note_vanishes_from_open_pages_also_from_one_that_is_scrolled_
     site.serve()
     for each in (amy, bob):
         each.wait_until(f"document.querySelector('#n1, #n{NOTES}') === null")
-    assert bob.note("note 2").first.is_visible(), "who reads older notes goes on"
+    assert bob.note("note 2").first.is_visible(), "a reader of older notes keeps the place"
     assert bob.page.locator("#n2").evaluate("(each) => each.getBoundingClientRect().top") < 300
     eventually(lambda: amy.page.locator("#sheet .versions .kind").all_inner_texts() == ["Erased"])
     assert amy.page.locator("#sheet .versions .text").count() == 0
     assert bob.page.locator("#sheet .versions .text").all_inner_texts() == ["note 2"]
 
 
-def test_an_edit_names_the_version_that_its_writer_saw_also_of_a_note_that_was_edited_before(
-    site: Site, visitors: Visitors
-) -> None:
+def test_an_edit_or_deletion_names_the_version_that_its_writer_saw(site: Site, visitors: Visitors) -> None:
     site.start()
     amy, bob = visitors.visit(site.address), visitors.visit(site.address, author="bob")
     amy.write("first")
@@ -115,7 +113,7 @@ def test_an_edit_names_the_version_that_its_writer_saw_also_of_a_note_that_was_e
     assert site.revised() == [1, 2, 3]
 
 
-def test_a_deletion_on_its_way_to_a_silent_notebook_is_taken_back_when_it_has_answered(site: Site, visitors: Visitors) -> None:
+def test_a_deletion_that_may_be_stored_already_can_be_undone_once_the_notebook_answers(site: Site, visitors: Visitors) -> None:
     site.start()
     amy = visitors.visit(site.address)
     amy.write("milk")
@@ -133,9 +131,7 @@ def test_a_deletion_on_its_way_to_a_silent_notebook_is_taken_back_when_it_has_an
     assert site.texts() == ["milk", "", "milk"]
 
 
-def test_an_open_history_shows_the_later_of_two_answers_also_if_the_earlier_one_comes_last(
-    site: Site, visitors: Visitors
-) -> None:
+def test_an_open_history_ignores_an_older_answer_that_arrives_after_a_newer_one(site: Site, visitors: Visitors) -> None:
     site.start()
     amy, bob = visitors.visit(site.address), visitors.visit(site.address, author="bob")
     amy.write("first")
@@ -161,9 +157,7 @@ def test_an_open_history_shows_the_later_of_two_answers_also_if_the_earlier_one_
     assert latest.inner_text() == "third"
 
 
-def test_a_browser_without_a_free_stream_says_so_and_asks_again_and_gets_a_stream_as_soon_as_one_is_free(
-    site: Site, visitors: Visitors
-) -> None:
+def test_a_browser_without_a_stream_says_so_and_polls_until_a_stream_is_free(site: Site, visitors: Visitors) -> None:
     site.start()
     with ExitStack() as streams:
         for _ in range(STREAMS_MAX):
@@ -182,9 +176,7 @@ def test_a_browser_without_a_free_stream_says_so_and_asks_again_and_gets_a_strea
     amy.sees("at once")
 
 
-def test_who_edits_a_note_that_somebody_else_changes_meanwhile_is_told_before_or_after_saving(
-    site: Site, visitors: Visitors
-) -> None:
+def test_an_editor_learns_before_or_after_saving_that_somebody_else_changed_the_note(site: Site, visitors: Visitors) -> None:
     site.start()
     amy, bob = visitors.visit(site.address), visitors.visit(site.address, author="bob")
     site.send("one", "two", "three", "four")
@@ -224,7 +216,7 @@ def test_who_edits_a_note_that_somebody_else_changes_meanwhile_is_told_before_or
         for each in (amy, bob):
             each.sees(f"amy's {online}")
         amy.sees_nothing_waiting()
-        assert site.revised()[-1] == seen, "nobody has seen the new text, but that the note was deleted"
+        assert site.revised()[-1] == seen, "amy has seen bob's deletion, but not the text of bob's edit"
 
 
 COUNT_NOTES = """() => {
@@ -233,7 +225,7 @@ COUNT_NOTES = """() => {
     const count = () => { window.fewestNotes = Math.min(window.fewestNotes, days.querySelectorAll("article").length) }
     new MutationObserver(count).observe(days, { childList: true, subtree: true })
 }"""
-"""From now on, note in `fewestNotes` how many notes the page shows at the least."""
+"""From now on, keeps in `fewestNotes` the smallest number of notes that the page has shown."""
 
 
 def test_a_notebook_that_was_restored_from_an_older_copy_is_shown_as_it_is_now(site: Site, visitors: Visitors) -> None:
@@ -243,14 +235,14 @@ def test_a_notebook_that_was_restored_from_an_older_copy_is_shown_as_it_is_now(s
     site.send("after the restoration")
     amy.sees("kept", "after the restoration")
     eventually(lambda: amy.texts() == ["kept", "after the restoration"])
-    assert amy.page.evaluate("fewestNotes") > 0, "the notes of before stay until those of now are there"
+    assert amy.page.evaluate("fewestNotes") > 0, "the old notes stay until the new ones are loaded"
     amy.write("still under the same identity")
     amy.sees("still under the same identity")
     amy.sees_nothing_waiting()
     assert site.texts() == ["kept", "after the restoration", "still under the same identity"]
 
 
-def test_while_the_notes_of_a_restored_notebook_cannot_be_loaded_those_of_before_stay_and_the_page_says_so(
+def test_while_a_restored_notebook_cannot_be_loaded_the_old_notes_stay_and_the_page_says_so(
     site: Site, visitors: Visitors
 ) -> None:
     amy, backup = _visit_before_restoration(site, visitors)
@@ -286,7 +278,7 @@ SHOWN_MAX = 400
 NUMBERS = "[...document.querySelectorAll('#days article')].map((each) => Number(each.id.slice(1)))"
 
 
-def test_a_page_shows_a_bounded_part_of_the_notes_and_a_reader_comes_to_all_of_them_without_losing_the_place(
+def test_the_page_shows_at_most_400_notes_and_a_reader_reaches_all_without_losing_the_place(
     site: Site, visitors: Visitors
 ) -> None:
     site.start()
@@ -330,7 +322,7 @@ def test_a_page_shows_a_bounded_part_of_the_notes_and_a_reader_comes_to_all_of_t
     eventually(lambda: shown()[-1] == 850)
     assert len(shown()) == SHOWN_MAX
     last = amy.page.locator("#n850")
-    assert last.evaluate("(each) => each.getBoundingClientRect().bottom < innerHeight"), "who reads the latest notes goes on"
+    assert last.evaluate("(each) => each.getBoundingClientRect().bottom < innerHeight"), "the latest note stays in sight"
     scroll("0", 1)
     amy.write("from far away")
     amy.sees("from far away")

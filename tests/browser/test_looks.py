@@ -19,7 +19,7 @@ RULES_OF_COLOR = ["color-contrast", "link-in-text-block"]
 
 
 def serious_faults(page: "Page") -> list[str]:
-    """What axe-core finds that keeps somebody from using what is shown, in light colours and in dark ones."""
+    """The faults that axe-core finds in the view, in light and dark colours, and with which somebody could not use it."""
     from axe_playwright_python.sync_playwright import Axe
 
     if page.evaluate("typeof axe === 'undefined'"):
@@ -67,7 +67,7 @@ def test_axe_finds_no_serious_fault_in_any_view(site: Site, visitors: Visitors, 
 
 
 def tab_to(visitor: Visitor, selector: str) -> None:
-    """Press Tab until the focus is on an element, which must be seen to have it."""
+    """Press Tab until the element `selector` has the focus. An outline or a shadow must show that."""
     has_focus = f"document.activeElement?.matches({selector!r})"
     for _ in range(40):
         if visitor.page.evaluate(has_focus):
@@ -119,9 +119,7 @@ IN_TAIWAN = "import('/static/words.js').then(({ chosenLanguage }) => chosenLangu
 """The language of the page for a browser whose language is that of Taiwan."""
 
 
-def test_the_first_view_transfers_little_and_the_page_and_the_server_speak_the_browsers_language(
-    site: Site, visitors: Visitors
-) -> None:
+def test_the_page_is_small_speaks_the_browsers_language_and_has_buttons_of_one_line(site: Site, visitors: Visitors) -> None:
     site.start()
     readers = {locale: visitors.visit(site.address, locale=locale, **AT_A_PHONE) for locale in LANGUAGES}
     assert readers["fr-FR"].page.evaluate(IN_TAIWAN) == "zh-TW"
@@ -145,7 +143,7 @@ def test_the_first_view_transfers_little_and_the_page_and_the_server_speak_the_b
         assert is_chinese == 2 * [LANGUAGES[locale] != "en"], locale
 
 
-def test_nothing_is_wider_than_a_phone_and_older_notes_come_while_scrolling(site: Site, visitors: Visitors) -> None:
+def test_nothing_is_wider_than_a_phone_and_scrolling_loads_older_notes(site: Site, visitors: Visitors) -> None:
     site.serve()
     lines = [f"note {number} " + "x" * (number % 400) + " https://example.org/" + "y" * 300 for number in range(120)]
     site.send(*lines)
@@ -225,7 +223,7 @@ def test_at_midnight_today_becomes_yesterday(site: Site, visitors: Visitors) -> 
     eventually(lambda: heading.all_inner_texts() == ["Yesterday"])
 
 
-def test_a_sentence_at_the_bottom_does_not_cover_the_button_of_new_notes(site: Site, visitors: Visitors) -> None:
+def test_a_short_message_does_not_cover_the_button_for_new_notes(site: Site, visitors: Visitors) -> None:
     site.serve()
     site.send(*(f"note {number}" for number in range(40)))
     site.start_page()

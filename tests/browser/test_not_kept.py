@@ -4,6 +4,7 @@ from tests.support.page_site import Site
 from tests.support.visitor import Visitors
 
 FULL = "IDBObjectStore.prototype.add = () => { throw new DOMException('full', 'QuotaExceededError') }; 0"
+"""From now on, the browser has no room to keep anything."""
 
 
 def test_a_new_text_that_was_begun_comes_back_after_another_note_was_edited(site: Site, visitors: Visitors) -> None:
@@ -63,7 +64,7 @@ def test_a_browser_that_keeps_nothing_lets_people_read_and_offers_nothing_else(s
     assert offered == ["Tags", "Calendar", "Export"]
 
 
-def test_a_name_that_was_too_long_is_not_called_so_any_more_when_there_is_none(site: Site, visitors: Visitors) -> None:
+def test_the_error_about_a_long_name_vanishes_when_the_name_is_empty(site: Site, visitors: Visitors) -> None:
     site.start()
     amy = visitors.visit(site.address)
     amy.page.locator("#change-author").click()

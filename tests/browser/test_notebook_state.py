@@ -1,4 +1,4 @@
-"""What the page does with the state of the notebook: when it asks for it, and what follows for entries that wait."""
+"""The state of the notebook: when the page asks for it and shows it, and what it means for entries that wait."""
 
 from collections import Counter
 from typing import TYPE_CHECKING
@@ -79,13 +79,13 @@ def test_the_page_says_connecting_not_connected_until_the_notebook_has_answered(
 
 
 @pytest.mark.parametrize("status", [401, 409])
-def test_a_refused_request_lets_the_page_ask_for_the_state_and_the_sender_wait(
+def test_after_a_refused_request_the_page_asks_for_the_state_and_sends_nothing(
     site: Site, visitors: Visitors, status: int
 ) -> None:
     site.start()
     amy = visitors.visit(site.address)
     site.send("live")
-    amy.sees("live")  # so its stream is open: to open one later is a sign that what waits can be sent
+    amy.sees("live")  # so its stream is open: opening one later would let the sender try again
     asked: Counter[str] = Counter()
     amy.page.on("request", lambda request: asked.update([request.url.removeprefix(site.address).partition("?")[0]]))
     amy.page.route("**/api/entries", lambda route: route.fulfill(status=status, json=REFUSAL))
@@ -98,7 +98,7 @@ def test_a_refused_request_lets_the_page_ask_for_the_state_and_the_sender_wait(
     assert asked["/api/entries"] == 1
 
 
-def test_what_waits_is_shown_again_when_the_page_shows_another_notebook(site: Site, visitors: Visitors) -> None:
+def test_a_waiting_note_names_its_notebook_if_the_page_shows_another(site: Site, visitors: Visitors) -> None:
     site.start()
     amy = visitors.visit(site.address)
     status = 503

@@ -13,7 +13,7 @@ ROUTES = ["notes", "notes/1", "notes/1/history", "tags", "stats.svg", "export?fo
 
 
 def refused(visitor: Visitor) -> list[bool]:
-    """Of each route, whether it refuses this browser. Without the key, nobody can tell a sealed notebook from a missing one."""
+    """Whether each of `ROUTES` refuses this browser, as sealed (401) or as silent (503), which the page cannot always tell."""
     asked = "(routes) => Promise.all(routes.map((each) => fetch('/api/' + each).then(({ status }) => status)))"
     return [status in (401, 503) for status in visitor.page.evaluate(asked, ROUTES)]
 
@@ -29,9 +29,8 @@ def start_sealed(site: Site, *, has_joined: bool = True) -> str:
 
 
 def writer_with_code(visitor: Visitor, code: str) -> Visitor:
-    """`visitor`, who has given the join code and written a note, `secret`."""
-    visitor.page.locator("#code").fill(code)
-    visitor.page.keyboard.press("Enter")
+    """Let `visitor` give the join code and write a note, `secret`. Return `visitor`."""
+    visitor.give_code(code)
     visitor.write("secret")
     visitor.sees("secret")
     return visitor
@@ -43,11 +42,9 @@ def test_the_join_code_opens_a_sealed_notebook_and_a_new_key_ends_the_session(si
     other_tab = visitors.visit(site.address, profile=amy.profile)
     other_tab.page.locator("#code").wait_for()
     assert all(refused(amy))
-    amy.page.locator("#code").fill("a wrong code")
-    amy.page.keyboard.press("Enter")
+    amy.give_code("a wrong code")
     amy.page.locator("#code-wrong:not(:empty)").wait_for()
-    amy.page.locator("#code").fill(code)
-    amy.page.keyboard.press("Enter")
+    amy.give_code(code)
     amy.write("secret")
     amy.sees("secret")
     other_tab.sees("secret")
@@ -60,8 +57,7 @@ def test_the_join_code_opens_a_sealed_notebook_and_a_new_key_ends_the_session(si
     amy.page.locator("#code-wrong", has_text="new key").wait_for()
     assert amy.texts() == []
     assert all(refused(amy))
-    amy.page.locator("#code").fill(new_code)
-    amy.page.keyboard.press("Enter")
+    amy.give_code(new_code)
     amy.sees("secret")
     amy.write("with the new key")
     amy.sees("with the new key")
@@ -81,15 +77,14 @@ def test_an_open_notebook_that_is_sealed_later_is_opened_by_its_join_code(site: 
     code = site.serve(sealed=True).join_code
     assert code is not None
     amy.page.get_by_role("button", name="Enter the join code").click()
-    amy.page.locator("#code").fill(code)
-    amy.page.keyboard.press("Enter")
+    amy.give_code(code)
     amy.write("sealed now")
     amy.sees("while it was open", "sealed now")
     amy.sees_nothing_waiting()
 
 
 @pytest.mark.parametrize("is_sealed", [True, False], ids=["sealed", "silent"])
-def test_who_has_no_join_code_at_hand_goes_back_and_writes_what_waits_until_the_notebook_opens(
+def test_without_a_join_code_at_hand_a_person_can_go_back_and_write_notes_that_wait(
     site: Site, visitors: Visitors, is_sealed: bool
 ) -> None:
     code = start_sealed(site) if is_sealed else ""
@@ -110,8 +105,7 @@ def test_who_has_no_join_code_at_hand_goes_back_and_writes_what_waits_until_the_
     is_sealed_said = "sealed" in amy.page.locator("#session h2").inner_text()
     assert is_sealed_said == is_sealed, "nobody knows that of a silent notebook"
     if is_sealed:
-        amy.page.locator("#code").fill(code)
-        amy.page.keyboard.press("Enter")
+        amy.give_code(code)
     else:
         site.serve()
     amy.page.locator("#session").wait_for(state="hidden")
@@ -158,8 +152,7 @@ def test_a_page_that_was_started_again_asks_for_the_join_code_again_and_shows_no
     amy.page.locator("#code").wait_for(timeout=60_000)
     assert (amy.texts(), amy.page.locator("#sheet .text").count()) == ([], 0)
     assert amy.page.locator("#code-wrong").inner_text() == "", "the key is the same"
-    amy.page.locator("#code").fill(code)
-    amy.page.keyboard.press("Enter")
+    amy.give_code(code)
     amy.sees("secret")
     assert amy.page.locator("#text").input_value() == "not sent"
 
@@ -185,8 +178,7 @@ def test_a_browser_that_forgets_the_join_code_gets_no_more_notes_though_another_
     code = start_sealed(site)
     amy = writer_with_code(visitors.visit(site.address), code)
     ben = visitors.visit(site.address, author="ben")
-    ben.page.locator("#code").fill(code)
-    ben.page.keyboard.press("Enter")
+    ben.give_code(code)
     ben.write("for both")
     amy.sees("for both")  # so its stream is open
     with amy.page.expect_response("**/api/events*") as stream:

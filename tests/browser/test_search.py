@@ -8,7 +8,7 @@ from tests.support.processes import eventually
 from tests.support.visitor import AT_A_PHONE, Visitors
 
 
-def test_a_search_without_an_answer_says_why_in_place_of_notes_that_do_not_match(site: Site, visitors: Visitors) -> None:
+def test_a_search_that_cannot_be_answered_says_why_and_shows_no_other_notes(site: Site, visitors: Visitors) -> None:
     site.start()
     site.send("bread")
     amy = visitors.visit(site.address, **AT_A_PHONE)
@@ -25,9 +25,7 @@ def test_a_search_without_an_answer_says_why_in_place_of_notes_that_do_not_match
         assert amy.page.locator("#empty").is_hidden(), query
 
 
-def test_a_search_before_the_index_is_ready_says_so_and_shows_what_it_finds_as_soon_as_it_is(
-    site: Site, visitors: Visitors
-) -> None:
+def test_a_search_before_the_index_is_ready_says_so_and_shows_its_results_later(site: Site, visitors: Visitors) -> None:
     site.start()
     site.send("milk")
     amy = visitors.visit(site.address)

@@ -20,7 +20,7 @@ def page(profile: "BrowserContext") -> "Page":
     return made
 
 
-def test_the_pauses_before_the_next_stream_grow_to_half_a_minute_and_are_short_again_after_one_that_was_open(
+def test_the_pauses_between_attempts_grow_to_half_a_minute_and_are_short_after_an_open_stream(
     page: "Page",
 ) -> None:
     pauses = """async () => {
@@ -47,7 +47,7 @@ def test_the_pauses_before_the_next_stream_grow_to_half_a_minute_and_are_short_a
     assert page.evaluate(pauses) == [2, 4, 8, 16, 30, 30, 30, 1, 2]
 
 
-def test_a_stream_that_is_not_open_yet_is_opened_anew_at_once_when_there_is_a_sign_that_the_page_answers(
+def test_a_sign_that_the_page_answers_renews_at_once_a_stream_that_is_not_open_yet(
     page: "Page",
 ) -> None:
     page.clock.install()
@@ -70,7 +70,7 @@ def test_a_stream_that_is_not_open_yet_is_opened_anew_at_once_when_there_is_a_si
     assert page.evaluate(opened) == 4
 
 
-def test_attempts_to_open_a_stream_leave_no_listeners_in_a_page_that_is_open_for_weeks(page: "Page") -> None:
+def test_attempts_to_open_a_stream_leave_no_listeners_behind(page: "Page") -> None:
     page.clock.install()
     page.clock.pause_at(4e9)  # pauses end only by a sign
     listeners = """async () => {

@@ -9,7 +9,7 @@ from udpnote.machine.clock import PYTHON_TIME_MAX, wall_microseconds, wall_secon
 from udpnote.model.entry import WRITTEN_AT_MAX, WRITTEN_AT_MIN
 
 
-def test_it_agrees_with_pythons_clock() -> None:
+def test_the_clock_agrees_with_pythons_clock() -> None:
     before, now, after = time.time_ns() // 1000, wall_microseconds(), time.time_ns() // 1000
     assert before - 1 <= now <= after + 1 < PYTHON_TIME_MAX
 

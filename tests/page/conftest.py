@@ -17,7 +17,7 @@ from udpnote.storage.outbox import Outbox
 def serve_page(loopback: Loopback) -> Iterator[Callable[..., PageServer]]:
     """A function that starts a page of the notebook that `loopback` serves.
 
-    If it gets the notebook's server, the notebook was used here before: so no search for it takes a second.
+    If the function gets the notebook's server, the page knows the notebook already, and need not search for it for a second.
     """
     with ExitStack() as opened:
 

@@ -21,7 +21,7 @@ from udpnote.page.addresses import dns_name, own_names
         ("", None),
     ],
 )
-def test_a_name_is_written_as_browsers_write_it_or_is_none(name: str, expected: str | None) -> None:
+def test_a_name_is_written_as_browsers_write_it_and_other_texts_give_none(name: str, expected: str | None) -> None:
     assert dns_name(name) == expected
 
 
@@ -35,5 +35,5 @@ def test_a_name_is_written_as_browsers_write_it_or_is_none(name: str, expected: 
         ("not a name", ["localhost"]),
     ],
 )
-def test_a_host_has_its_name_for_the_lan_and_one_with_a_domain_but_none_without_a_dot(host: str, names: list[str]) -> None:
+def test_a_host_has_a_name_below_local_and_its_name_with_a_domain(host: str, names: list[str]) -> None:
     assert own_names(host) == names

@@ -47,7 +47,7 @@ paths = st.sampled_from(
 ) | st.binary(max_size=12).map(lambda name: f"/api/notes/{quote(name)}")
 
 
-def test_no_request_is_an_error_of_the_page(page: PageServer) -> None:
+def test_no_request_causes_an_internal_error(page: PageServer) -> None:
     page.store(entry(1, "买牛奶 🥛 #milk"))
 
     @settings(max_examples=60)
@@ -89,7 +89,7 @@ def test_malformed_requests_are_not_logged(page: PageServer, caplog: pytest.LogC
     assert not caplog.records
 
 
-def test_a_page_looks_for_its_notebook_once(loopback: Loopback, serve_page: Callable[..., PageServer]) -> None:
+def test_a_page_knows_its_notebook_before_the_first_request(loopback: Loopback, serve_page: Callable[..., PageServer]) -> None:
     server = loopback.serve()
     serve_page()
     with closing(Outbox(str(loopback.folder / OUTBOX))) as outbox:

@@ -8,7 +8,7 @@ from udpnote.page.asset_files import FOLDER
 BYTES_MAX = 100_000
 
 
-def test_all_files_together_are_small_as_they_travel() -> None:
+def test_all_files_together_are_small_when_compressed() -> None:
     assert sum(len(gzip.compress(path.read_bytes())) for path in FOLDER.iterdir()) < BYTES_MAX
 
 

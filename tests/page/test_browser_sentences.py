@@ -24,6 +24,7 @@ OF_THE_COMMAND = {"page_extra_missing", "page_port_taken", "page_allowed_host_in
 """`udpnote page` prints these before it serves anything."""
 
 UNUSABLE = "page_notebook_unusable"
+"""A browser gets a notice of this kind in place of all that only the person who runs the page can mend."""
 
 
 def read_text(asset: str) -> str:
@@ -48,7 +49,7 @@ def test_no_sentence_that_reaches_a_browser_names_a_command_or_an_option(languag
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_the_way_out_of_a_sealed_notebook_is_named_as_in_the_menu_of_the_page(language: str) -> None:
+def test_the_sentence_about_an_impostor_names_the_menu_item_as_the_page_does(language: str) -> None:
     words = read_text(f"words.{language}.js" if language != ENGLISH else "words.js")
     [entry] = re.findall(r'^  end_session: "(.+)",$', words, re.MULTILINE)
     with speaking(language):
@@ -58,9 +59,9 @@ def test_the_way_out_of_a_sealed_notebook_is_named_as_in_the_menu_of_the_page(la
 @pytest.mark.parametrize(
     "module", ["model.entry", "model.join_code", "client.forwarding", "text.query_words", "page.json_objects", "page.access"]
 )
-def test_what_a_person_has_written_wrong_is_said_in_full(module: str) -> None:
-    for _, kinds in notice_calls(modules()[f"udpnote.{module}"]):
-        assert UNUSABLE not in {for_browsers(kind) for kind in kinds}
+def test_browsers_get_every_error_about_what_a_person_has_typed(module: str) -> None:
+    shown = {for_browsers(kind) for _, kinds in notice_calls(modules()[f"udpnote.{module}"]) for kind in kinds}
+    assert shown and UNUSABLE not in shown
 
 
 @pytest.mark.parametrize(
@@ -76,7 +77,7 @@ def test_what_a_person_has_written_wrong_is_said_in_full(module: str) -> None:
         ),
     ],
 )
-def test_each_notice_has_one_for_browsers_whatever_its_values_are(notice: Notice, shown: Notice) -> None:
+def test_each_notice_becomes_a_notice_for_browsers(notice: Notice, shown: Notice) -> None:
     assert notice_for_browser(notice) == shown
 
 

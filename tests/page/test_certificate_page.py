@@ -49,7 +49,7 @@ def test_a_device_gets_the_certificate_whose_fingerprint_the_terminal_and_the_pa
 
 
 @pytest.mark.parametrize(("host", "page"), [("pc.local:6681", "pc.local"), ("[fd12::7]:6681", "[fd12::7]")])
-def test_the_page_leads_on_to_the_notebook_at_the_name_by_which_it_was_found(browser: Browser, host: str, page: str) -> None:
+def test_the_page_links_to_the_notebook_under_the_host_name_of_the_request(browser: Browser, host: str, page: str) -> None:
     assert f'href="https://{page}:6680/"' in browser.get("/", host=host).text
 
 

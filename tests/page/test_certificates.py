@@ -1,4 +1,4 @@
-"""The certificates: valid by every rule for what they name, and a stolen key vouches for nothing else."""
+"""Certificates are valid for the names and addresses of the host. A stolen key can make no valid ones for others."""
 
 import shutil
 import stat
@@ -13,7 +13,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from tests.support.certificates import by_thief, first
+from tests.support.certificates import first_certificate, forged_certificate
 from tests.support.errors import raises
 from udpnote.errors import StorageError
 from udpnote.model.entry import WRITTEN_AT_MAX, WRITTEN_AT_MIN
@@ -105,17 +105,17 @@ def test_a_server_certificate_is_valid_for_each_name_and_private_address(
 def test_a_thief_of_the_key_can_vouch_for_no_other_name_or_address(
     authority: Authority, tmp_path: Path, subject: x509.GeneralName, problem: str
 ) -> None:
-    assert problem in verified(tmp_path, authority, by_thief(authority, subject, now=NOW))
+    assert problem in verified(tmp_path, authority, forged_certificate(authority, subject, now=NOW))
 
 
 @OPENSSL
 @pytest.mark.parametrize("purpose", ["smimesign", "sslclient", "timestampsign"])
 def test_a_thief_of_the_key_can_vouch_for_web_servers_only(authority: Authority, tmp_path: Path, purpose: str) -> None:
     subject = x509.RFC822Name("somebody@example.org")
-    assert "purpose" in verified(tmp_path, authority, by_thief(authority, subject, now=NOW), purpose=purpose)
+    assert "purpose" in verified(tmp_path, authority, forged_certificate(authority, subject, now=NOW), purpose=purpose)
 
 
-def test_nobody_keeps_the_key_that_could_lift_the_constraints(authority: Authority, path: Path) -> None:
+def test_the_root_key_which_could_lift_the_constraints_is_not_kept(authority: Authority, path: Path) -> None:
     assert path.read_text().count("PRIVATE KEY") == 2, "the beginning and the end of one key"
     assert authority.key.public_key() == authority.issuer.public_key() != authority.root.public_key()
     for certificate, path_length in ((authority.root, 1), (authority.issuer, 0)):
@@ -152,18 +152,18 @@ def test_the_key_of_another_authority_is_noticed(path: Path, tmp_path: Path) -> 
 
 def test_an_authority_ends_after_ten_years_and_its_certificates_with_it(authority: Authority, path: Path) -> None:
     late = server_certificate(authority, names=NAMES, addresses=[], now=NOW + (AUTHORITY_DAYS - 10) * DAY)
-    assert first(late.pem).not_valid_after_utc == authority.issuer.not_valid_after_utc
+    assert first_certificate(late.pem).not_valid_after_utc == authority.issuer.not_valid_after_utc
     assert late.renewed_at == NOW + (AUTHORITY_DAYS - 9) * DAY
     with raises(StorageError, "authority_expired"):
         made(path, now=NOW + AUTHORITY_DAYS * DAY)
 
 
 @pytest.mark.parametrize("wrong", [WRITTEN_AT_MIN, 0, NOW + 900 * DAY])
-def test_an_authority_that_was_made_at_a_wrong_time_holds_at_the_right_one(path: Path, wrong: int) -> None:
+def test_an_authority_that_was_made_while_the_clock_was_wrong_is_valid_later(path: Path, wrong: int) -> None:
     root = made(path, now=wrong).root
     assert (
         root.not_valid_before_utc
-        < first(server_certificate(made(path), names=NAMES, addresses=[], now=NOW).pem).not_valid_before_utc
+        < first_certificate(server_certificate(made(path), names=NAMES, addresses=[], now=NOW).pem).not_valid_before_utc
     )
     assert (
         server_certificate(made(path), names=NAMES, addresses=[], now=NOW).renewed_at
@@ -172,13 +172,13 @@ def test_an_authority_that_was_made_at_a_wrong_time_holds_at_the_right_one(path:
 
 
 @pytest.mark.parametrize("now", [WRITTEN_AT_MIN, WRITTEN_AT_MAX])
-def test_the_ends_of_the_calendar_give_certificates_too(path: Path, now: int) -> None:
+def test_certificates_can_be_made_at_both_ends_of_the_calendar(path: Path, now: int) -> None:
     assert server_certificate(made(path, now=now), names=NAMES, addresses=[], now=now).subjects == {*NAMES[:3]}
 
 
-def test_a_server_certificate_is_short_enough_for_apple_and_begins_before_clocks_that_are_late(authority: Authority) -> None:
+def test_a_server_certificate_lasts_as_long_as_apple_allows_and_begins_a_week_early(authority: Authority) -> None:
     certificate = server_certificate(authority, names=NAMES, addresses=ADDRESSES, now=NOW)
-    own = first(certificate.pem)
+    own = first_certificate(certificate.pem)
     assert own.not_valid_after_utc - own.not_valid_before_utc + timedelta(seconds=1) == timedelta(days=397)
     assert certificate.valid_from == NOW - 7 * DAY
     assert certificate.subjects == {*NAMES[:3], *ADDRESSES[:5]}

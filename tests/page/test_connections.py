@@ -1,4 +1,4 @@
-"""Connections: who sends slowly, does not read, or opens too many is cut off."""
+"""A connection is cut off if its host sends slowly, does not read, or has too many others."""
 
 import asyncio
 import re
@@ -106,7 +106,7 @@ def connect() -> object:
 Connect = Callable[..., tuple[BoundedConnection, Transport, Timers]]
 
 
-def test_a_request_must_arrive_soon_also_a_later_one(connect: Connect) -> None:
+def test_the_first_and_each_later_request_must_arrive_soon(connect: Connect) -> None:
     for beginning in (b"", b"GET / HT"):
         connection, transport, loop = connect()
         if beginning:
@@ -136,7 +136,7 @@ def test_a_browser_that_does_not_read_is_cut_off(connect: Connect) -> None:
     assert transport.is_cut_off
 
 
-def test_neither_of_sending_and_reading_gives_more_time_for_the_other(connect: Connect) -> None:
+def test_sending_gives_no_more_time_to_read_and_reading_none_to_send(connect: Connect) -> None:
     connection, transport, loop = connect()
     connection.data_received(REQUEST)
     loop.run_tasks()
@@ -194,7 +194,7 @@ def test_an_invalid_request_is_answered_once_and_in_the_language_of_its_reader(c
     connection.data_received(b"POST / HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n")
     loop.run_tasks()
     connection.data_received(b"no chunk\r\n")
-    assert (transport.answer.count(b"HTTP/1.1"), transport.is_cut_off) == (1, True), "it was answered before its end"
+    assert (transport.answer.count(b"HTTP/1.1"), transport.is_cut_off) == (1, True), "answered before its end was wrong"
 
 
 @pytest.mark.parametrize(("host", "other"), [("192.0.2.9", "192.0.2.10"), ("2001:db8::{:x}", "2001:db8:1::1")])

@@ -23,18 +23,18 @@ def https(folder: Path, *allowed: str, host: str = "pc", addresses: Sequence[str
         (("203.0.113.9", "2606:4700::1"), [Notice("addresses_not_private", addresses=("203.0.113.9", "2606:4700::1"))]),
     ],
 )
-def test_names_and_addresses_that_no_certificate_can_have_are_named(
+def test_names_and_addresses_that_no_certificate_can_have_are_reported(
     tmp_path: Path, allowed: tuple[str, ...], notices: list[Notice]
 ) -> None:
     assert https(tmp_path, *allowed).notices() == notices
 
 
-def test_a_public_address_of_this_host_is_named_and_a_global_one_of_ipv6_is_not(tmp_path: Path) -> None:
+def test_a_public_address_of_this_host_is_reported_if_it_is_not_ipv6(tmp_path: Path) -> None:
     served = https(tmp_path, addresses=["203.0.113.9", "10.0.0.3", "2606:4700::1"])
     assert served.notices() == [Notice("addresses_not_private", addresses=("203.0.113.9",))]
 
 
-def test_names_that_are_new_since_the_authority_was_made_need_another_one(tmp_path: Path) -> None:
+def test_names_that_are_newer_than_the_authority_need_another_one(tmp_path: Path) -> None:
     first = https(tmp_path, "notes.example.org")
     later = https(tmp_path, "notes.example.org", "other.example.org", host="laptop")
     assert later.authority == first.authority._replace(key=later.authority.key)

@@ -1,12 +1,12 @@
-"""Live events: a browser that connects again gets what it has missed, nothing twice, also after the notebook was restored."""
+"""Live events: a browser that connects again gets the entries that it has missed, and none twice."""
 
 import asyncio
 import errno
 import selectors
 import shutil
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, suppress
 from itertools import islice
 from typing import Self, cast
 
@@ -71,7 +71,7 @@ def test_a_browser_that_is_far_behind_loads_its_notes_again(page: PageServer) ->
         assert parse_cursor(behind.id).number == MISSED_ENTRIES_MAX + 100
 
 
-def test_after_a_restoration_browsers_load_their_notes_again_and_get_what_is_stored_then(
+def test_after_a_restoration_browsers_load_their_notes_again_and_get_new_entries(
     loopback: Loopback, serve_page: Callable[..., PageServer]
 ) -> None:
     server = loopback.serve()
@@ -96,7 +96,7 @@ def test_after_a_restoration_browsers_load_their_notes_again_and_get_what_is_sto
     assert loopback.texts() == ["kept", "new", "newer"]
 
 
-def test_a_server_that_was_started_again_is_told_so_that_browsers_look_which_notes_were_erased(
+def test_browsers_learn_of_a_server_started_again_and_get_no_erased_text(
     loopback: Loopback, serve_page: Callable[..., PageServer]
 ) -> None:
     server = loopback.serve()
@@ -115,7 +115,7 @@ def test_a_server_that_was_started_again_is_told_so_that_browsers_look_which_not
         assert numbers(events, 1) == [3], "the text of an erased note is not kept in memory"
 
 
-def test_there_are_so_many_streams_and_one_that_ends_makes_room(page: PageServer) -> None:
+def test_the_number_of_streams_is_limited_and_one_that_ends_makes_room(page: PageServer) -> None:
     opened = [page.http.stream("GET", "/api/events") for _ in range(STREAMS_MAX)]
     for stream in opened:
         stream.__enter__()
@@ -126,27 +126,39 @@ def test_there_are_so_many_streams_and_one_that_ends_makes_room(page: PageServer
     eventually(lambda: page.http.head("/api/events").status_code == 200, "a place is free again")
     with page.events() as events:
         assert next(events).name == "ready"
+    assert STREAMS_PER_HOST_MAX < STREAMS_MAX, "one host cannot take all streams"
 
 
-def test_a_server_that_answers_again_while_away_is_sent_is_reported_as_back() -> None:
-    def open_client(_: Callable[[Notice], None]) -> Client:
-        raise ClientClosed("client_closed")
+OpenClient = Callable[[Callable[[Notice], None]], Client]
 
-    async def heads() -> list[bytes]:
-        threads = Threads()
-        notebook = PageNotebook(open_client, threads, has_key=True)
-        live = LiveEvents(notebook)
-        notebook.absence = Notice("page_server_silent")
-        stream = live.stream(None)
-        sent = [await anext(stream), await anext(stream)]
-        notebook.record_answer()
-        sent.append(await anext(stream))
-        live.end()
-        await stream.aclose()  # type: ignore[attr-defined]
-        threads.close()
-        return [each.split(b"\n")[0] for each in sent]
 
-    assert asyncio.run(heads())[1:] == [b"event: away", b"event: back"]
+def open_no_client(_: Callable[[Notice], None]) -> Client:
+    raise ClientClosed("client_closed")
+
+
+@asynccontextmanager
+async def stream_while_away(open_client: OpenClient) -> AsyncIterator[tuple[PageNotebook, AsyncIterator[bytes]]]:
+    """Give the block a page's notebook whose server is silent, and a stream that has said so: `away` was its first event."""
+    threads = Threads()
+    notebook = PageNotebook(open_client, threads, has_key=True)
+    notebook.absence = Notice("page_server_silent")
+    live = LiveEvents(notebook)
+    stream = live.stream(None)
+    assert (await anext(stream)).startswith(b"retry: ")
+    assert (await anext(stream)).startswith(b"event: away\n")
+    yield notebook, stream
+    live.end()
+    await stream.aclose()  # type: ignore[attr-defined]
+    threads.close()
+
+
+def test_a_server_that_answers_right_after_away_was_sent_is_reported_as_back() -> None:
+    async def next_event() -> bytes:
+        async with stream_while_away(open_no_client) as (notebook, stream):
+            notebook.record_answer()
+            return await anext(stream)
+
+    assert asyncio.run(next_event()).startswith(b"event: back\n")
 
 
 class SkippingSelector(selectors.DefaultSelector):
@@ -174,22 +186,10 @@ class SkippingLoop(asyncio.SelectorEventLoop):
 
 
 def test_a_stream_without_events_sends_a_comment_before_a_proxy_takes_it_for_dead() -> None:
-    def open_client(_: Callable[[Notice], None]) -> Client:
-        raise ClientClosed("client_closed")
-
     async def comment() -> tuple[bytes, float]:
-        threads = Threads()
-        notebook = PageNotebook(open_client, threads, has_key=True)
-        notebook.absence = Notice("page_server_silent")
-        live = LiveEvents(notebook)
-        stream = live.stream(None)
-        assert [(await anext(stream)).split(b":")[0] for _ in range(2)] == [b"retry", b"event"]
-        began = asyncio.get_running_loop().time()
-        sent = await anext(stream)
-        live.end()
-        await stream.aclose()  # type: ignore[attr-defined]
-        threads.close()
-        return sent, asyncio.get_running_loop().time() - began
+        async with stream_while_away(open_no_client) as (_, stream):
+            began = asyncio.get_running_loop().time()
+            return await anext(stream), asyncio.get_running_loop().time() - began
 
     with asyncio.Runner(loop_factory=SkippingLoop) as runner:
         sent, seconds = runner.run(comment())
@@ -242,20 +242,11 @@ def test_when_the_server_answers_again_a_follower_that_takes_it_for_silent_begin
         return cast(Client, followers[-1])
 
     async def count() -> int:
-        threads = Threads()
-        notebook = PageNotebook(open_client, threads, has_key=True)
-        notebook.absence = Notice("page_server_silent")
-        live = LiveEvents(notebook)
-        stream = live.stream(None)
-        assert (await anext(stream)).startswith(b"retry")
-        assert (await anext(stream)).startswith(b"event: away")
-        await asyncio.to_thread(eventually, lambda: bool(followers) and followers[0].is_following.is_set(), "it follows")
-        notebook.record_answer()
-        with suppress(AssertionError):
-            await asyncio.to_thread(eventually, lambda: len(followers) == 2, "it follows with a new client", 5.0)
-        live.end()
-        await stream.aclose()  # type: ignore[attr-defined]
-        threads.close()
+        async with stream_while_away(open_client) as (notebook, _):
+            await asyncio.to_thread(eventually, lambda: bool(followers) and followers[0].is_following.is_set(), "it follows")
+            notebook.record_answer()
+            with suppress(AssertionError):
+                await asyncio.to_thread(eventually, lambda: len(followers) == 2, "it follows with a new client", 5.0)
         return len(followers)
 
     assert asyncio.run(count()) == 2
@@ -269,7 +260,6 @@ def test_an_id_that_no_event_has_is_refused(text: str) -> None:
         parse_cursor(text)
 
 
-def test_ids_name_entries() -> None:
+def test_the_id_of_an_event_names_the_entry_seen_last() -> None:
     for seen in (NOTHING_SEEN, SeenEntry(2**63 - 1, b"a" * 16, 2**63 - 1)):
         assert parse_cursor(cursor_text(seen)) == seen
-    assert STREAMS_PER_HOST_MAX < STREAMS_MAX

@@ -10,7 +10,7 @@ from tests.support.page_server import OUTBOX, PageServer
 from tests.support.processes import eventually
 
 
-def test_a_damaged_outbox_is_told_to_the_person_at_the_page_once_and_another_one_in_its_place_is_used(
+def test_a_damaged_outbox_is_reported_once_to_who_runs_the_page_and_a_new_one_is_used(
     loopback: Loopback, caplog: pytest.LogCaptureFixture
 ) -> None:
     server = loopback.serve()

@@ -10,7 +10,7 @@ HALF_OF_A_HOST = "x" * (UNSENT_BYTES_PER_HOST_MAX // 2 - 2)  # two quotation mar
 OTHERS = UNSENT_BYTES_MAX // UNSENT_BYTES_PER_HOST_MAX
 
 
-def test_long_answers_that_nobody_reads_are_refused_by_host_and_in_all_and_their_room_comes_back() -> None:
+def test_long_unread_answers_are_limited_by_host_and_in_all_until_they_are_read() -> None:
     async def run() -> None:
         reading = asyncio.Event()
         tasks = []

@@ -94,7 +94,7 @@ def test_a_long_note_is_cut_in_lists_and_whole_alone_and_its_history_has_all_ver
     assert page.get("/api/notes")["notes"] == []
 
 
-def test_tags_the_picture_and_exports_are_those_of_the_commands(page: PageServer) -> None:
+def test_browsers_get_tags_a_chart_and_exports_in_each_format(page: PageServer) -> None:
     page.store(entry(1, "<b>#milk</b>"), entry(2, "#milk #工作"), entry(3, "回", kind="revision", revises=2))
     assert page.get("/api/tags") == {"tags": [{"tag": "milk", "notes": 1}]}
     picture = page.http.get("/api/stats.svg")
@@ -108,7 +108,7 @@ def test_tags_the_picture_and_exports_are_those_of_the_commands(page: PageServer
     page.get("/api/export?format=exe", status=400)
 
 
-def test_a_query_that_cannot_be_meant_is_refused(page: PageServer) -> None:
+def test_a_query_with_an_invalid_value_is_refused(page: PageServer) -> None:
     for query in ("limit=0", f"limit={NOTES_MAX + 1}", "limit=x", "before=1", "before=x-1", f"q={'x' * 1001}"):
         assert page.get(f"/api/notes?{query}", status=400)["kind"] == "page_request_malformed", query
 
@@ -178,7 +178,7 @@ def test_revisions_and_deletions_have_their_outcomes_and_a_wrong_entry_does_not_
     assert loopback.texts() == ["first", "second", ""]
 
 
-def test_a_sequence_that_javascript_would_round_is_a_text_and_names_the_version_that_was_seen(page: PageServer) -> None:
+def test_a_sequence_that_javascript_would_round_is_sent_and_received_as_text(page: PageServer) -> None:
     page.store(*(entry(sequence, "from jrnl") for sequence in (2**53 - 1, 2**53, SEQUENCE_MAX)))
     given = [page.get(f"/api/notes/{number}")["latest"]["sequence"] for number in (1, 2, 3)]
     assert given == [2**53 - 1, str(2**53), str(SEQUENCE_MAX)]
@@ -207,7 +207,7 @@ MALFORMED: list[tuple[object, str]] = [
 """Bodies of requests, as text or as values, and the field that is wrong."""
 
 
-def test_of_a_malformed_request_nothing_is_stored(loopback: Loopback, page: PageServer) -> None:
+def test_nothing_of_a_malformed_request_is_stored(loopback: Loopback, page: PageServer) -> None:
     for body, field in MALFORMED:
         content = body if isinstance(body, str) else json.dumps(body)
         answer = page.http.post("/api/entries", content=content)
@@ -248,7 +248,7 @@ def test_a_body_that_is_too_long_is_refused_before_it_is_read(page: PageServer) 
     assert page.http.post("/api/entries", content=chunks).status_code == 413
 
 
-def test_while_the_notebook_is_away_all_are_told_at_once_and_then_the_entry_is_stored(
+def test_requests_fail_at_once_while_the_server_is_away_and_work_when_it_is_back(
     loopback: Loopback, serve_page: Callable[..., PageServer]
 ) -> None:
     loopback.reserve_port()

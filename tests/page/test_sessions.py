@@ -1,4 +1,4 @@
-"""Sealed notebooks: every route needs the join code, which is accepted in private only, and ends with the key."""
+"""Sealed notebooks: every route needs a session, which the join code begins on a private connection, and a new key ends."""
 
 from collections.abc import Callable
 from contextlib import closing
@@ -88,7 +88,7 @@ def test_a_new_key_ends_sessions_and_streams_and_its_join_code_begins_new_ones(
     assert page.get("/api/notes")["notes"] == []
 
 
-def test_a_notebook_that_is_sealed_while_nobody_asks_is_not_read_with_the_key_that_this_machine_got(
+def test_a_page_with_the_key_of_a_newly_sealed_notebook_asks_browsers_for_the_join_code(
     loopback: Loopback, serve_page: Callable[..., PageServer]
 ) -> None:
     server = loopback.serve()
@@ -133,7 +133,7 @@ def test_a_notebook_is_called_sealed_as_soon_as_that_is_known_and_a_missing_one_
     assert told(Cookie="") == (True, True, False, "page_needs_code")
 
 
-def test_another_token_is_no_session(sealed: tuple[PageServer, str]) -> None:
+def test_a_made_up_token_is_no_session(sealed: tuple[PageServer, str]) -> None:
     page, _ = sealed
     for token in ("", "x", "a" * 43, "../../etc"):
         page.get("/api/notes", status=401, Cookie=f"udpnote-{page.port}={token}")

@@ -24,8 +24,8 @@ from udpnote.page.https import Https
 from udpnote.page.tls import CHECK_MICROSECONDS, TLS_CONNECTIONS_MAX, ServerTls, TlsConnection
 
 
-class Site:
-    """A server over HTTPS that answers with the scheme of a request."""
+class HttpsServer:
+    """A server over HTTPS that answers each request with the scheme of the request's address, `https`."""
 
     def __init__(self, folder: Path) -> None:
         secure = Https(str(folder), host="pc", allowed=[], own_addresses=lambda: ["127.0.0.1"], now=wall_microseconds)
@@ -38,12 +38,12 @@ class Site:
         config = Config(self._answer, interface="asgi3", log_config=None, lifespan="off")
         config.load()
         made = partial(TlsConnection, config, ServerState(), {}, tls=self.tls)
-        server = await asyncio.get_running_loop().create_server(made, "127.0.0.1", 0)
-        self.port = server.sockets[0].getsockname()[1]
+        listening = await asyncio.get_running_loop().create_server(made, "127.0.0.1", 0)
+        self.port = listening.sockets[0].getsockname()[1]
         try:
             yield
         finally:
-            server.close()
+            listening.close()
 
     async def connect(self, tls: ssl.SSLContext | None) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         return await asyncio.open_connection("127.0.0.1", self.port, ssl=tls)
@@ -61,69 +61,69 @@ class Site:
 
 
 @pytest.fixture
-def site(tmp_path: Path) -> Site:
-    return Site(tmp_path)
+def server(tmp_path: Path) -> HttpsServer:
+    return HttpsServer(tmp_path)
 
 
-def served(test: Callable[[Site], Coroutine[None, None, None]]) -> Callable[[Site], None]:
-    """The test, run while the site is served; at its end each connection must have been forgotten."""
+def served(test: Callable[[HttpsServer], Coroutine[None, None, None]]) -> Callable[[HttpsServer], None]:
+    """Run `test` while the server serves. After `test`, the page must forget all connections."""
 
-    async def run(site: Site) -> None:
-        async with asyncio.timeout(DEADLINE_SECONDS), site.serving():
-            await test(site)
+    async def run(server: HttpsServer) -> None:
+        async with asyncio.timeout(DEADLINE_SECONDS), server.serving():
+            await test(server)
             while open_connections():
                 await asyncio.sleep(0.01)
 
     @wraps(test)
-    def whole(site: Site) -> None:
-        asyncio.run(run(site))
+    def whole(server: HttpsServer) -> None:
+        asyncio.run(run(server))
 
     return whole
 
 
 @served
-async def test_a_request_over_tls_is_answered(site: Site) -> None:
-    assert await site.ask() == "https"
+async def test_a_request_over_tls_is_answered(server: HttpsServer) -> None:
+    assert await server.ask() == "https"
 
 
 @served
-async def test_connections_on_which_tls_does_not_begin_are_counted_and_too_many_are_cut_off(site: Site) -> None:
-    idle = [await site.connect(None) for _ in range(TLS_CONNECTIONS_MAX)]
+async def test_connections_on_which_tls_does_not_begin_are_counted_and_too_many_are_cut_off(server: HttpsServer) -> None:
+    idle = [await server.connect(None) for _ in range(TLS_CONNECTIONS_MAX)]
     while open_connections() < TLS_CONNECTIONS_MAX:
         await asyncio.sleep(0.01)
     with pytest.raises(OSError):  # noqa: PT011 - reset or closed, as the system likes
-        await site.ask()
+        await server.ask()
     for _, writer in idle:
         writer.close()
     while open_connections():
         await asyncio.sleep(0.01)
-    assert await site.ask() == "https"
+    assert await server.ask() == "https"
 
 
 @served
-async def test_a_browser_without_the_certificate_is_forgotten(site: Site) -> None:
+async def test_a_browser_without_the_certificate_is_forgotten(server: HttpsServer) -> None:
     with pytest.raises(ssl.SSLCertVerificationError):
-        await site.connect(ssl.create_default_context())
+        await server.connect(ssl.create_default_context())
 
 
 @served
-async def test_a_browser_that_speaks_no_tls_is_told_to_in_its_language(site: Site) -> None:
+async def test_a_browser_without_tls_is_told_the_https_address_in_its_language(server: HttpsServer) -> None:
     for language, words in (("zh-CN,en;q=0.5", "前面"), ("\xff", "Type")):
-        reader, writer = await site.connect(None)
+        reader, writer = await server.connect(None)
         writer.write(f"GET / HTTP/1.1\r\nHost: localhost\r\nAccept-Language: {language}\r\n\r\n".encode())
         head, _, body = (await reader.read()).decode().partition("\r\n\r\n")
         assert (head.split()[1], words in body, "https://" in body) == ("400", True, True)
         writer.close()
-    assert await site.ask() == "https"
+    assert await server.ask() == "https"
 
 
 @served
-async def test_noise_and_connections_that_end_at_once_are_forgotten(site: Site) -> None:
+async def test_noise_and_connections_that_end_at_once_are_forgotten(server: HttpsServer) -> None:
     for noise in (b"", b"\0", b"\x16\x03\x01", b"\x16" * 5000, b"x" * 100_000):
-        _, writer = await site.connect(None)
+        _, writer = await server.connect(None)
         writer.write(noise)
         writer.close()
-    assert await site.ask() == "https"
+    assert await server.ask() == "https"
 
 
 NAMES = ["localhost", "pc.local"]

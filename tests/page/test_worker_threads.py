@@ -8,7 +8,7 @@ from udpnote.page.responses import Refusal
 from udpnote.page.worker_threads import WorkerThreads
 
 
-def test_after_its_end_a_call_is_refused() -> None:
+def test_closed_worker_threads_refuse_a_call() -> None:
     async def call() -> int:
         return await threads.run(lambda: 1)
 

@@ -1,4 +1,4 @@
-"""Makes certificates as a thief would who has stolen the key of the page's certificate authority."""
+"""Reads certificates, and forges them as a thief of the authority's key could."""
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -8,18 +8,18 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from udpnote.page.certificates import Authority, server_certificate
 
 
-def first(pem: bytes) -> x509.Certificate:
+def first_certificate(pem: bytes) -> x509.Certificate:
     return x509.load_pem_x509_certificates(pem)[0]
 
 
-def by_thief(authority: Authority, *subjects: x509.GeneralName, now: int) -> bytes:
+def forged_certificate(authority: Authority, *subjects: x509.GeneralName, now: int) -> bytes:
     """Make a certificate for `subjects`, which the name constraints of `authority` may forbid.
 
     Return, as PEM, the certificate, the certificate of its issuer, and its private key. `now` is the time in microseconds since
     1970 UTC.
     """
     key = ec.generate_private_key(ec.SECP256R1())
-    honest = first(server_certificate(authority, names=["localhost"], addresses=[], now=now).pem)
+    honest = first_certificate(server_certificate(authority, names=["localhost"], addresses=[], now=now).pem)
     builder = x509.CertificateBuilder(
         issuer_name=authority.issuer.subject,
         subject_name=honest.subject,

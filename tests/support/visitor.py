@@ -65,6 +65,11 @@ class Visitor:
             self.page.keyboard.press("Enter")
             self.wait_until(is_known)
 
+    def give_code(self, code: str) -> None:
+        """Type a join code where the page asks for one."""
+        self.page.locator("#code").fill(code)
+        self.page.keyboard.press("Enter")
+
     def note(self, text: str) -> "Locator":
         """Return a locator of the stored notes that contain `text`."""
         return self.page.locator("#days article", has_text=text)

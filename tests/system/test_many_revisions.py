@@ -16,7 +16,7 @@ that arrive together as one.
 """
 
 
-def test_a_note_with_many_revisions_stays_usable_beside_a_writer(pair: Pair) -> None:
+def test_commands_about_a_note_do_not_read_its_many_revisions(pair: Pair) -> None:
     kitchen, laptop = pair.kitchen, pair.laptop
     path = kitchen.home / "notebook.sqlite3"
     note = Entry(b"r" * 16, 1, Kind.NOTE, 1_700_000_000_000_000, 0, "amy", "first")

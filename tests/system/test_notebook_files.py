@@ -17,9 +17,7 @@ def numbered_texts(output: str) -> list[tuple[int, str]]:
     return [(each["number"], each["text"]) for each in map(json.loads, output.splitlines())]
 
 
-def test_readers_of_the_file_beside_its_server_see_all_that_was_there_and_leave_no_lock_when_killed(
-    lab: Lab, pair: Pair
-) -> None:
+def test_readers_of_a_served_file_see_all_acknowledged_entries_and_a_killed_one_leaves_no_lock(lab: Lab, pair: Pair) -> None:
     server = pair.kitchen.serve("--quiet")
     beside = ("--json", "--file", str(server.notebook))
     following = pair.kitchen.start("follow", "-n", "100000", *beside)
@@ -47,7 +45,7 @@ def test_readers_of_the_file_beside_its_server_see_all_that_was_there_and_leave_
     assert seen[-1][0]
 
 
-def test_a_backup_that_is_restored_beside_the_log_of_before_is_not_undone(pair: Pair) -> None:
+def test_a_backup_beside_an_old_log_is_refused_until_the_log_is_moved_away(pair: Pair) -> None:
     server = pair.kitchen.serve("--quiet")
     backup = pair.kitchen.home / "backup"
     pair.laptop.succeed("send", "one")
@@ -65,7 +63,7 @@ def test_a_backup_that_is_restored_beside_the_log_of_before_is_not_undone(pair: 
     assert server.texts() == ["one"]
 
 
-def test_who_changes_the_key_is_told_if_the_server_does_not_take_it_up(lab: Lab) -> None:
+def test_key_rotate_says_that_the_key_is_not_in_force_if_the_server_hangs(lab: Lab) -> None:
     kitchen = lab.host("kitchen", lab.switch())
     server = kitchen.serve("--sealed", "--quiet")
     server.process.signal(signal.SIGSTOP)

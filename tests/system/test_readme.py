@@ -24,11 +24,14 @@ MASKS = [
     (r"\d+\.\d ms", "MS"),
     (r" +", " "),
 ]
-"""What differs from run to run, and what stands for it; runs of spaces, because columns are as wide as what is in them."""
+"""Patterns of texts that differ from run to run, and what replaces each. Spaces are merged, as the widths of columns differ."""
 
 
 class Step(NamedTuple):
-    """One command of the tour and the lines below it; `^C` at the server, or nothing but more lines of the server."""
+    """A command that is typed at a host, and the lines that the README shows below it.
+
+    `command` is `^C` where Ctrl-C ends the server, and empty where the README shows only what the server prints next.
+    """
 
     host: str
     command: str
@@ -36,7 +39,7 @@ class Step(NamedTuple):
 
 
 def tour(readme: Path) -> list[Step]:
-    """The steps of the tour of a README: it is the section that begins with the first prompt of a host."""
+    """The steps of a README's tour. The tour is the first section with a prompt of the host `pi`."""
     text = next(section for section in re.split("^## ", readme.read_text(), flags=re.MULTILINE) if "```console\npi$" in section)
     steps: list[Step] = []
     for block in re.findall(r"^```console\n(.*?)^```", text, re.MULTILINE | re.DOTALL):
@@ -79,7 +82,7 @@ class Desk:
         self._shown = 0
 
     def take(self, step: Step, join_code: str) -> None:
-        """Type the command of a step, with this join code, and compare what comes on the screen with the README."""
+        """Type the command of a step, with this join code, and compare what it prints with the README."""
         expected = [masked(line) for line in step.lines]
         if step.command == "^C":
             self.end_server()
@@ -94,8 +97,8 @@ class Desk:
                 news = self._news()  # before ^C the server has also printed what the README does not repeat
                 return news[-len(expected) :] if step.command == "^C" else news
 
-            with suppress(AssertionError):  # for the message of the next line
-                eventually(lambda: shown() == expected and self.screen.text.endswith("\n"))  # else its end would be news
+            with suppress(AssertionError):  # the next line fails with a better message
+                eventually(lambda: shown() == expected and self.screen.text.endswith("\n"))  # not in the middle of a line
             assert shown() == expected, step.command
         self._shown = len(self.screen.text)
 
@@ -143,5 +146,5 @@ def take_tour(lab: Lab, readme: Path) -> None:
         desk.screen.kill()
 
 
-def test_the_tours_work_in_sequence_as_they_are_printed(new_lab: Callable[[str], Lab]) -> None:
+def test_each_command_of_the_tours_prints_what_the_readme_shows(new_lab: Callable[[str], Lab]) -> None:
     at_once(lambda readme: take_tour(new_lab(readme.stem), readme), READMES)

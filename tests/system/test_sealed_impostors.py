@@ -1,4 +1,4 @@
-"""Impostors with the name, the id and the entries of a sealed notebook: no client believes or tells them anything."""
+"""Impostors with the name, the id and the entries of a sealed notebook: no client believes them or sends them an entry."""
 
 import json
 import shutil
@@ -18,8 +18,8 @@ def assert_all_fail_with_a_warning(started: list[Process], codes: tuple[int, ...
         assert "`udpnote leave" in result.err, result.err
 
 
-def test_impostors_get_and_tell_nothing_and_the_real_server_gets_each_entry_once(lab: Lab) -> None:
-    """All impostors have a copy of the server's file, but not of its key file, while it is away.
+def test_impostors_get_and_show_no_entry_and_the_real_server_gets_each_one_once(lab: Lab) -> None:
+    """While the server is away, three impostors serve a copy of its notebook's file. They have no copy of its key file.
 
     `open` and `usurper` say that the notebook is open, and the usurper has the server's old address. `sealed` has another key.
     """

@@ -63,10 +63,12 @@ def test_a_stranger_gets_nothing_from_a_sealed_server_but_sealed_answers_to_repl
 
 
 def secrets(*identities: bytes) -> list[bytes]:
+    """What must not be readable in sealed traffic: the given ids, and all texts and names of these tests."""
     return [*identities, *(text.encode() for text in (NAME, AUTHOR, TEXT, EDITED, IMPORTED, SEARCHED))]
 
 
 def readable(datagrams: list[bytes], needles: list[bytes]) -> list[bytes]:
+    """Those of `needles` that are in at least one of `datagrams`."""
     return [needle for needle in needles if any(needle in data for data in datagrams)]
 
 
@@ -87,7 +89,7 @@ def do_everything(host: Host) -> None:
 OPTIONS = {"sealed": ["--sealed"], "open": []}
 
 
-def test_everything_can_be_read_on_the_cable_unless_it_is_sealed(new_lab: Callable[[str], Lab]) -> None:
+def test_texts_and_ids_can_be_read_on_the_cable_unless_they_are_sealed(new_lab: Callable[[str], Lab]) -> None:
     at_once(lambda name: check_cable(pair_in(new_lab(name)), *OPTIONS[name]), OPTIONS)
 
 

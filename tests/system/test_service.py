@@ -34,7 +34,7 @@ def allowed_calls(unit: str) -> set[str]:
     return allowed
 
 
-def test_a_server_makes_no_system_call_that_its_units_forbid(pair: Pair, tmp_path: Path) -> None:
+def test_a_server_does_nothing_that_its_unit_files_forbid(pair: Pair, tmp_path: Path) -> None:
     require_tool("systemd-analyze")
     require_tool("strace")
     trace, notes = tmp_path / "trace", pair.kitchen.home / "notes.txt"
