@@ -21,6 +21,7 @@ SCRIPTS = [
 DIRECTIONS = (
     "[...document.querySelectorAll('#days .text, #days .author bdi')].map((each) => getComputedStyle(each).unicodeBidi)"
 )
+"""For each text and each author on the page, the value of CSS that says whether signs in it turn the text beside it."""
 MEGABYTE = "今天开会，" * (2**20 // 15)
 """An entry may have 1 MiB of UTF-8, and this is all but a byte of it."""
 
@@ -33,13 +34,13 @@ def test_notes_are_shown_as_mere_text_and_do_not_turn_the_text_beside_them(site:
     for tab in (amy, bob):
         tab.sees(*SCRIPTS)
         assert tab.texts() == SCRIPTS
+        directions = tab.page.evaluate(DIRECTIONS)
+        assert len(directions) > len(SCRIPTS) and set(directions) <= {"isolate", "plaintext", "isolate-override"}
     bob.search("onerror")
     bob.page.locator("mark", has_text="onerror").wait_for()
     for tab in (amy, bob):
         assert tab.page.evaluate("window.isHarmed") is None
         assert tab.page.locator("main :is(script, img, h1, style, b)").count() == 0
-        directions = tab.page.evaluate(DIRECTIONS)
-        assert len(directions) > len(SCRIPTS) and set(directions) <= {"isolate", "plaintext", "isolate-override"}
     assert site.texts() == SCRIPTS
 
 

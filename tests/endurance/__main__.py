@@ -30,7 +30,7 @@ from tests.system.floods import FLOODS
 from tests.system.lab import Lab
 
 MINUTES = 12.0
-"""For each experiment, so that all of them take an hour."""
+"""How long each experiment takes by default. All of them together take an hour."""
 
 NAMES = ("kills", "power-cuts", "full-disks", "floods", "crowd")
 
@@ -38,7 +38,7 @@ Round = Callable[[Lab, int], Iterator[Row]]
 
 
 def rounds(name: str, seconds: float) -> list[Round]:
-    """The rounds of an experiment, which are run in turn until so much time is over, but each at least once."""
+    """The rounds of the experiment `name`. They are run in turn until `seconds` are over, but each at least once."""
     floods: list[Round] = [partial(flood, name=each, seconds=seconds / len(FLOODS)) for each in FLOODS]
     one: dict[str, Round] = {"kills": kills, "power-cuts": power_cuts, "full-disks": full_disks, "crowd": crowd}
     return floods if name == "floods" else [one[name]]
@@ -81,7 +81,7 @@ def laboratory() -> Iterator[Lab]:
 
 @contextmanager
 def uninterrupted() -> Iterator[None]:
-    """Have Ctrl-C wait until the end of the block."""
+    """Let Ctrl-C take effect only after the block."""
     pressed: list[bool] = []
     signal.signal(signal.SIGINT, lambda *_: pressed.append(True))
     try:
@@ -97,7 +97,7 @@ def say(line: str) -> None:
 
 
 def main() -> int:
-    """Run the experiments that the command line names; gives the exit code."""
+    """Run the experiments that the command line names, and return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m tests.endurance", description="Run the long experiments, as root.")
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"{', '.join(NAMES)} (default: all)")
     parser.add_argument("--minutes", type=float, default=MINUTES, help=f"for each experiment (default: {MINUTES:g})")

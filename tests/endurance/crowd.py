@@ -16,7 +16,7 @@ REQUESTS = 20
 
 
 def crowd(lab: Lab, seed: int, *, clients: int = 200) -> Iterator[Row]:
-    """Start all clients at once, kill every fifth one at a random moment, and send what it had taken."""
+    """Start all clients at once, kill every fifth one at a random moment, and start it again."""
     source = Random(seed)
     lan = lab.switch()
     kitchen, onlooker = lab.host("kitchen", lan), lab.host("onlooker", lan)
@@ -32,7 +32,7 @@ def crowd(lab: Lab, seed: int, *, clients: int = 200) -> Iterator[Row]:
     onlooker.succeed("outbox", "--send")
     for writer in writers:
         result = sending[writer].wait(SECONDS_MAX)
-        assert result.code == 0, result.err  # then all that waited has been sent as well
+        assert result.code == 0, result.err  # so the entries that waited have been sent as well
         writer.settle()
     memory_bytes = memory_bytes_max(server.process.pid)
     expected = [line for writer in writers for line in writer.expected] + [TEXT] * len(taken)

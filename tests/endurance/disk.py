@@ -11,7 +11,7 @@ from tests.endurance.trace import Call
 
 SECTOR_BYTES = 512
 TORN_SHARE = 0.2
-"""Of so many writes, each sector has a fate of its own."""
+"""The share of the writes of which a power cut may keep some sectors and lose others."""
 
 NOT_KEPT = ("-shm",)
 """The ends of the names of files that SQLite makes anew."""
@@ -58,7 +58,7 @@ class Disk:
         self._pending: list[dict[str, File | None]] = []
 
     def follow(self, call: Call) -> bool:
-        """Do what the call did; returns whether it changed anything here."""
+        """Change this model as the call has changed the disk. Return whether anything has changed."""
         match call.name:
             case "openat" if "O_CREAT" in call.arguments and (name := call.quoted[0].decode()) not in self._names:
                 return self._rename({name: File()}) if self._is_kept(name) else False

@@ -14,9 +14,10 @@ REQUESTS = 10
 
 
 def flood(lab: Lab, _seed: int, *, name: str, seconds: float) -> Iterator[Row]:
-    """Let the flood `name` go on for so long, and measure what it troubles; the row counts its datagrams.
+    """Let the flood `name` go on for `seconds`, and measure the requests of an honest client that it could hold up.
 
-    Before it, some sends are measured without a flood, which shows how busy the machine is with other things.
+    The row for the flood counts its datagrams. An earlier row has some requests without a flood: it shows how busy the machine
+    is with other things.
     """
     flooded = Flooded.made(lab)
     before, taken = flooded.milliseconds("send", REQUESTS), list[float]()

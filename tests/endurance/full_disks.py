@@ -15,11 +15,11 @@ from tests.system.lab import NEW_PROCESS, Lab, lost_and_doubled, wait_at_random
 LINES = 40_000
 """So many that the disk is full before they are all stored, and so few that all of a round fit on an empty one."""
 ROOM_BYTES = 5000
-"""What is left of some full disks: a few entries fit."""
+"""The free space that some full disks have: a few entries fit."""
 
 
 def full_disks(lab: Lab, seed: int, *, times: int = 4) -> Iterator[Row]:
-    """Fill the disk of the server or of the client, in turns of chance, and free it after the client has given up."""
+    """Fill the disk of the server or of the client, chosen at random, and free it after the client has given up."""
     source = Random(seed)
     lan = lab.switch()
     kitchen, laptop = lab.host("kitchen", lan), lab.host("laptop", lan)

@@ -16,7 +16,7 @@ STOP_SECONDS_MAX = 3.0
 
 
 def kills(lab: Lab, seed: int, *, times: int = 12) -> Iterator[Row]:
-    """Kill the server or one of two clients, as chance has it; at last, stop the server while they send."""
+    """Kill the server or one of two clients, chosen at random. At the end, stop the server while the clients send."""
     source = Random(seed)
     lan = lab.switch()
     server = lab.host("kitchen", lan).serve("--quiet", under=NEW_PROCESS)
@@ -45,7 +45,7 @@ def kills(lab: Lab, seed: int, *, times: int = 12) -> Iterator[Row]:
 
 
 def _have_all_send(writers: list[Writer], source: Random) -> None:
-    """Start each writer that has ended, and wait until it sends, but not always: it may be killed before that."""
+    """Start each writer that has ended. Wait until most of them send; the others may be killed before that."""
     for writer in writers:
         if not (writer.process and writer.process.is_running):
             sending = writer.start(LINES)

@@ -43,7 +43,7 @@ class Side(NamedTuple):
 
 
 def power_cuts(lab: Lab, seed: int, *, cuts_max: int = 10_000) -> Iterator[Row]:
-    """Trace a server and its clients, and cut the power after each of their calls, or after so many of them."""
+    """Trace a server and its clients, and cut the power after each of their calls, or after some of them, `cuts_max` times."""
     source = Random(seed)
     lan = lab.switch()
     kitchen, laptop = lab.host("kitchen", lan), lab.host("laptop", lan)
@@ -65,7 +65,7 @@ def power_cuts(lab: Lab, seed: int, *, cuts_max: int = 10_000) -> Iterator[Row]:
 
 
 def _write(server: Server, laptop: Host, source: Random, trace: Path) -> None:
-    """Send single entries, many and a long one; in between, the server is stopped and started, which empties its log."""
+    """Send single entries, many and a long one. In between, stop and start the server, which empties its log."""
     send = ["send", "--wait", "20"]
     sent = [[*send, "alone"], send], [[*send, "--whole"], send]
     for number, commands in enumerate(sent):
@@ -87,7 +87,10 @@ def _stop(server: Server) -> None:
 
 
 def _cut(what: str, side: Side, stored: dict[Identity, StoredEntry], folder: Path, source: Random, cuts_max: int) -> Row:
-    """Cut the power at moments of chance, or at all; first nothing is kept that was not synced, and then a part of it."""
+    """Cut the power at all moments, or at some that are chosen at random.
+
+    At each moment, cut it twice: first the disk keeps nothing that was not synced, and then a part of that.
+    """
     row = Row(what)
     happened = list(calls(side.trace))
     count = sum(1 for _ in _moments(side, happened))

@@ -1,4 +1,4 @@
-"""The rows of the long experiments: what counts as missed."""
+"""The rows of the long experiments: when a row has missed its target."""
 
 import pytest
 
@@ -18,7 +18,7 @@ FAST, SLOW = [1.0] * 99 + [300.0], [1.0] * 98 + [300.0] * 2
         (Row("", memory_bytes=MEMORY_BYTES_MAX), False),
     ],
 )
-def test_a_row_is_missed_if_its_sum_with_others_misses_a_target(row: Row, is_met: bool) -> None:
+def test_a_sum_of_rows_is_missed_if_one_of_them_is_missed(row: Row, is_met: bool) -> None:
     total = Row("", is_flood=row.is_flood)
     total.add(row)
     total.add(Row(""))

@@ -56,7 +56,7 @@ class Call(NamedTuple):
 
     @property
     def messages(self) -> list[Message]:
-        """The messages of udpnote that it sends or receives."""
+        """The messages of udpnote that the call sends or receives."""
         datagrams = map(_bytes, _DATAGRAM.findall(self.arguments))
         return [decode(each) for each in datagrams if each.startswith(MAGIC)]
 

@@ -11,7 +11,7 @@ SECONDS_MAX = 180.0
 
 
 class Writer:
-    """A client on `host`. What its outbox has taken is `expected` in the notebook, once, whatever happens."""
+    """A client on `host`. Its outbox has taken the lines `expected`, and the notebook must get each of them once."""
 
     def __init__(self, host: Host, name: str) -> None:
         self._host, self._name = host, name
@@ -31,18 +31,18 @@ class Writer:
         return self.process
 
     def kill(self) -> None:
-        """Kill it with SIGKILL, unless it has ended."""
+        """Kill the command with SIGKILL, unless it has ended."""
         if self.process is not None:
             self.process.kill()
         self.settle()
 
     def settle(self) -> None:
-        """After the command has ended, see how many of its lines the outbox has taken, which it does in their order."""
+        """After the command has ended, add to `expected` those of its lines, the first ones, that the outbox has taken."""
         self.expected += self._lines[: self._taken() - len(self.expected)]
         self._lines = []
 
     def send_waiting(self) -> Result:
-        """Send what waits in the outbox; the earlier command has ended."""
+        """Send what waits in the outbox. The earlier command must have ended."""
         self.settle()
         result = self._start("outbox", "--send").wait(SECONDS_MAX)
         assert result.code == 0, result.err

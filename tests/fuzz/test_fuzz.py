@@ -8,7 +8,7 @@ from tests.support.golden import NOISE
 
 
 @pytest.mark.parametrize("name", TARGETS)
-def test_no_saved_input_breaks_its_target_and_there_are_few_and_none_twice(name: str) -> None:
+def test_the_saved_inputs_break_no_target_and_are_few_and_different(name: str) -> None:
     for data in inputs(name):
         TARGETS[name].check(data)
     found = inputs(name)
@@ -21,4 +21,4 @@ def test_no_saved_input_breaks_its_target_and_there_are_few_and_none_twice(name:
 @settings(max_examples=500)
 def test_no_random_datagram_breaks_a_target(data: bytes) -> None:
     check_envelope(data)
-    check_message(data[:-4])  # without its check
+    check_message(data[:-4])  # without its checksum

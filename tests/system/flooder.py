@@ -18,7 +18,7 @@ PAUSE_SECONDS = 0.001
 
 
 def flood(datagrams: Iterator[bytes], rate: int, ours: list[socket.socket]) -> float:
-    """Send `rate` datagrams a second until the input ends; gives how many a second it were."""
+    """Send `rate` datagrams a second until the input ends. Return how many a second were sent."""
     started_at = time.monotonic()
     sent = 0
     while (elapsed := time.monotonic() - started_at) < SECONDS_MAX and not select([sys.stdin], [], [], PAUSE_SECONDS)[0]:

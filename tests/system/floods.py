@@ -19,7 +19,10 @@ TOKEN = b"mallory!"
 
 
 class Flood(NamedTuple):
-    """The datagrams of a flood, `per_second` of them, from `ports` ports of one host; what it `troubles` of other hosts."""
+    """A flood: `per_second` of the datagrams that `make` yields, from `ports` ports of one host.
+
+    `troubles` is the request of other hosts that such a flood once held up.
+    """
 
     make: Callable[[Random, bytes], Iterator[bytes]]
     per_second: int

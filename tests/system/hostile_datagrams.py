@@ -37,7 +37,7 @@ SLOW_QUERIES = [
 
 
 def fill_notebook(path: Path) -> bytes:
-    """Make the notebook that is attacked; gives its id."""
+    """Make the notebook that is attacked, and return its id."""
     with closing(Notebook(path)) as notebook:
         for number in range(1, ENTRIES + 1):
             entry = Entry(bytes(16), number, Kind.NOTE, number, 480, "amy@host", f"{' '.join(WORDS)} 第{number}条")
@@ -46,7 +46,7 @@ def fill_notebook(path: Path) -> bytes:
 
 
 def malformed(random: Random, notebook_id: bytes) -> Iterator[bytes]:
-    """Unwelcome messages, and the same truncated, altered, too long, or random."""
+    """Unwelcome messages, each whole, truncated, altered, and lengthened, and random bytes."""
     for message in _unwelcome_messages(random, notebook_id):
         whole = encode(message)
         at = random.randrange(len(whole))
@@ -96,7 +96,7 @@ def slow_reads(random: Random, notebook_id: bytes) -> Iterator[bytes]:
 
 
 def of_strangers(notebook_id: bytes, requests: list[bytes], answers: list[bytes], random: Random) -> Iterator[bytes]:
-    """What a host without the key can say to a sealed server after it has overheard requests and answers, but no request."""
+    """Datagrams that a host without the key can send after it has overheard these requests and answers, but no such request."""
     envelopes: list[Envelope] = [OPEN]
     for key in (new_key(os.urandom), bytes(16)):
         envelopes += [client_envelope(key, os.urandom), server_envelope(key, os.urandom)]

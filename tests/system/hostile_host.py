@@ -1,4 +1,4 @@
-"""What a hostile host does: it sends `hostile_datagrams`, a fixed number or a flood, and looks at what comes back."""
+"""A hostile host: it sends datagrams, a fixed number or a flood, and receives what the server answers."""
 
 import socket
 import threading
@@ -14,7 +14,7 @@ QUIET_SECONDS = 0.5
 
 
 def send(ours: socket.socket, datagrams: Iterable[bytes]) -> tuple[int, int]:
-    """Send all of them; gives the bytes sent and received."""
+    """Send all `datagrams`. Return the number of bytes sent and received."""
     sent = received = 0
     for number, data in enumerate(datagrams):
         sent += ours.send(data)

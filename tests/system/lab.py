@@ -31,14 +31,14 @@ from udpnote.model.entry import StoredEntry
 from udpnote.storage.notebook.notebook import Notebook
 
 REQUIRED = os.environ.get("UDPNOTE_REQUIRE_SYSTEM_TESTS") == "1"
-"""With it, a machine that cannot run these tests fails them instead of skipping them."""
+"""Whether a machine that cannot run these tests fails them instead of skipping them."""
 
 SERVER_PORT = 6683
 SECONDS_MAX = 60.0
 """A command that takes longer than this hangs, even on a slow machine."""
 
 NEW_PROCESS = ("env",)
-"""Under it, `udpnote` is a new process, which shares no memory with a process that was forked."""
+"""Under this program, `udpnote` runs as a new process, not as a fork that shares memory with other processes."""
 
 SERVING = "Ctrl-C"
 """The end of what a server prints before it serves."""
@@ -77,24 +77,24 @@ class Server:
         self.process = self.start()
 
     def start(self) -> Process:
-        """Start it (again) and wait until it serves."""
+        """Start the server (again), and wait until it serves."""
         self.process = self._host.start("serve", "--file", str(self.notebook), *self._arguments, under=self._under)
         self.process.expect_error(SERVING, SECONDS_MAX)
         return self.process
 
     def restart(self) -> None:
-        """Kill it with SIGKILL and start it again."""
+        """Kill the server with SIGKILL, and start it again."""
         self.process.kill()
         self.start()
 
     def stop(self) -> Result:
-        """Stop it with SIGTERM; it must exit with code 0."""
+        """Stop the server with SIGTERM. It must exit with code 0."""
         result = self.process.end(15)
         assert result.code == 0, result.err
         return result
 
     def stored(self) -> list[StoredEntry]:
-        """Stop it, if it still runs, and read its notebook."""
+        """Stop the server, if it still runs, and read its notebook."""
         if self.process.is_running:
             self.stop()
         with closing(Notebook(self.notebook)) as notebook:
@@ -124,7 +124,7 @@ class Host:
         self.environ: dict[str, str] = {}
 
     def address(self, switch: Switch, family: int = 4) -> str:
-        """Its IPv4 or IPv6 address on `switch`."""
+        """The IPv4 or IPv6 address of this host on `switch`."""
         return f"10.77.{switch.number}.{self.number}" if family == 4 else f"fd77:{switch.number}::{self.number:x}"
 
     def ip(self, *arguments: str, text: str | None = None) -> str:
@@ -202,7 +202,7 @@ class Host:
         return Server(self, arguments, notebook=notebook or self.home / "notebook.sqlite3", under=under)
 
     def serve_in_thread(self, name: str) -> None:
-        """Serve a notebook on this host in a thread of this process, where other hosts and commands are what is tested."""
+        """Serve a notebook on this host in a thread of this process, for tests of other hosts and commands."""
         with inside(self.namespace):
             self._lab.stop_at_end(ThreadServer(self.home / "notebook.sqlite3", name=name).start())
 
@@ -288,7 +288,7 @@ def _remove_namespace(namespace: str) -> None:
 
 @contextmanager
 def inside(namespace: str) -> Iterator[None]:
-    """Have this thread in a network namespace. The sockets that it makes there stay there."""
+    """Run the block in a network namespace. Sockets that it makes stay in that namespace."""
     libc = ctypes.CDLL(None)
     with open("/proc/thread-self/ns/net") as here, open(f"/run/netns/{namespace}") as there:
         assert libc.setns(there.fileno(), 0) == 0, "root may enter a namespace"
@@ -327,7 +327,7 @@ def lost_and_doubled(texts: Iterable[str], expected: Iterable[str]) -> tuple[lis
 
 
 def assert_once(texts: Iterable[str], expected: Iterable[str]) -> None:
-    """Check that each of `expected` is there once, and that nothing else is."""
+    """Check that each of `expected` is in `texts` once, and that nothing else is."""
     missing, surplus = lost_and_doubled(texts, expected)
     assert not missing, f"{len(missing)} are not stored, {missing[0]!r} among them"
     assert not surplus, f"{len(surplus)} too many are stored, {surplus[0]!r} among them"

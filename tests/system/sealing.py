@@ -20,7 +20,7 @@ def join(hosts: Iterable[Host], code: str) -> None:
 
 
 def start_with_key(host: Host, code: str, *arguments: str) -> Process:
-    """Start a command that names the key for itself alone."""
+    """Start a command with the join code in a variable of its own."""
     return host.start(*arguments, environ={"UDPNOTE_KEY": code})
 
 

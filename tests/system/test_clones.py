@@ -18,7 +18,7 @@ def test_a_cloned_client_takes_an_identity_of_its_own_and_says_so_once(lab: Lab,
     assert len({each.entry.client_id for each in stored}) == 2
 
 
-def test_a_copied_notebook_that_is_served_twice_is_said_to_be_to_all_who_look_for_it(lab: Lab, pair: Pair) -> None:
+def test_find_and_new_clients_warn_of_a_copied_notebook_that_is_served_twice(lab: Lab, pair: Pair) -> None:
     original = pair.kitchen.serve("--name", "家里")
     pair.laptop.succeed("send", "before the copy")
     original.stop()

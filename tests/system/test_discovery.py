@@ -33,7 +33,7 @@ def test_every_host_finds_the_server_once_and_its_entries_are_stored(new_lab: Ca
     at_once(find_and_send, FAMILIES)
 
 
-def test_servers_of_one_host_share_it_without_naming_ports_and_all_are_found(pair: Pair, tmp_path: Path) -> None:
+def test_several_servers_of_one_host_take_different_ports_and_all_are_found(pair: Pair, tmp_path: Path) -> None:
     names = ["home", "lab", "工作"]
     servers = [pair.kitchen.serve("--name", name, notebook=tmp_path / name) for name in names]
     assert "port 6683 is taken, so this server listens at port 6684" in servers[1].process.errors
@@ -62,7 +62,7 @@ def test_hosts_whose_addresses_have_no_network_find_each_other(new_lab: Callable
     at_once(send, ["everywhere", "bound"])
 
 
-def test_a_server_that_was_started_before_its_link_is_found_as_soon_as_the_link_is_up(lab: Lab) -> None:
+def test_a_server_that_was_started_before_its_link_was_up_is_found(lab: Lab) -> None:
     lan = lab.switch()
     kitchen, laptop = (lab.host(name, lan, ipv4=False) for name in ("kitchen", "laptop"))
     kitchen.ip("link", "set", "eth0", "down")
@@ -101,7 +101,7 @@ def link_local_address(host: Host) -> str:
     return f"{listed.split()[3].partition('/')[0]}%eth0"
 
 
-def test_a_server_bound_to_one_address_is_found_as_well(new_lab: Callable[[str], Lab]) -> None:
+def test_a_server_bound_to_one_address_is_found(new_lab: Callable[[str], Lab]) -> None:
     def send(kind: str) -> None:
         pair = pair_in(new_lab(kind))
         address = pair.kitchen.address(pair.lan) if kind == "IPv4" else link_local_address(pair.kitchen)
@@ -112,7 +112,7 @@ def test_a_server_bound_to_one_address_is_found_as_well(new_lab: Callable[[str],
     at_once(send, ["IPv4", "link-local"])
 
 
-def test_a_server_whose_name_is_lost_is_found_and_a_silent_name_server_holds_nothing_up(pair: Pair, tmp_path: Path) -> None:
+def test_a_server_whose_host_name_no_longer_resolves_is_found_in_time(pair: Pair, tmp_path: Path) -> None:
     kitchen, laptop = pair.kitchen, pair.laptop
     files = {name: tmp_path / name for name in ("hosts", "resolv.conf")}
     mounts = "; ".join(f"mount --bind {file} /etc/{name}" for name, file in files.items())

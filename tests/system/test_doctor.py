@@ -1,4 +1,4 @@
-"""The doctor: each trouble is set up for real, and the doctor names its cause and no other; what it prints mends it."""
+"""The doctor: each trouble is set up for real. The doctor names its cause and no other, and prints commands that mend it."""
 
 import json
 from collections.abc import Callable
@@ -24,7 +24,7 @@ def start_doctor(case: "Case") -> Process:
 
 
 def named(doctor: Process) -> dict[str, str]:
-    """The kinds of the troubles that a doctor names, each with the command that mends it."""
+    """The kinds of the troubles that `doctor` names, each with the command that it prints to mend the trouble."""
     result = doctor.wait()
     findings = [json.loads(line) for line in result.lines]
     assert differences("doctor", findings) == set()

@@ -27,7 +27,7 @@ ROUNDS = {
 
 
 @pytest.mark.parametrize("experiment", ROUNDS.values(), ids=ROUNDS)
-def test_every_entry_is_there_once_after(lab: Lab, experiment: Callable[[Lab, int], Iterator[Row]]) -> None:
+def test_every_entry_is_stored_once_after_the_experiment(lab: Lab, experiment: Callable[[Lab, int], Iterator[Row]]) -> None:
     rows = list(experiment(lab, SEED))
     assert all(row.times and row.entries for row in rows)
     assert [row for row in rows if not row.is_met] == []

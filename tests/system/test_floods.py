@@ -24,7 +24,7 @@ def flooded(laboratory: type[Lab], tmp_path_factory: pytest.TempPathFactory) -> 
 
 
 @pytest.mark.parametrize("name", FLOODS)
-def test_beside_a_flood_from_one_host_another_host_is_served_and_the_server_stays_small(flooded: Flooded, name: str) -> None:
+def test_during_a_flood_another_host_is_served_and_the_server_stays_small(flooded: Flooded, name: str) -> None:
     with flooded.flood(name):
         taken = flooded.milliseconds(FLOODS[name].troubles, REQUESTS)
     assert taken[-1] < float("inf"), "no request fails"
@@ -32,13 +32,13 @@ def test_beside_a_flood_from_one_host_another_host_is_served_and_the_server_stay
     assert memory_bytes_max(flooded.server.process.pid) < MEMORY_BYTES_MAX
 
 
-def test_a_flood_by_ipv4_does_not_keep_out_what_arrives_by_ipv6(flooded: Flooded) -> None:
+def test_a_flood_by_ipv4_does_not_keep_out_requests_by_ipv6(flooded: Flooded) -> None:
     with flooded.flood("notes for another notebook"):
         taken = flooded.milliseconds("send", 4, family=6)
     assert taken[-1] < float("inf"), "no request fails"
 
 
-def test_a_flood_at_the_address_that_a_server_is_bound_to_does_not_keep_clients_from_finding_it(lab: Lab) -> None:
+def test_clients_find_a_server_bound_to_one_address_during_a_flood_there(lab: Lab) -> None:
     flooded = Flooded.made(lab, is_bound=True)
     with flooded.flood("notes for another notebook"):
         taken = flooded.milliseconds("find", 4)

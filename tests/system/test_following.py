@@ -1,4 +1,4 @@
-"""Following a notebook on several hosts while its server is killed or gets an older copy, and the followers are away."""
+"""Followers on several hosts, while the server is killed or gets an older copy, or followers are cut off or suspended."""
 
 import json
 import shutil

@@ -12,7 +12,7 @@ from tests.system.conftest import Pair
 from tests.system.lab import require_tool
 
 
-def test_a_disk_with_small_blocks_kills_no_command_when_it_is_full(pair: Pair, tmp_path: Path) -> None:
+def test_a_full_disk_with_small_blocks_kills_no_command(pair: Pair, tmp_path: Path) -> None:
     with small_blocks(tmp_path / "disk", megabytes=8) as disk:
         pair.laptop.home = disk / "home"
         pair.laptop.home.mkdir(0o700)
@@ -31,7 +31,7 @@ def test_a_disk_with_small_blocks_kills_no_command_when_it_is_full(pair: Pair, t
 
 @contextmanager
 def failing_disk(process: Process, *calls: str, error: str = "EIO") -> Iterator[None]:
-    """Have these system calls of a process fail with this error; by default an I/O error."""
+    """During the block, let these system calls of a process fail with `error`, by default an I/O error."""
     require_tool("strace")
     names = ",".join(calls)
     options = ["-e", f"trace={names}", "-e", f"inject={names}:error={error}", "-o", "/dev/null"]

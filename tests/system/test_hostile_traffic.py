@@ -23,7 +23,7 @@ Attack = Callable[[Random, bytes], Iterator[bytes]]
 
 
 class Target(NamedTuple):
-    """A server with some entries, hosts that write and read, a hostile one, and what the first has written so far."""
+    """A server with some entries, hosts that write and read, and a hostile one. The laptop has written the texts `written`."""
 
     server: Server
     address: str
@@ -45,7 +45,7 @@ class Target(NamedTuple):
 
 @pytest.fixture(scope="module")
 def target(laboratory: type[Lab], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
-    """One for all tests here; at the end, its notebook holds what was written, and nothing else."""
+    """One target for all tests here. At the end, its notebook must have what the laptop has written, and nothing else."""
     lab = laboratory(tmp_path_factory.mktemp("target"))
     try:
         lan = lab.switch()

@@ -28,14 +28,14 @@ CASES = [
 ]
 
 
-def test_a_terminal_in_another_encoding_than_utf_8_works(new_lab: Callable[[str], Lab], tmp_path: Path) -> None:
+def test_commands_work_at_terminals_with_chinese_encodings(new_lab: Callable[[str], Lab], tmp_path: Path) -> None:
     for case in CASES:
         make_locale(tmp_path, case.name)
     at_once(lambda case: use(pair_in(new_lab(case.encoding)), tmp_path, case), CASES)
 
 
 def use(pair: Pair, locales: Path, case: LocaleCase) -> None:
-    """Write, read, follow and keep the notebook at terminals of this encoding; `locales` has the locales."""
+    """Write, read, follow, back up and restore at terminals with the encoding of `case`. `locales` is a folder of locales."""
     for host in (pair.kitchen, pair.laptop):
         host.environ |= {"LOCPATH": str(locales), "LC_ALL": case.name, "PROMPT_TOOLKIT_NO_CPR": "1", "TZ": "CST-8"}
     typed = {text: os.fsdecode(text.encode(case.encoding)) for text in case[2:]}  # the bytes that a shell there would pass on

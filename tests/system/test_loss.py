@@ -26,11 +26,11 @@ COMMANDS = [
 
 
 def given(command: list[str], *option: str) -> list[str]:
-    """`command` with this option behind its name: the words of a search come last."""
+    """`command` with an option right after its name, because the words of a search must come last."""
     return [command[0], *option, *command[1:]]
 
 
-def test_all_is_read_as_it_is_in_the_file_and_stored_once_though_datagrams_are_lost_and_doubled(pair: Pair) -> None:
+def test_all_is_read_and_stored_once_though_datagrams_are_lost_and_doubled(pair: Pair) -> None:
     server = pair.kitchen.serve("--quiet", "--name", "home")
     pair.kitchen.succeed("send", lines=NOTES)
     pair.kitchen.succeed("send", "--whole", lines=[LONG_TEXT])
