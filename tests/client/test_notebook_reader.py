@@ -16,9 +16,8 @@ from tests.support.lan import CELLAR, KITCHEN, Lan
 from udpnote.client.file_reader import FIRST_PAGE_ITEMS, FileReader
 from udpnote.client.notebook_reader import NotebookReader, is_overtaken
 from udpnote.client.queries import NUMBERS_PER_QUERY
-from udpnote.errors import BadAnswer, InvalidQuery, JoinedOrLeftMeanwhile, Queued, ServerNotFound, StorageError
+from udpnote.errors import BadAnswer, InvalidQuery, JoinedOrLeftMeanwhile, StorageError
 from udpnote.model.entry import Entry, Kind, StoredEntry
-from udpnote.model.notebook import SilentServer, display_name
 from udpnote.model.query import SUMMARY_LABELS, Item, Selection, Tally
 from udpnote.protocol.sealed_envelope import key_id
 
@@ -158,26 +157,6 @@ def test_a_follower_gets_the_latest_and_then_each_new_entry_once_also_after_the_
     assert next(following).entry.text == "revised"
     chosen = lan.outbox("follower.sqlite3").chosen()
     assert chosen is not None and chosen.host == CELLAR
-
-
-def test_a_silent_server_is_given_up_after_a_while_and_named_with_its_id_beside_another_of_its_name(lan: Lan) -> None:
-    server = lan.serve()
-    client = lan.client()
-    client.send("here")
-    server.stop()
-    started = lan.now
-    with raises(ServerNotFound, "no_answer_to_reading", server=SilentServer("kitchen", KITCHEN, False)):
-        list(client.entries())
-    assert lan.now - started == pytest.approx(5.0, abs=0.5)
-    [known] = client.known()
-    lan.outbox().remember(known._replace(notebook_id=bytes(16)))
-    silent = SilentServer(display_name(known, lan.outbox().notebooks()), KITCHEN, False)
-    with raises(ServerNotFound, "no_answer_to_reading", server=silent):
-        list(client.entries())
-    with raises(Queued, "no_answer_yet", server=silent):
-        client.send("waits")
-    with raises(ServerNotFound, "no_answer_on_lan"):
-        list(lan.client("stranger.sqlite3").entries())
 
 
 def test_a_reader_does_not_go_on_in_the_open_after_another_command_has_joined(lan: Lan) -> None:

@@ -112,9 +112,10 @@ def read(
     may be empty.
 
     If the notebook is not known, discovery looks for it for up to `wait_seconds`. Raises `ServerNotFound` if reading makes no
-    progress for `wait_seconds` (see `ReadSession.progressed_at`). But if the selection follows the notebook, reading waits
-    without limit. A `wait_seconds` below `LOCATE_SECONDS_MIN` counts as `LOCATE_SECONDS_MIN`. Saves in the outbox the
-    round-trip time, and which entry of the notebook is the newest that the client has seen; gives notices to the user.
+    progress for `wait_seconds` (see `ReadSession.progressed_at`), or `StorageError` if the server answers meanwhile that its
+    search index is not ready. But if the selection follows the notebook, reading waits without limit. A `wait_seconds` below
+    `LOCATE_SECONDS_MIN` counts as `LOCATE_SECONDS_MIN`. Saves in the outbox the round-trip time, and which entry of the
+    notebook is the newest that the client has seen; gives notices to the user.
 
     While the server's search index is not ready, `on_indexing` is called with two numbers: that of the last entry in the index,
     and that of the last entry in the notebook. Also raises `InvalidQuery`, `BadAnswer`, `StorageError`, `SeveralNotebooks` or
@@ -199,6 +200,8 @@ def _failure_of(driver: Driver, session: ReadSession) -> UdpnoteError | None:
         return InvalidQuery("query_refused")
     if session.refusal is PageState.NOT_READABLE:
         return StorageError("notebook_not_readable")
+    if not session.is_ended and session.indexing is not None and not session.is_silent:
+        return StorageError("index_does_not_grow", percent=100 * session.indexing.indexed // max(session.indexing.last, 1))
     if not session.is_ended:
         return ServerNotFound("no_answer_to_reading", server=driver.silent_server(session))
     return None

@@ -355,6 +355,10 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "notebook_not_readable": (
         "the notebook's host cannot read the notebook, perhaps because its disk fails. The server there prints the reason"
     ),
+    "index_does_not_grow": (
+        "the server answers, but its search index stays at {percent} %. Perhaps the disk there is full, or another program has "
+        "locked the index. `udpnote list` works meanwhile"
+    ),
     "followed_notebook_not_readable": (
         "the notebook's host cannot read the notebook, perhaps because its disk fails. The server there prints the reason. "
         "This command asks again every second"

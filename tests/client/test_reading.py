@@ -1,0 +1,48 @@
+"""When reading through a server is given up, and why."""
+
+import sqlite3
+from contextlib import closing
+
+import pytest
+
+from tests.support.errors import raises
+from tests.support.lan import KITCHEN, Lan
+from udpnote.errors import Queued, ServerNotFound, StorageError
+from udpnote.model.notebook import SilentServer, display_name
+
+
+def test_a_silent_server_is_given_up_after_a_while_and_named_with_its_id_beside_another_of_its_name(lan: Lan) -> None:
+    server = lan.serve()
+    client = lan.client()
+    client.send("here")
+    server.stop()
+    started = lan.now
+    with raises(ServerNotFound, "no_answer_to_reading", server=SilentServer("kitchen", KITCHEN, False)):
+        list(client.entries())
+    assert lan.now - started == pytest.approx(5.0, abs=0.5)
+    [known] = client.known()
+    lan.outbox().remember(known._replace(notebook_id=bytes(16)))
+    silent = SilentServer(display_name(known, lan.outbox().notebooks()), KITCHEN, False)
+    with raises(ServerNotFound, "no_answer_to_reading", server=silent):
+        list(client.entries())
+    with raises(Queued, "no_answer_yet", server=silent):
+        client.send("waits")
+    with raises(ServerNotFound, "no_answer_on_lan"):
+        list(lan.client("stranger.sqlite3").entries())
+
+
+def test_a_search_index_that_does_not_grow_is_given_up_after_a_while_as_that_and_not_as_a_silent_server(lan: Lan) -> None:
+    server = lan.serve()
+    client = lan.client()
+    client.send("here")
+    assert len(list(client.search("here"))) == 1
+    with closing(sqlite3.connect(f"{lan.notebook()}.index", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")  # keeps the server from indexing further notes
+        client.send("and here")
+        started = lan.now
+        with raises(StorageError, "index_does_not_grow", percent=50):
+            list(client.search("here"))
+        assert lan.now - started == pytest.approx(5.0, abs=0.5)
+        lan.after(2.0, server.stop)
+        with raises(ServerNotFound, "no_answer_to_reading", server=SilentServer("kitchen", KITCHEN, False)):
+            list(client.search("here"))
