@@ -34,7 +34,7 @@ again.
 INDEXING_SECONDS = 1.5
 """How long a call waits for the notebook's search index. If the index is not ready then, the page tells the browser how far it
 is, and the thread is free for other calls. After a few new notes the index is ready sooner. This must be shorter than
-`CALL_SECONDS`: if the index does not grow for so long, the client takes the server for silent.
+`CALL_SECONDS`: if the index does not grow for so long, the client gives up.
 """
 
 SUSPICION_SECONDS = 0.5
