@@ -25,6 +25,6 @@ def test_a_text_gets_the_tags_that_it_does_not_have_once_and_as_they_are_spelled
 
 
 @pytest.mark.parametrize("tag", ["", "#", "two words", "a,b", "12"])
-def test_what_is_not_one_tag_is_refused(tag: str) -> None:
+def test_a_value_that_is_not_one_tag_is_refused(tag: str) -> None:
     with raises(InvalidSetting, "tag_filter_invalid", tag=tag):
         check_tags(["milk", tag])

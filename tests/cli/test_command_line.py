@@ -43,7 +43,7 @@ def test_a_command_line_is_read_as_by_typer(line: tuple[str, list[str]]) -> None
 
 
 def read(name: str, words: list[str]) -> Any:
-    """The values of the command, or in words why there are none."""
+    """The values that `parse` reads, or a word for the reason why there are none."""
     try:
         parsed = parse(command(name), words, name)
     except WrongCommandLine:

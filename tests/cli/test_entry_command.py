@@ -1,4 +1,4 @@
-"""The command of `follow --exec`: what it gets, and what is said if it cannot do its work."""
+"""The command of `follow --exec`: its input and variables, and the message if it fails."""
 
 from pathlib import Path
 
@@ -28,7 +28,7 @@ def stored(entry: Entry, number: int = 7) -> StoredEntry:
         (change(Kind.DELETION, 2, "", 5), ["7", "amy@pi", "2026-11-23T09:00:00.000000+08:00", "deletion", "5", "a b", ""]),
     ],
 )
-def test_it_gets_the_text_as_input_and_the_facts_as_variables_without_a_shell(
+def test_a_command_gets_the_text_as_input_and_the_facts_as_variables(
     tmp_path: Path, capfd: pytest.CaptureFixture[str], entry: Entry, expected: list[str]
 ) -> None:
     script = tmp_path / "the script"
@@ -60,7 +60,7 @@ def test_a_command_that_fails_or_takes_long_is_named_and_one_that_reads_nothing_
     ("line", "kind"),
     [("no'quote", "exec_not_understood"), (" ", "exec_empty"), ("nosuch a", "exec_not_found")],
 )
-def test_a_command_line_that_cannot_work_is_refused_before_anything_is_read(line: str, kind: str) -> None:
+def test_a_command_line_that_cannot_work_is_refused_at_once(line: str, kind: str) -> None:
     with pytest.raises(InvalidSetting) as error:
         EntryCommand(line)
     assert error.value.notice.kind == kind

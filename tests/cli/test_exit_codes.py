@@ -1,4 +1,4 @@
-"""How a command ends: the exit code and the message of an error of the system say where it came from."""
+"""How a command ends: its exit code, and the message about an error of the operating system."""
 
 import errno
 import os
@@ -19,7 +19,7 @@ from udpnote.storage.log_sync import sync
         (errno.EACCES, "udpnote/a.py", "command_cut_short_at_file"),
     ],
 )  # fmt: skip
-def test_only_an_error_that_writing_may_have_is_called_one_of_the_output(
+def test_only_an_error_that_writing_can_raise_is_blamed_on_the_output(
     code: int, path: str | None, kind: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
     error = OSError(code, os.strerror(code), path)
@@ -32,7 +32,7 @@ def test_only_an_error_that_writing_may_have_is_called_one_of_the_output(
     assert capfd.readouterr().err == f"udpnote: {Notice(kind, problem=error.strerror, **place)}\n"
 
 
-def test_an_error_from_outside_the_command_line_is_not_called_one_of_the_output(capfd: pytest.CaptureFixture[str]) -> None:
+def test_an_error_from_outside_the_command_line_is_not_blamed_on_the_output(capfd: pytest.CaptureFixture[str]) -> None:
     reader, writer = os.pipe()
 
     def fail() -> int:

@@ -1,4 +1,4 @@
-"""The folder that `udpnote import` reads: how far the reading is, and which files are too long or cannot be read."""
+"""The folder that `udpnote import` reads: the progress of reading, and files that are too long or cannot be read."""
 
 import os
 from pathlib import Path

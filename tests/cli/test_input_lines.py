@@ -14,7 +14,7 @@ from udpnote.errors import Notice
 from udpnote.model.entry import TEXT_BYTES_MAX
 
 
-def test_of_a_line_that_is_too_long_for_an_entry_the_rest_is_skipped() -> None:
+def test_the_rest_of_a_line_too_long_for_an_entry_is_skipped() -> None:
     file = io.StringIO(f"今天\n\n{'x' * 3 * TEXT_BYTES_MAX}\nafter it")
     lines = [next_line(file) for _ in range(4)]
     assert [lines[0], lines[1], lines[3]] == ["今天", "", "after it"]
@@ -115,7 +115,7 @@ def test_nothing_of_a_text_in_utf_16_is_stored_and_the_command_that_converts_it_
     assert [text[:3] for text in machine.texts()] == ["one", "xxx", "two"]
 
 
-def test_what_must_be_short_is_read_only_so_far(machine: Machine) -> None:
+def test_commands_stop_reading_an_endless_input(machine: Machine) -> None:
     for command in ("join", "edit 1 -", "send --whole", "import -", "cat /dev/zero | udpnote import -"):
         line = command if command.startswith("cat") else f"udpnote {command} < /dev/zero"
         result = machine.shell(f"ulimit -v 1000000; {line}")

@@ -1,4 +1,4 @@
-"""What a person is told who has typed a wrong command line."""
+"""The advice after the message about a wrong command line."""
 
 import shlex
 
@@ -41,7 +41,7 @@ WORDS = [
 
 
 def told(line: str) -> tuple[str, Notice]:
-    """The kind of the message about a wrong command line, whose words have single spaces between them, and the advice."""
+    """The kind of the message about the wrong command line `line`, and the advice. Single spaces separate its words."""
     words = line.split(" ")
     with pytest.raises(WrongCommandLine) as raised:
         read_command_line(words)
@@ -71,7 +71,7 @@ MEANT = {
     "list oat milk -n 5: search -n 5 oat milk; list 3 4: show 3 4; undo 3 4: delete 3 4; "
     "find kitchen: use kitchen; export notes.md: export -o notes.md; undo --json 3: delete --json 3",
 }
-"""For each kind of message, wrong command lines, and the right one that is named after the message."""
+"""For each kind of message: wrong command lines, each with the right one that the advice names."""
 
 
 @pytest.mark.parametrize("kind", MEANT)
@@ -99,7 +99,7 @@ def test_the_message_is_followed_by_the_command_line_that_was_likely_meant(kind:
         (f"sned {'milk ' * 100}", "command_unknown", Notice("help_is_in", line="udpnote send --help")),
     ],
 )  # fmt: skip
-def test_where_nothing_is_likely_an_example_another_command_or_the_help_is_named(line: str, kind: str, after: Notice) -> None:
+def test_otherwise_an_example_another_command_or_the_help_is_named(line: str, kind: str, after: Notice) -> None:
     assert told(line) == (kind, after)
 
 

@@ -1,4 +1,4 @@
-"""Who may read what udpnote keeps: what it makes is its owner's only, and a file that others can read is named."""
+"""Permissions: only the owner can read the files that udpnote makes, and a file that others can read is named."""
 
 import os
 import sqlite3

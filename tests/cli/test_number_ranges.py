@@ -15,7 +15,7 @@ def test_numbers_and_ranges_are_read_in_the_order_of_the_words_and_named_as_they
 
 
 @pytest.mark.parametrize("word", ["1-x", "１－三", "-3", "1-2-3", "0-3", "1--3", "-"])
-def test_what_is_no_range_is_refused(word: str) -> None:
+def test_a_word_that_is_no_range_is_refused(word: str) -> None:
     with raises(InvalidQuery, "not_a_range", text=word):
         parse_ranges([word])
 

@@ -1,4 +1,4 @@
-"""What a line that is typed at the prompt asks for, and how often queued entries are sent meanwhile."""
+"""How the prompt understands a typed line, and how often it sends queued entries in the background."""
 
 import pytest
 
@@ -24,7 +24,7 @@ from udpnote.errors import Queued
         ("/标签　家　Büro", Typed(Action.TAG, "家　Büro")), ("／？", Typed(Action.HELP, "")), ("：Q", Typed(Action.QUIT, "")),
     ],
 )  # fmt: skip
-def test_a_line_is_an_entry_or_a_command_of_the_prompt_or_is_no_command_that_is_known(line: str, typed: Typed) -> None:
+def test_a_line_is_an_entry_a_command_of_the_prompt_or_an_unknown_command(line: str, typed: Typed) -> None:
     assert parse_line(line) == typed
 
 

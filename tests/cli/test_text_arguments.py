@@ -43,7 +43,7 @@ def test_a_word_with_spaces_is_an_option_only_after_an_equals_sign() -> None:
         "- milk",
     ],
 )
-def test_what_may_be_an_option_or_a_text_is_refused(arguments: str) -> None:
+def test_a_word_that_may_be_an_option_or_text_is_refused(arguments: str) -> None:
     with pytest.raises(InvalidEntry, match="`udpnote send -- "):
         split_arguments(arguments.split(), SEND_OPTIONS, command="send")
 

@@ -24,12 +24,12 @@ def now() -> float:
 
 
 def shown(microseconds: int) -> str:
-    """As the clock of the zone in use shows it."""
+    """A time since 1970 UTC as the clock of the zone in use shows it."""
     return datetime.fromtimestamp(microseconds / 1e6).isoformat(sep=" ", timespec="microseconds").removesuffix(".000000")
 
 
 def bounds(text: str, at: float | None = None) -> tuple[int, int]:
-    """Where the time that `text` names begins and ends."""
+    """When the time that `text` names begins and ends, in microseconds since 1970 UTC, if it is typed at the time `at`."""
     at = at if at is not None else now()
     (start, _), (_, end) = time_filters(text, None, None, at), time_filters(None, text, None, at)
     assert start is not None

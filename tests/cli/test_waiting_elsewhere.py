@@ -12,7 +12,7 @@ from udpnote.storage.outbox import Outbox
 
 
 @pytest.mark.parametrize("named", ["server", "notebook"])
-def test_what_another_command_has_just_written_for_the_same_destination_does_not_wait_elsewhere(
+def test_an_entry_just_written_for_the_same_destination_does_not_wait_elsewhere(
     loopback: Loopback, tmp_path: Path, named: str
 ) -> None:
     port = loopback.serve("kitchen").port

@@ -14,7 +14,7 @@ from tests.support.notebook_files import read
 
 @pytest.fixture
 def kept(machine: Machine) -> Machine:
-    """A notebook with two entries, `kitchen`, and a backup of its first entry. Nobody serves it."""
+    """A machine with a notebook of two entries, and the file `b`, a backup of its first entry. No server runs."""
     machine.keep(note(1, "今天开会"))
     machine.serve("厨房")
     machine.stop()
@@ -23,7 +23,7 @@ def kept(machine: Machine) -> Machine:
     return machine
 
 
-def test_a_backup_of_a_served_notebook_is_named_with_what_it_has_and_replaces_another_only_if_told_to(served: Machine) -> None:
+def test_a_backup_of_a_served_notebook_is_reported_and_replaces_an_older_file_only_with_force(served: Machine) -> None:
     served.send("今天开会")
     backup = served.home / "b"
     result = served.run(f"backup {backup}")
@@ -39,21 +39,19 @@ def test_a_backup_of_a_served_notebook_is_named_with_what_it_has_and_replaces_an
     }  # fmt: skip
 
 
-def test_the_backup_of_a_sealed_notebook_needs_a_word_on_its_key(kept: Machine) -> None:
+def test_a_backup_of_a_sealed_notebook_needs_with_key_or_without_key(kept: Machine) -> None:
     kept.run("seal")
     backup = kept.home / "c"
     kept.refused(f"backup {backup}", code=2, facts=["--with-key", "--without-key"])
     assert f"{backup}.key" in kept.run(f"backup --with-key {backup}").err
-    assert (backup.with_name("c.key").stat().st_mode & 0o777, kept.run(f"key show --file {backup}").out) == (
-        0o600,
-        f"{kept.code}\n",
-    )
+    assert backup.with_name("c.key").stat().st_mode & 0o777 == 0o600
+    assert kept.run(f"key show --file {backup}").out == f"{kept.code}\n"
     assert "udpnote key rotate" in kept.run(f"backup --force --without-key {backup}").err
     assert not backup.with_name("c.key").exists()
-    kept.refused("backup -", code=2)
+    kept.refused("backup --without-key -", code=2)
 
 
-def test_a_file_that_may_not_be_read_is_named_and_is_not_said_to_be_unwritable(kept: Machine) -> None:
+def test_an_unreadable_file_is_named_and_not_called_unwritable(kept: Machine) -> None:
     backup = kept.home / "b"
     backup.chmod(0)
     for command in (["restore", "--yes", str(backup)], ["list", "--file", str(backup)]):
@@ -62,7 +60,7 @@ def test_a_file_that_may_not_be_read_is_named_and_is_not_said_to_be_unwritable(k
         assert (result.code, facts, "cannot write" in result.err) == (1, (True, True), False), result
 
 
-def test_a_restore_says_what_vanishes_and_where_the_replaced_file_is_and_how_to_bring_entries_back(kept: Machine) -> None:
+def test_a_restore_names_lost_entries_the_replaced_file_and_the_way_to_bring_entries_back(kept: Machine) -> None:
     backup, aside = kept.home / "b", f"{kept.notebook}.1.old"
     kept.refused(f"restore --dry-run {backup}", code=0, facts=["2 entries", "1 of them is not in the backup", "#2"])
     assert kept.json(f"restore --dry-run --json {backup}")[0] | {"notebook": ""} == {
@@ -99,26 +97,26 @@ def test_on_a_new_host_a_restore_that_restores_nothing_leaves_no_folder(kept: Ma
 
 
 @pytest.mark.parametrize(
-    ("answer", "code", "texts"),
+    ("answer", "code", "entries_after"),
     [
         ("y\n", 0, 1), ("\n", 1, 2), ("\x04", 1, 2), (signal.SIGINT, 130, 2), (signal.SIGTERM, 143, 2),
         (signal.SIGHUP, 129, 2),  # the terminal is closed
     ],
 )  # fmt: skip
 def test_at_a_terminal_a_restore_asks_and_only_a_yes_restores(
-    kept: Machine, answer: str | signal.Signals, code: int, texts: int
+    kept: Machine, answer: str | signal.Signals, code: int, entries_after: int
 ) -> None:
     terminal = kept.terminal()
     side = terminal.descriptor
     restoring = kept.start("restore", str(kept.home / "b"), stdin=side, stderr=side)
     terminal.expect(r"\[y/N\] ")
-    before = len(kept.texts())
+    assert len(kept.texts()) == 2
     terminal.type(answer) if isinstance(answer, str) else restoring.signal(answer)
-    assert (restoring.wait().code, before, len(kept.texts())) == (code, 2, texts)
+    assert (restoring.wait().code, len(kept.texts())) == (code, entries_after)
     assert [each for each in os.listdir(kept.home) if each.endswith(".udpnote")] == []
 
 
-def test_a_restore_names_another_notebook_a_damaged_one_and_the_key_that_a_sealed_one_gets(kept: Machine) -> None:
+def test_a_restore_tells_of_another_notebook_a_damaged_one_and_the_key_in_use(kept: Machine) -> None:
     backup, other = kept.home / "b", kept.home / "other.sqlite3"
     kept.run(f"import --file {other} -", typed=kept.run(f"export --file {kept.notebook} --format jsonl").out)
     kept.refused(f"restore --dry-run --file {other} {backup}", code=0, facts=["ANOTHER", "2 entries", "1 of them"])
@@ -141,7 +139,7 @@ def test_a_restore_names_another_notebook_a_damaged_one_and_the_key_that_a_seale
     assert str(kept.notebook) in damaged
 
 
-def test_a_notebook_with_a_damaged_log_is_named_by_each_command_and_saved_by_the_two_in_the_message(machine: Machine) -> None:
+def test_each_command_names_a_damaged_log_and_the_two_commands_that_save_the_notebook(machine: Machine) -> None:
     machine.home.mkdir()
     killed = Killed(machine.home)
     killed.damage(flip, killed.frames[-1])
@@ -153,12 +151,8 @@ def test_a_notebook_with_a_damaged_log_is_named_by_each_command_and_saved_by_the
         machine.refused(f"{command} --file {killed.path} {number}", facts=facts)
     assert str(killed.log) in machine.run("status").out
     first = machine.run(way_out[0])
-    assert (first.code, f"{NOTES - 1} entries" in first.out, "undamaged" in first.err, facts[2] in first.err) == (
-        1,
-        True,
-        True,
-        True,
-    )
+    facts_now = (f"{NOTES - 1} entries" in first.out, "undamaged" in first.err, facts[2] in first.err)
+    assert (first.code, facts_now) == (1, (True, True, True))
     assert killed.files() == before
     machine.refused(f"restore --dry-run {killed.path}.copy", code=0, facts=[killed.log])
     assert killed.files() == before
@@ -181,11 +175,11 @@ def test_a_notebook_with_a_damaged_log_is_named_by_each_command_and_saved_by_the
         ("/sync$", "erase --yes 1", 0, "still have the text", False),
     ],
 )  # fmt: skip
-def test_after_ctrl_c_a_command_has_done_its_last_step_and_says_so_or_has_not(
+def test_after_ctrl_c_a_command_says_whether_it_did_its_last_step(
     kept: Machine, call: str, command: str, code: int, said: str, exists: bool
 ) -> None:
-    """strace sends the signal at the first such system call, which must not be one of Python that keeps bytecode."""
-    kept.environ["PYTHONDONTWRITEBYTECODE"] = "1"
+    """strace sends SIGINT at the first such `call`. `exists` says whether the last word of `command` is a file afterwards."""
+    kept.environ["PYTHONDONTWRITEBYTECODE"] = "1"  # to write it, Python itself would make such calls
     line = command.format(home=kept.home)
     option = f"--file {kept.notebook}"
     inject = f"-e trace={call} -e inject={call}:signal=SIGINT:when=1"

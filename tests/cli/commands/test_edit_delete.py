@@ -23,13 +23,13 @@ def noted(machine: Machine) -> Machine:
 
 
 def history(machine: Machine, number: int = 1) -> list[tuple[int, str, str]]:
-    """Number, kind and text of each version."""
+    """The number, kind and text of each version of a note."""
     versions = machine.json(f"show {number} --history --json --file {machine.notebook}")
     return [(each["number"], each["kind"], each["text"]) for each in versions]
 
 
 def editor(machine: Machine, script: str) -> dict[str, str]:
-    """An environment whose editor is a shell script; the file is $1."""
+    """Variables that make the shell script `script` the editor. It gets the name of the file to edit as $1."""
     path, folder = machine.home / "editor with space", machine.home / "tmp"
     machine.home.mkdir(mode=0o700, exist_ok=True)
     path.write_text(f"#!/bin/sh\n{script}\n")
@@ -39,11 +39,12 @@ def editor(machine: Machine, script: str) -> dict[str, str]:
 
 
 def left_behind(machine: Machine) -> list[Path]:
+    """The files of the editor (see `editor`) that have not been removed."""
     return [path for path in (machine.home / "tmp").rglob("*") if path.is_file()]
 
 
 def changes(machine: Machine, *arguments: str) -> list[tuple[int | None, str, str, int]]:
-    """Number, status, kind and revised entry of each change that a command prints as JSON."""
+    """The number, status, kind and revised entry of each change that a command prints as JSON."""
     printed = [json.loads(line) for line in machine.run(*arguments).lines]
     assert list(printed[0]) == ["number", "client", "sequence", "written_at", "status", "kind", "revises"]
     return [(each["number"], each["status"], each["kind"], each["revises"]) for each in printed]
@@ -61,7 +62,7 @@ def test_a_change_is_refused_once_if_the_named_server_has_another_notebook_than_
     assert noted.run(change).code == 0
 
 
-def test_a_revision_is_answered_by_its_number_and_the_note_shows_it(noted: Machine) -> None:
+def test_edit_prints_the_number_of_the_revision_and_the_note_has_it(noted: Machine) -> None:
     result = noted.run("edit 1 buy 'oat milk'")
     assert re.fullmatch(rf"#3 revises #1  {NOW}  buy oat milk\n", result.out)
     assert noted.run("edit", "#3", "-", typed="今天\n明天\n").out.startswith("#4 revises #3 of note #1  ")
@@ -80,14 +81,14 @@ def test_a_revision_is_answered_by_its_number_and_the_note_shows_it(noted: Machi
         ("edit 1", 'rm "$1"', 1, "`udpnote delete 1`"),
     ],
 )  # fmt: skip
-def test_what_changes_nothing_is_said_and_nothing_is_stored(
+def test_a_change_without_effect_is_reported_and_not_stored(
     noted: Machine, command: str, script: str, code: int, fact: str
 ) -> None:
-    assert noted.refused(command, code=code, facts=[fact], **editor(noted, script))
+    noted.refused(command, code=code, facts=[fact], **editor(noted, script))
     assert (len(noted.rows()), noted.waiting(), left_behind(noted)) == (2, [], [])
 
 
-def test_an_editor_that_is_none_would_not_wait_or_needs_a_terminal_is_a_usage_error(noted: Machine) -> None:
+def test_an_editor_that_is_missing_does_not_wait_or_needs_a_terminal_is_a_usage_error(noted: Machine) -> None:
     (noted.home / "bin").mkdir(parents=True)
     for name in ("code", "vi"):
         (noted.home / "bin" / name).symlink_to("/bin/true")
@@ -103,7 +104,7 @@ def test_an_editor_that_is_none_would_not_wait_or_needs_a_terminal_is_a_usage_er
         assert "EDITOR" not in refusal
 
 
-def test_what_an_editor_adds_to_the_text_is_not_stored(noted: Machine) -> None:
+def test_a_byte_order_mark_and_crlf_of_an_editor_are_not_stored(noted: Machine) -> None:
     assert noted.run("edit 1", **editor(noted, r'printf "\357\273\277今天\r\n明天\r\n" > "$1"')).code == 0
     assert history(noted)[-1] == (3, "revision", "今天\n明天")
 
@@ -116,7 +117,7 @@ def test_a_text_is_kept_if_the_editor_fails_or_dies_after_saving_it(noted: Machi
         kept.unlink()
 
 
-def test_the_editor_gets_the_text_in_a_file_that_nobody_else_reads_and_that_is_removed(noted: Machine) -> None:
+def test_the_editor_gets_the_text_in_a_private_file_that_is_removed(noted: Machine) -> None:
     copy = noted.home / "copy"
     stat_both = f'stat -c "%a %n" "$1" > {copy}; stat -c %a "$(dirname "$1")" >> {copy}'
     environ = editor(noted, f'{stat_both}; cat "$1" >> {copy}; echo "oat milk" > "$1"')
@@ -130,7 +131,7 @@ def test_the_editor_gets_the_text_in_a_file_that_nobody_else_reads_and_that_is_r
     assert history(noted, 2)[-1] == (4, "revision", "2\nlines\n"), "VISUAL with its option, and the last line end is kept"
 
 
-def test_a_text_that_cannot_be_sent_stays_in_its_file_and_one_that_is_in_the_outbox_does_not(machine: Machine) -> None:
+def test_the_editors_file_is_removed_if_the_text_is_in_the_outbox_and_kept_if_it_is_no_utf_8(machine: Machine) -> None:
     machine.keep(note(1, "buy milk"))
     server = machine.serve_process()
     result = machine.run("edit 1 --wait 0.2", **editor(machine, f'echo later > "$1"; kill -STOP {server.pid}'))
@@ -151,7 +152,7 @@ def test_a_text_that_cannot_be_sent_stays_in_its_file_and_one_that_is_in_the_out
     ],
     ids=["changed", "saved by the editor at its end", "unchanged"],
 )
-def test_a_signal_that_ends_it_ends_the_editor_and_a_changed_text_is_kept_and_named_also_by_the_next_edit(
+def test_a_signal_ends_edit_and_the_editor_and_a_changed_text_is_kept_and_named_now_and_by_the_next_edit(
     noted: Machine, number: int, script: str, kept: str | None
 ) -> None:
     environ = editor(noted, script)
@@ -168,7 +169,7 @@ def test_a_signal_that_ends_it_ends_the_editor_and_a_changed_text_is_kept_and_na
     assert str(noted.home / "tmp") not in noted.run("edit 1", **editor(noted, "true")).err
 
 
-def test_control_c_in_the_editor_is_the_editors(noted: Machine) -> None:
+def test_control_c_interrupts_the_editor_and_not_edit(noted: Machine) -> None:
     environ = editor(noted, 'trap "echo interrupted > $1; exit 0" INT; echo ready; while :; do sleep 0.05; done')
     process = noted.start("edit", "1", environ=environ)
     process.expect("ready")
@@ -197,13 +198,13 @@ def test_several_notes_are_deleted_each_once_and_one_comes_back_by_an_edit(noted
 def test_a_range_is_deleted_after_a_question_on_a_terminal_and_at_once_elsewhere(machine: Machine) -> None:
     machine.keep(*(note(number, f"note {number}") for number in range(1, 13)))
     machine.serve()
-    for answer, left in (("n\r", 12), ("y\r", 8)):
+    for answer, code, left in (("n\r", 1, 12), ("y\r", 0, 8)):
         terminal = machine.terminal()
         side = terminal.descriptor
         process = machine.start("delete", "2-4", "#3-#5", stdin=side, stdout=side, stderr=side)
         terminal.expect("Delete 4 notes, from #2 to #5?")
         terminal.type(answer)
-        assert process.end().code == (answer == "n\r")
+        assert process.end().code == code
         assert len(machine.json("list --json")) == left
     result = machine.run("delete 4- 7")
     assert (result.code, len(result.lines), len(machine.json("list --json"))) == (0, 7, 1)
@@ -214,7 +215,7 @@ def test_a_range_is_deleted_after_a_question_on_a_terminal_and_at_once_elsewhere
     assert machine.waiting() == []
 
 
-def test_a_range_ends_with_the_first_deletion_that_a_server_leaves_unanswered(machine: Machine) -> None:
+def test_deleting_a_range_ends_at_the_first_deletion_without_an_answer(machine: Machine) -> None:
     machine.keep(*(note(number, f"note {number}") for number in range(1, 700)))
     server = machine.serve_process()
     process = machine.start("delete", "--wait", "0.5", "1-500", "600-699")
@@ -240,7 +241,7 @@ def test_changes_without_a_server_are_queued_and_delivered_once(machine: Machine
     assert [(each["number"], each["text"]) for each in machine.json("list --json")] == [(2, "later")]
 
 
-def test_without_a_server_no_editor_is_opened_and_a_number_of_an_unknown_notebook_is_not_queued(machine: Machine) -> None:
+def test_without_a_server_no_editor_is_opened_and_no_change_to_an_unknown_notebook_is_queued(machine: Machine) -> None:
     environ = editor(machine, f"touch {machine.home}/opened")
     for command, more in (("edit", {}), ("edit", machine.discovering), ("delete", machine.discovering)):
         said = machine.refused(f"{command} --wait 0.2 42", code=69, **environ, **more)
@@ -248,7 +249,7 @@ def test_without_a_server_no_editor_is_opened_and_a_number_of_an_unknown_noteboo
     assert (machine.waiting(), (machine.home / "opened").exists()) == ([], False)
 
 
-def test_two_who_edit_at_once_lose_nothing_and_the_later_one_is_told(noted: Machine) -> None:
+def test_two_simultaneous_edits_are_both_kept_and_the_later_author_is_told(noted: Machine) -> None:
     other = f"UDPNOTE_HOME={noted.home}/other UDPNOTE_AUTHOR=lin@desk"
     result = noted.run("edit 1", **editor(noted, f'{other} {COMMAND} edit 1 theirs > /dev/null; echo mine > "$1"'))
     assert (result.code, result.out[:14]) == (0, "#4 revises #1 ")
@@ -257,13 +258,13 @@ def test_two_who_edit_at_once_lose_nothing_and_the_later_one_is_told(noted: Mach
 
 
 @pytest.mark.parametrize(("deed", "seen"), [("revises", 1), ("deletes", 1), ("revises", 3)])
-def test_the_author_of_an_overtaken_revision_is_told_once_unless_it_was_seen(noted: Machine, deed: str, seen: int) -> None:
+def test_the_author_of_an_overtaken_revision_is_told_once_unless_the_other_saw_it(noted: Machine, deed: str, seen: int) -> None:
     assert noted.run("edit --wait 60 1 mine").code == 0
     lin = Client(server=f"127.0.0.1:{noted.port}", outbox=str(noted.home / "lin.sqlite3"), author="lin@desk", wait=60.0)
     with lin:
         [version] = [each for each in lin.log() if each.number == seen]
         lin.revise(1, "theirs", seen=version) if deed == "revises" else lin.delete(1, seen=version)
-    # A busy server may count as silent meanwhile, which is said, too.
+    # On a busy machine, a message may also say that the server is silent.
     results = [noted.run("list --wait 60", **noted.discovering) for _ in range(2)]
     facts = ("#3", "lin@desk", "#4", "`udpnote show 1 --history`")
     assert [[fact in each.err for fact in facts] for each in results] == [[seen == 1] * 4, [False] * 4]

@@ -12,7 +12,7 @@ from udpnote.text.jsonl import iso_time
 
 @pytest.fixture
 def kept(machine: Machine) -> Machine:
-    """A notebook with the notes 1, 2 and 4, of which 2 is revised. Nobody serves it."""
+    """A notebook with the notes 1, 2 and 4; entry 3 revises note 2. No server runs."""
     machine.keep(
         note(1, "今天开会 #a"),
         note(2, "密码是鲸鱼 pa55word #secret"),
@@ -22,15 +22,15 @@ def kept(machine: Machine) -> Machine:
     return machine
 
 
-def shown(machine: Machine, pattern: str) -> list[Path]:
-    """The files that have this text."""
-    return [each for each in machine.home.rglob("*") if each.is_file() and pattern.encode() in each.read_bytes()]
+def files_with(machine: Machine, text: str) -> list[Path]:
+    """The files of the machine that have `text` in them."""
+    return [each for each in machine.home.rglob("*") if each.is_file() and text.encode() in each.read_bytes()]
 
 
 def test_a_note_is_erased_with_all_its_versions_and_other_commands_say_so(kept: Machine) -> None:
     result = kept.run("erase 3 --yes")
     assert (result.code, "#2" in result.out, "2 versions" in result.out, "backup" in result.err) == (0, True, True, True)
-    assert [shown(kept, text) for text in ("鲸鱼", "海豚", "pa55word", "#secret")] == [[]] * 4
+    assert [files_with(kept, text) for text in ("鲸鱼", "海豚", "pa55word", "#secret")] == [[]] * 4
     file = f"--file {kept.notebook}"
     for command in ("show 2", "show 3", "show 2 --history", "show 3 --json"):
         kept.refused(f"{command} {file}", facts=["#2 was erased"])
@@ -43,13 +43,13 @@ def test_a_note_is_erased_with_all_its_versions_and_other_commands_say_so(kept: 
     for command in ("edit 2 new", "delete 2", "edit 3 new"):
         kept.refused(command, facts=["#2 was erased"])
     assert kept.send("new").out.startswith("#5")
-    shown_in_outbox = kept.run("outbox")
-    assert ("refused: erased" in shown_in_outbox.out, "sent later" in shown_in_outbox.out) == (True, True)
-    assert kept.run("outbox --send").code == 75, "it stays, and is not sent again"
+    outbox = kept.run("outbox").out
+    assert ("refused: erased" in outbox, "sent later" in outbox) == (True, True)
+    assert kept.run("outbox --send").code == 75, "the refused entry stays, and is not sent again"
     assert (kept.run("outbox --discard-refused").code, kept.waiting()) == (0, [])
 
 
-def test_it_says_how_to_stop_the_server_that_uses_the_notebook(served: Machine) -> None:
+def test_erase_says_how_to_stop_the_server_that_uses_the_notebook(served: Machine) -> None:
     served.send("secret")
     served.refused("erase 1 --yes", facts=[served.notebook, "erase #1"])
     unit = served.home.parent / "config" / "systemd" / "user" / "udpnote-lab.service"
@@ -65,7 +65,7 @@ def test_it_says_how_to_stop_the_server_that_uses_the_notebook(served: Machine) 
 @pytest.mark.parametrize(
     ("answer", "code"), [("yes\n", 0), ("\n", 1), ("\x04", 1), (signal.SIGINT, 130), (signal.SIGTERM, 143)]
 )
-def test_at_a_terminal_it_shows_the_note_and_only_a_yes_erases_it(
+def test_at_a_terminal_erase_shows_the_note_and_only_a_yes_erases(
     kept: Machine, answer: str | signal.Signals, code: int
 ) -> None:
     kept.refused("erase 2", facts=["#2", "--yes"])
@@ -76,10 +76,10 @@ def test_at_a_terminal_it_shows_the_note_and_only_a_yes_erases_it(
     terminal.expect(r"2 versions")
     terminal.expect(r"\[y/N\] ")
     terminal.type(answer) if isinstance(answer, str) else erasing.signal(answer)
-    assert (erasing.wait().code, bool(shown(kept, "鲸鱼"))) == (code, code != 0)
+    assert (erasing.wait().code, bool(files_with(kept, "鲸鱼"))) == (code, code != 0)
 
 
-def test_programs_get_what_was_erased_and_the_files_of_this_user_that_may_still_have_the_text(kept: Machine) -> None:
+def test_json_has_the_erased_versions_and_the_users_files_that_may_still_have_the_text(kept: Machine) -> None:
     (kept.home / "history").write_text("\n# 2026-11-23\n+other\n+密码是海豚\n")
     aside = kept.home / "notebook.sqlite3.1.old"
     aside.write_text("x")
@@ -93,17 +93,17 @@ def test_programs_get_what_was_erased_and_the_files_of_this_user_that_may_still_
     kept.refused("erase x", code=2, facts=["x"])
 
 
-def test_the_text_file_and_what_sqlite_has_left_in_the_outbox_of_this_user_are_cleared_and_what_waits_there_stays(
+def test_erase_clears_the_text_file_and_remains_in_the_users_outbox_and_keeps_the_entries_that_wait(
     served: Machine,
 ) -> None:
     served.stop()
     served.serve("kitchen", text_file=served.home / "notes.txt")
     served.send("pa55word " * 999)
     served.stop()
-    assert served.home / "notes.txt" in shown(served, "pa55word")
+    assert served.home / "notes.txt" in files_with(served, "pa55word")
     assert served.send("waiting", wait="0").code == 75
     assert served.run("erase 1 --yes").code == 0
-    assert (shown(served, "pa55word"), served.waiting()) == ([], ["waiting"])
+    assert (files_with(served, "pa55word"), served.waiting()) == ([], ["waiting"])
     log = served.home / "e.jsonl"
     log.write_text(served.run(f"export --file {served.notebook}").out)
     assert log.read_text() == ""
@@ -115,7 +115,7 @@ def test_the_text_file_and_what_sqlite_has_left_in_the_outbox_of_this_user_are_c
         ("2019-05-09.md", "secret\n"),
     ],
 )  # fmt: skip
-def test_an_identity_that_was_made_from_the_text_stays_and_this_is_said(machine: Machine, name: str, content: str) -> None:
+def test_an_identity_computed_from_the_text_stays_and_erase_says_so(machine: Machine, name: str, content: str) -> None:
     source, file = machine.home / name, f"--file {machine.notebook}"
     machine.home.mkdir(mode=0o700, exist_ok=True)
     source.write_text(content)
@@ -127,20 +127,20 @@ def test_an_identity_that_was_made_from_the_text_stays_and_this_is_said(machine:
     assert ('"erased": 1' in again.out, machine.texts()) == (True, [""])
 
 
-def test_a_restore_of_a_backup_from_before_says_that_it_brings_the_note_back(kept: Machine) -> None:
+def test_a_restore_of_an_older_backup_says_that_it_brings_the_note_back(kept: Machine) -> None:
     backup = kept.home / "b"
     kept.run(f"backup {backup}")
     kept.run("erase 3 --yes")
     assert kept.json(f"restore --dry-run --json {backup}")[0]["erased"] == [2]
     assert "#2. To erase them again" in kept.run(f"restore --yes {backup}").err
-    assert len(shown(kept, "鲸鱼")) == 2, "the backup, and the notebook again"
+    assert len(files_with(kept, "鲸鱼")) == 2, "the backup, and the notebook again"
     assert str(kept.home / "notebook.sqlite3.1.old") in kept.run("erase 2 --yes").err
-    assert shown(kept, "鲸鱼") == [backup]
+    assert files_with(kept, "鲸鱼") == [backup]
     kept.run(f"backup --force {backup}")
     assert kept.json(f"restore --dry-run --json {backup}")[0]["erased"] == []
 
 
-def test_an_import_of_what_was_erased_is_counted_and_goes_on_and_so_is_a_rehearsal(kept: Machine) -> None:
+def test_an_import_and_its_rehearsal_count_erased_entries_and_go_on(kept: Machine) -> None:
     file = f"--file {kept.notebook}"
     (kept.home / "e.jsonl").write_text(kept.run(f"export {file}").out)
     kept.run("erase 2 --yes")

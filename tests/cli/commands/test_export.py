@@ -16,7 +16,7 @@ from tests.support.processes import Process, eventually
 
 @pytest.fixture
 def diary(machine: Machine) -> Machine:
-    """A server of notes of several days and authors; the third is revised, the fourth deleted."""
+    """A served notebook of four notes from several days and authors; note 3 is revised, note 4 deleted."""
     machine.keep(
         note(1, "first #milk *stars*", "2026-11-21T08:00:00+08:00", author="amy@pi"),
         note(2, "second\x07\x1b[2J", "2026-11-22T08:00:00+08:00"),
@@ -30,6 +30,7 @@ def diary(machine: Machine) -> Machine:
 
 
 def drafts(folder: Path) -> list[Path]:
+    """The unfinished files of exports into `folder`."""
     return list(folder.glob("*.udpnote"))
 
 
@@ -52,19 +53,19 @@ def test_text_and_markdown_have_the_notes_as_they_are_now_in_utf_8_whatever_the_
     assert diary.shell(f"{export} | cat; {export} -o /dev/stdout | cat").out == markdown * 2
 
 
-def test_the_files_name_says_the_format_and_it_keeps_its_permissions(diary: Machine, tmp_path: Path) -> None:
-    starts = dict.fromkeys(["jsonl", "ndjson", "notes"], '{"number": 1') | {"md": "# ", "MARKDOWN": "# ", "txt": "2"}
-    starts |= {"csv": "\ufeffnumber,", "html": "<!DOCTYPE html>", "HTM": "<!D"}
+def test_the_ending_chooses_the_format_and_a_file_keeps_its_permissions(diary: Machine, tmp_path: Path) -> None:
+    starts = dict.fromkeys([".jsonl", ".ndjson", ""], '{"number": 1') | {".md": "# ", ".MARKDOWN": "# ", ".txt": "2"}
+    starts |= {".csv": "\ufeffnumber,", ".html": "<!DOCTYPE html>", ".HTM": "<!D"}
     for ending, start in starts.items():
-        path = tmp_path / f"notes.{ending}".removesuffix(".notes")
+        path = tmp_path / f"notes{ending}"
         diary.refused(f"export -o {path}", code=0, facts=[path])
-        assert (path.read_text()[: len(start)], path.stat().st_mode & 0o777) == (start, 0o600), "a new file is its owner's only"
+        assert (path.read_text()[: len(start)], path.stat().st_mode & 0o777) == (start, 0o600), "only its owner can read it"
         path.chmod(0o644)
         diary.run(f"export -o {path} --format text")
         assert (path.read_text()[:11], path.stat().st_mode & 0o777) == ("2026/11/21 ", 0o644)
 
 
-def test_no_file_is_made_whose_ending_no_format_has_and_a_hyphen_is_standard_output(diary: Machine, tmp_path: Path) -> None:
+def test_a_file_with_an_unknown_ending_is_not_made_and_a_hyphen_is_standard_output(diary: Machine, tmp_path: Path) -> None:
     for name in ("y.pdf", "y.csv.gz", "y.json", "y.xlsx", "2026.11.27"):
         path = tmp_path / name
         diary.refused(f"export -o {path}", code=2, facts=[path, path.suffix, ".csv", "--format"])
@@ -93,7 +94,7 @@ def test_an_export_to_a_terminal_does_not_harm_it(diary: Machine) -> None:
 
 @pytest.fixture(scope="module")
 def large(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Machine, Process]]:
-    """A machine and its server of a notebook of more than is exported in a moment, for reading only."""
+    """A machine and its server, whose notebook is so large that an export takes a while. Tests may only read it."""
     machine = Machine(tmp_path_factory.mktemp("large"))
     source = machine.home / "source"
     source.write_text(notes(*(f"{number} {'x' * 1000}" for number in range(10_000))).jsonl)
@@ -103,11 +104,11 @@ def large(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Machine, P
 
 
 TRIES = 10
-"""How often a test starts an export of `large` to stop it in the middle. On a fast machine, some are done before that."""
+"""How often a test starts an export of `large` to stop it in the middle. On a fast machine, some end too early."""
 
 
 def _stopped_in_the_middle(machine: Machine, server: Process, file: Path, before: str | None) -> Process:
-    """An export into `file` that waits for its stopped server, and has written a part. `before` is the content of `file`."""
+    """Start an export into `file`, and stop its server after a part is written. `before` is the content of `file`, if any."""
     for _ in range(TRIES):
         exporting = machine.start("export", "-o", str(file), "--wait", "60")
         eventually(lambda: any(draft.stat().st_size for draft in drafts(file.parent)) or content(file) != before)
@@ -144,7 +145,7 @@ def test_an_export_that_fails_names_the_file_and_leaves_it_as_it_was(machine: Ma
     assert (file.read_text(), drafts(tmp_path), os.path.exists("/dev/full")) == ("before", [], True)
 
 
-def test_a_long_export_shows_its_progress_on_a_terminal_and_ends_without_a_word_when_its_reader_leaves(
+def test_a_long_export_shows_its_progress_on_a_terminal_and_ends_silently_when_its_reader_leaves(
     large: tuple[Machine, Process],
 ) -> None:
     machine, _ = large

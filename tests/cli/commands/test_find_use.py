@@ -64,9 +64,7 @@ def test_use_of_another_notebook_says_that_a_running_command_keeps_its_own(machi
     [("server", "127.0.0.1:{port}"), ("notebook", "cellar"), ("key", join_code(b"s" * 16)), ("server", "")],
 )
 @pytest.mark.parametrize("is_variable", [True, False])
-def test_use_says_which_setting_decides_where_entries_go_instead_of_the_choice(
-    machine: Machine, setting: str, value: str, is_variable: bool
-) -> None:
+def test_use_names_the_setting_that_overrides_the_choice(machine: Machine, setting: str, value: str, is_variable: bool) -> None:
     machine.serve("kitchen")
     machine.run("use kitchen")
     machine.environ |= {"UDPNOTE_SERVER": ""}

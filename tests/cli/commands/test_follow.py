@@ -12,7 +12,7 @@ from tests.support.processes import eventually, free_port
 from udpnote.model.entry import Kind
 
 
-def test_the_latest_ten_entries_come_first_and_then_each_new_one_as_what_it_is(machine: Machine) -> None:
+def test_the_latest_ten_entries_come_first_and_then_each_new_one_with_its_kind(machine: Machine) -> None:
     machine.keep(
         *[note(n, f"note {n}") for n in range(1, 11)], change(Kind.REVISION, 11, "elf", 1), change(Kind.DELETION, 12, "", 11)
     )
@@ -53,7 +53,7 @@ def test_only_new_entries_can_be_followed(machine: Machine) -> None:
     assert "old" not in process.end(signal.SIGINT).out
 
 
-def test_only_what_is_wanted_is_followed_from_where_it_is_wanted_and_json_has_the_kind(machine: Machine) -> None:
+def test_follow_prints_only_entries_that_match_its_filters_and_json_has_the_kind(machine: Machine) -> None:
     machine.keep(note(1, "one #alarm"), note(2, "two #alarm"), note(3, "three #alarm", author="bob"))
     machine.keep(change(Kind.REVISION, 4, "zwei #alarm", 2)._replace(author="lin"))
     machine.serve()
@@ -69,7 +69,7 @@ def test_only_what_is_wanted_is_followed_from_where_it_is_wanted_and_json_has_th
     ]  # fmt: skip
 
 
-def test_what_is_queued_is_delivered_first(machine: Machine) -> None:
+def test_follow_delivers_queued_entries_first(machine: Machine) -> None:
     assert machine.send("--wait", "0", "queued").code == 75
     machine.serve()
     process = machine.start("follow")

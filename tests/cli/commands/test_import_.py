@@ -1,4 +1,4 @@
-"""`udpnote import`: what was exported goes in again, the same and once."""
+"""`udpnote import`: exported notes are imported again, unchanged and once."""
 
 import json
 import os
@@ -18,7 +18,7 @@ from udpnote.text.import_format import Format
 from udpnote.text.jsonl import parse_jsonl
 
 OLD_ENTRY = "2019/05/09 16:37:08\n我是一个中文\n\n".encode()
-"""What the notebook that came before udpnote wrote."""
+"""An entry in the file format of the program that came before udpnote."""
 
 
 def imported(machine: Machine, path: Path, *options: str, **environ: str) -> dict[str, int]:
@@ -36,7 +36,7 @@ def exported(machine: Machine, *options: str) -> str:
     return machine.run("export", *options).out
 
 
-def test_what_was_exported_is_the_same_after_it_was_imported_elsewhere(served: Machine, file: Path, tmp_path: Path) -> None:
+def test_an_export_is_the_same_after_it_was_imported_elsewhere(served: Machine, file: Path, tmp_path: Path) -> None:
     log = mixed_log(150, seed=21)
     file.write_text("")
     assert imported(served, file) == {}
@@ -49,7 +49,7 @@ def test_what_was_exported_is_the_same_after_it_was_imported_elsewhere(served: M
     assert exported(served) == exported(served, *new) == log.jsonl
 
 
-def test_what_differs_and_what_revises_nothing_is_named(served: Machine, file: Path) -> None:
+def test_import_names_different_entries_and_revisions_of_missing_ones(served: Machine, file: Path) -> None:
     served.send("the first number is taken")
     file.write_text(notes("one", "two").jsonl)
     imported(served, file)
@@ -78,7 +78,7 @@ def test_an_interrupted_import_is_continued_by_the_same_command_and_shows_its_pr
     assert exported(machine) == log.jsonl
 
 
-def test_a_rehearsal_that_is_interrupted_or_fails_calls_nothing_imported(capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_interrupted_or_failed_rehearsal_calls_nothing_imported(capsys: pytest.CaptureFixture[str]) -> None:
     report = ImportReport(Format.JSONL, is_rehearsal=True)
     report.count_outcome(Imported(parse_jsonl(notes("one").jsonl), ImportOutcome.NEW, 0))
     report.cut_short(ServerNotFound("no_server"))
@@ -86,7 +86,7 @@ def test_a_rehearsal_that_is_interrupted_or_fails_calls_nothing_imported(capsys:
     assert capsys.readouterr().err == "udpnote: nothing was changed\n"
 
 
-def test_entries_without_an_answer_are_said_to_be_perhaps_stored_unless_the_notebook_has_refused_one(
+def test_entries_without_an_answer_may_be_stored_unless_the_notebook_has_refused_one(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     report = ImportReport(Format.JSONL)
@@ -104,13 +104,13 @@ def test_entries_without_an_answer_are_said_to_be_perhaps_stored_unless_the_note
     assert [re.findall("([0-9]+) more", line) for line in said] == [[], ["1"], ["998"], []]
 
 
-def test_the_old_notebooks_file_comes_back_as_it_was(served: Machine, file: Path) -> None:
+def test_a_file_of_the_older_program_is_imported_and_exported_unchanged(served: Machine, file: Path) -> None:
     file.write_bytes(OLD_ENTRY + "2019/05/09 16:37:09\n两行\n的记录\n\n".encode())
     assert imported(served, file, "--author", "小明") == {"imported": 2}
     assert exported(served, "--format", "text") == file.read_text()
     assert {row.author for row in served.rows()} == {"小明"}
     assert served.rows()[0].written_at == 1_557_391_028_000_000
-    assert imported(served, file) == imported(served, file, TZ="UTC") == {"there_already": 2}, "by anybody and anywhere"
+    assert imported(served, file) == imported(served, file, TZ="UTC") == {"there_already": 2}, "by any user, in any time zone"
 
 
 def test_a_text_file_that_was_exported_adds_nothing_to_its_notebook_even_after_changes(served: Machine, file: Path) -> None:
@@ -128,7 +128,7 @@ def test_a_text_file_that_was_exported_adds_nothing_to_its_notebook_even_after_c
     assert imported(served, file) == {"there_already": 3}
 
 
-def test_what_is_no_export_is_refused_and_bad_lines_are_named_by_their_number_and_the_others_imported(
+def test_a_file_that_is_no_export_is_refused_and_bad_lines_are_named_and_the_others_imported(
     served: Machine, file: Path
 ) -> None:
     lines = notes("one", "two", "three").jsonl.splitlines()
@@ -146,13 +146,13 @@ def test_what_is_no_export_is_refused_and_bad_lines_are_named_by_their_number_an
         said = served.refused(f"import --json {file}")
         assert (said.count("\n"), "UTF-16" in said) == (1, content in utf_16)
     file.write_text("{}\n" * 19 + lines[0])
-    assert served.refused(f"import {file}").count("\n") == 20, "why lines before the first entry are none is told, too"
+    assert served.refused(f"import {file}").count("\n") == 20, "the bad lines before the first entry are named, too"
     file.write_bytes(OLD_ENTRY.decode().encode("gb18030") + OLD_ENTRY)
     assert re.search("line 1.*iconv", served.refused(f"import {file}"))
     assert served.texts() == ["one", "three", "我是一个中文"]
 
 
-def test_a_line_without_end_is_a_bad_one_and_fills_no_memory(served: Machine, file: Path) -> None:
+def test_an_endless_line_is_a_bad_one_and_fills_no_memory(served: Machine, file: Path) -> None:
     good = notes("one").jsonl
     with open(file, "w") as out:
         out.write(good)

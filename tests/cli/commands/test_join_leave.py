@@ -1,4 +1,4 @@
-"""`udpnote join` and `leave`, and what the other commands of a client say of sealed notebooks."""
+"""`udpnote join` and `leave`, and what other commands print about sealed notebooks."""
 
 import re
 
@@ -11,11 +11,12 @@ from udpnote.model.join_code import join_code
 
 STRANGE_CODE = join_code(b"s" * 16)
 TYPING_ERROR = f"{STRANGE_CODE[:-1]}\n"
+"""A code whose last character is missing."""
 
 
 @pytest.fixture
 def sealed(machine: Machine) -> Machine:
-    """A server of a sealed notebook, which the commands do not take for this user's own."""
+    """A server of a sealed notebook that is not this user's own: commands do not know its key."""
     machine.serve("厨房", sealed=True)
     machine.environ["UDPNOTE_FILE"] = str(machine.home / "own.sqlite3")
     return machine
@@ -23,7 +24,7 @@ def sealed(machine: Machine) -> Machine:
 
 @pytest.fixture
 def joined(sealed: Machine) -> Machine:
-    """The same, and this machine has joined it."""
+    """A server of a sealed notebook, which this machine has joined."""
     assert sealed.run(f"join {sealed.code}").code == 0
     return sealed
 
@@ -37,7 +38,7 @@ def joined(sealed: Machine) -> Machine:
     ],
     ids=["argument", "pipe", "UDPNOTE_KEY", "file at home", "UDPNOTE_KEY_FILE", "the notebook's key file"],
 )  # fmt: skip
-def test_join_takes_the_code_wherever_it_is(sealed: Machine, command: str, typed: str, environ: dict[str, str]) -> None:
+def test_join_takes_the_code_from_each_source(sealed: Machine, command: str, typed: str, environ: dict[str, str]) -> None:
     facts = {"code": sealed.code, "spaced": f"'{sealed.code.replace('-', ' ')}'", "home": str(sealed.home)}
     (sealed.home / "code").write_text(f"{sealed.code.lower()}\n")
     (sealed.home / "code").chmod(0o600)
@@ -48,7 +49,7 @@ def test_join_takes_the_code_wherever_it_is(sealed: Machine, command: str, typed
     assert "今天开会" in sealed.run("list").out
 
 
-def test_join_and_use_as_json_tell_which_notebook_that_is_and_find_shows_the_seal_to_those_with_the_key(
+def test_join_and_use_print_the_notebook_as_json_and_find_shows_the_seal_to_those_with_the_key(
     sealed: Machine,
 ) -> None:
     sealed.refused("find --timeout 0.1", code=69, facts=["`udpnote join`"])
@@ -87,7 +88,7 @@ def test_at_a_terminal_the_code_is_asked_for_not_shown_and_joining_ends_on_deman
     assert (STRANGE_CODE[:-1] in shown, sealed.code in shown) == (False, False)
 
 
-def test_what_is_no_code_is_refused_and_nothing_is_joined(machine: Machine) -> None:
+def test_a_wrong_code_is_refused_and_nothing_is_joined(machine: Machine) -> None:
     garbled = (b"\xff\xfe\n", b"\0" * 27, "加入\n".encode())
     for given in (b"", b"\n", b"nonsense\n", STRANGE_CODE[:-1].encode(), *garbled):
         said = machine.refused("join", code=2, typed=given)
@@ -100,7 +101,7 @@ def test_what_is_no_code_is_refused_and_nothing_is_joined(machine: Machine) -> N
     assert not machine.outbox.exists() or (machine.waiting(), read(machine.outbox, "key FROM keys")) == ([], [])
 
 
-def test_a_change_of_key_is_told_of_and_entries_wait_until_the_notebook_is_joined_again(joined: Machine) -> None:
+def test_a_change_of_key_is_reported_and_entries_wait_until_the_notebook_is_joined_again(joined: Machine) -> None:
     assert STRANGE_CODE not in joined.refused(f"join {STRANGE_CODE}", code=69)
     rotated = joined.run(f"key rotate --file {joined.notebook}").out.strip()
     eventually(lambda: "old key" in joined.run("find --timeout 0.1").out)
@@ -111,7 +112,7 @@ def test_a_change_of_key_is_told_of_and_entries_wait_until_the_notebook_is_joine
     assert "1 entry waits" in joined.run(f"join {rotated}").err
 
 
-def test_leave_forgets_the_key_and_while_entries_wait_only_if_they_may_go_out_open(joined: Machine) -> None:
+def test_leave_forgets_the_key_but_while_entries_wait_only_with_send_open(joined: Machine) -> None:
     joined.refused("leave cellar", code=2, facts=["cellar", "厨房"])
     joined.send("sealed")
     joined.stop()
@@ -124,7 +125,7 @@ def test_leave_forgets_the_key_and_while_entries_wait_only_if_they_may_go_out_op
     assert (joined.run("use").code, joined.waiting()) == (1, ["waits"])
 
 
-def test_the_outbox_is_sent_where_each_entry_was_meant_to_go(sealed: Machine) -> None:
+def test_each_waiting_entry_is_sent_to_its_own_notebook(sealed: Machine) -> None:
     code = sealed.code
     sealed.stop()
     sealed.run("send --wait 0 'by its key'", UDPNOTE_KEY=code)

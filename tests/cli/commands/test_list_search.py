@@ -15,7 +15,7 @@ KEYS = ["number", "text", "written_at", "stored_at", "author", "client", "sequen
 
 @pytest.fixture(scope="module")
 def diary(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
-    """A served notebook of three days, for reading only; the entry that was written first was stored last."""
+    """A served notebook with four notes, of which #4 was written first and stored last. Tests may only read it."""
     machine = Machine(tmp_path_factory.mktemp("diary"))
     machine.keep(
         note(1, "buy milk #food", "2026-11-21T23:59:00+08:00"),
@@ -49,7 +49,7 @@ def test_a_list_in_a_pipe_has_whole_lines_marks_what_was_revised_and_leaves_out_
     assert (plain["tags"], plain["revised"]) == (["a", "会议"], None)
 
 
-def test_words_and_options_say_which_notes_are_listed_and_in_which_order(diary: Machine) -> None:
+def test_words_and_options_choose_the_listed_notes_and_their_order(diary: Machine) -> None:
     for command, expected in (
         ("list", [4, 1, 2, 3]), ("list -n 2", [2, 3]), ("list -n 2 --reverse", [3, 2]), ("list --all", [4, 1, 2, 3]),
         ("list --all --reverse", [3, 2, 1, 4]), ("list --since 2026-11-22", [2, 3]), ("list --until 2026-11-21", [4, 1]),
@@ -78,7 +78,7 @@ def test_more_than_one_page_is_sorted_as_a_whole_with_a_heading_whenever_the_day
     assert len(lines) == 500 + 11 + 10 + 1, "notes, headings, lines between the days, and the end"
 
 
-def test_nothing_found_is_a_notice_and_no_failure(machine: Machine) -> None:
+def test_finding_nothing_is_reported_and_is_no_failure(machine: Machine) -> None:
     machine.keep()
     for command in (
         "list",
@@ -140,7 +140,7 @@ def test_on_a_narrow_terminal_each_text_has_a_line_of_its_own(machine: Machine) 
     ]  # fmt: skip
 
 
-def test_whole_texts_are_wrapped_by_words_on_a_terminal_with_what_was_found_marked(machine: Machine) -> None:
+def test_whole_texts_are_wrapped_by_words_on_a_terminal_with_the_matches_marked(machine: Machine) -> None:
     text = "今天开会，下午三点，地点在三楼会议室。\n\n  - oat\u200b milk is cheaper than all the other milk here\x1b[2J\tor"
     machine.keep(note(1, text), note(2, "next milk"))
     screen = machine.show(f"search --full --file {machine.notebook} milk 三*", columns=32)
@@ -197,7 +197,7 @@ def test_a_file_is_read_beside_its_server_and_without_touching_the_outbox(diary:
         assert (from_file.out, (diary.home / "elsewhere").exists()) == (diary.run(given(command, "")).out, False)
 
 
-def test_reading_delivers_what_is_queued_for_its_server_once_all_is_printed(machine: Machine) -> None:
+def test_reading_delivers_queued_entries_after_the_notes_are_printed(machine: Machine) -> None:
     machine.keep(note(1, "first"))
     machine.run("send --wait 0 --server 127.0.0.1:1 elsewhere")
     machine.run("send --wait 0 queued")
@@ -217,7 +217,9 @@ BEGINNINGS: list[tuple[str, list[int], str | None]] = [
     ("nosuch 会", [], "nosuch"), ("tea -coffee -milk", [], ""), ("会 →", [], ""), ("C+ 'mil*' cof", [], "cof"),
     ("mi OR tea", [1, 4], None), ("a1 a2 a3 a4 a5* a6 a7 a8", [], "a1, a2, a3, a4, a6"),
 ]  # fmt: skip
-"""Words, the notes that they find, and the words that are named as beginnings: empty if nothing is found, None if none is."""
+"""Words to search for, the notes found, and the words that the message says were tried as beginnings.
+
+These are empty if the message only says that nothing is found, and None if there is no message."""
 
 
 @pytest.mark.parametrize("is_served", [True, False])
@@ -244,7 +246,7 @@ def test_signs_in_a_phrase_that_finds_nothing_are_named(machine: Machine) -> Non
         assert ("write them outside the quotation marks" in told) == is_named, told
 
 
-def test_what_was_tried_is_highlighted_and_options_stand_before_the_words(machine: Machine) -> None:
+def test_tried_beginnings_are_highlighted_and_options_stand_before_the_words(machine: Machine) -> None:
     machine.keep(note(1, "Oat MILK #a/b"), note(2, "-n C++"))
     for words, marked in (("mil '#a'", ["MILK", "#a/b"]), ("oa -sugar", ["Oat"]), ("c++ OR '#a'", ["#a/b", "C"])):
         raw = machine.show(f"search --file {machine.notebook} {words}").raw

@@ -1,4 +1,4 @@
-"""`udpnote outbox`: what waits, for which notebook, and how it is delivered or discarded."""
+"""`udpnote outbox`: shows, sends, moves and discards the entries that wait."""
 
 import os
 import re
@@ -15,8 +15,8 @@ from udpnote.model.entry import Status
 from udpnote.storage.outbox import Outbox
 
 
-def test_it_shows_since_when_for_which_notebook_and_what_waits(machine: Machine) -> None:
-    assert machine.refused("outbox", code=0), "an empty outbox is said to be empty"
+def test_outbox_shows_each_entry_with_its_time_and_notebook(machine: Machine) -> None:
+    assert machine.refused("outbox", code=0), "a message says that the outbox is empty"
     assert machine.json("outbox --json") == []
     machine.run("send --wait 0 --notebook cellar 今天")
     [entry] = machine.json("outbox --json")
@@ -97,9 +97,7 @@ def test_sending_delivers_all_that_waits_once_and_keeps_it_where_no_server_answe
 
 
 @pytest.mark.parametrize("is_assigned", [True, False])
-def test_sending_does_not_say_that_entries_are_queued_which_another_command_has_removed_meanwhile(
-    served: Machine, is_assigned: bool
-) -> None:
+def test_outbox_send_does_not_call_entries_queued_that_another_command_has_removed(served: Machine, is_assigned: bool) -> None:
     served.send("one")
     served.stop()
     if is_assigned:
@@ -113,7 +111,7 @@ def test_sending_does_not_say_that_entries_are_queued_which_another_command_has_
     assert (result.code, [word for word in ("queued", "no answer", "doctor") if word in result.err]) == (0, []), result.err
 
 
-def test_what_the_notebook_refuses_is_said_shown_kept_and_discarded_on_demand(machine: Machine) -> None:
+def test_a_refused_entry_is_reported_shown_kept_and_discarded_on_demand(machine: Machine) -> None:
     machine.refuse("spam")
     machine.serve()
     sent = machine.send(typed="ham\nspam\neggs\n")
@@ -126,7 +124,7 @@ def test_what_the_notebook_refuses_is_said_shown_kept_and_discarded_on_demand(ma
     assert (machine.run("outbox --discard-refused").code, machine.waiting()) == (0, [])
 
 
-def test_only_what_is_named_is_discarded(machine: Machine) -> None:
+def test_only_named_entries_are_discarded(machine: Machine) -> None:
     machine.send("--wait", "0", typed="one\ntwo\nthree")
     everything = ["one", "two", "three"]
     for options, left, said in (
@@ -138,7 +136,7 @@ def test_only_what_is_named_is_discarded(machine: Machine) -> None:
         assert (result.code, machine.waiting(), said in result.err) == (0, left, True)
 
 
-def test_notes_are_moved_to_another_notebook_and_sent_and_send_and_use_say_what_waits_elsewhere(served: Machine) -> None:
+def test_notes_are_moved_to_another_notebook_and_sent_and_send_and_use_count_those_elsewhere(served: Machine) -> None:
     served.send("--wait", "0", "--notebook", "cellar", typed="one\n笔记\n")
     assert "2 entries wait" in served.run("send", "three").err
     served.refused("outbox --from cellar", code=2, facts=["--to"])
@@ -155,7 +153,7 @@ def test_notes_are_moved_to_another_notebook_and_sent_and_send_and_use_say_what_
     assert "`udpnote outbox --to kitchen`" in served.run("use", "kitchen").err
 
 
-def test_a_damaged_log_of_the_outbox_is_kept_and_named_once_and_the_next_note_is_queued_after_what_can_be_read(
+def test_a_damaged_log_of_the_outbox_is_kept_and_named_once_and_the_next_note_follows_the_readable_ones(
     machine: Machine,
 ) -> None:
     machine.home.mkdir()
@@ -169,7 +167,7 @@ def test_a_damaged_log_of_the_outbox_is_kept_and_named_once_and_the_next_note_is
     assert [each["text"] for each in machine.json("outbox --json")] == expected
 
 
-def test_a_log_that_was_removed_after_a_command_was_killed_is_missed_once_and_the_next_note_is_queued(machine: Machine) -> None:
+def test_a_removed_log_of_a_killed_command_is_reported_once_and_the_next_note_is_queued(machine: Machine) -> None:
     machine.home.mkdir()
     killed_outbox(machine.outbox)
     log = Path(f"{machine.outbox}-wal")

@@ -42,7 +42,7 @@ def test_a_taken_port_is_named(machine: Machine) -> None:
 
 
 @pytest.mark.parametrize("name", ["", "*", "a b", "http://x/", "$(x)", "pi:6680"])
-def test_what_is_no_host_cannot_be_allowed(machine: Machine, name: str) -> None:
+def test_only_a_host_can_be_allowed(machine: Machine, name: str) -> None:
     machine.refused("page", "--allow-host", name, code=2, facts=["--allow-host", repr(name)])
     machine.refused("serve", "--page-allow-host", name, code=2, facts=["--page-allow-host", repr(name)])
 
@@ -72,4 +72,4 @@ def test_the_page_beside_the_server_of_a_sealed_notebook_has_its_own_port_and_na
     state = httpx.get(f"http://{address}:{port}/api/state", headers={"Host": "notes.example"}, timeout=20.0).json()
     assert state["needs_code"]
     server.end(signal.SIGTERM)
-    assert "its notebook is not" not in server.errors, "it is silent without the key, as it must be"
+    assert "its notebook is not" not in server.errors, "without a code, the page does not complain that no server answers"

@@ -18,7 +18,7 @@ CODE = r"[0-9A-Z]{4}(-[0-9A-Z]{4}){5}-[0-9A-Z]{3}"
 
 @pytest.fixture
 def opened(machine: Machine) -> Machine:
-    """An open notebook that nobody serves."""
+    """A notebook that is not sealed. No server runs."""
     machine.keep(note(1, "今天开会"))
     machine.serve("厨房")
     machine.stop()
@@ -27,19 +27,19 @@ def opened(machine: Machine) -> Machine:
 
 @pytest.fixture
 def sealed(opened: Machine) -> Machine:
-    """The same, sealed."""
+    """A sealed notebook. No server runs."""
     assert opened.run("seal").code == 0
     return opened
 
 
 def earlier_keys(machine: Machine) -> dict[str, float]:
-    """The earlier keys in the key file, with the seconds since 1970 until when each is accepted."""
+    """The earlier keys in the key file, each with the time until which it is accepted, in seconds since 1970."""
     keys = read_key_file(str(machine.key_file))
     assert keys is not None
     return {join_code(each.key): each.accepted_until / 1e6 for each in keys.earlier}
 
 
-def serve(machine: Machine) -> str:
+def serve_command(machine: Machine) -> str:
     return f"serve --bind 127.0.0.1 --port {machine.port}"
 
 
@@ -63,7 +63,7 @@ def test_unseal_keeps_every_entry_removes_the_key_and_says_what_to_do_now(sealed
     assert sealed.texts() == ["今天开会", "明天"]
 
 
-def test_unseal_leaves_the_notebook_on_its_host_unless_entries_wait_there_for_encryption(machine: Machine) -> None:
+def test_unseal_makes_its_host_leave_the_notebook_unless_entries_wait_for_encryption(machine: Machine) -> None:
     for waits in (False, True):
         machine.serve("厨房", sealed=True)
         assert machine.run("join", typed=machine.run("key show").out).code == 0
@@ -87,7 +87,7 @@ def test_unseal_makes_no_outbox_for_an_owner_who_never_writes(sealed: Machine) -
     assert not sealed.outbox.exists()
 
 
-def test_a_notebook_that_is_being_served_is_neither_sealed_nor_opened(machine: Machine) -> None:
+def test_a_notebook_that_is_being_served_is_neither_sealed_nor_unsealed(machine: Machine) -> None:
     for is_sealed in (False, True):
         if is_sealed:
             assert machine.run("seal").code == 0
@@ -97,7 +97,7 @@ def test_a_notebook_that_is_being_served_is_neither_sealed_nor_opened(machine: M
         machine.stop()
 
 
-def test_where_there_is_no_notebook_none_is_made_and_an_open_one_has_no_key_even_if_a_file_was_left(opened: Machine) -> None:
+def test_no_command_makes_a_missing_notebook_and_an_open_one_has_no_key_even_if_a_file_was_left(opened: Machine) -> None:
     for command in ("seal", "unseal", "key show", "key rotate"):
         opened.refused(f"{command} --file {opened.home}/cellar.sqlite3", facts=[f"{opened.home}/cellar.sqlite3"])
     assert not list(opened.home.glob("cellar*"))
@@ -112,14 +112,14 @@ def test_a_damaged_key_file_is_named_and_left_and_a_missing_one_is_named_and_rot
         sealed.refused(command, facts=[sealed.key_file])
     assert sealed.key_file.read_text() == "key ="
     sealed.key_file.unlink()
-    for command in ("key show", f"{serve(sealed)} --sealed"):
+    for command in ("key show", f"{serve_command(sealed)} --sealed"):
         sealed.refused(command, facts=[sealed.key_file])
     rotated = sealed.run("key rotate")
     assert (rotated.code, rotated.out.strip(), "missing" in rotated.err) == (0, sealed.code, True)
     sealed.key_file.unlink()
     os.mkfifo(sealed.key_file)
     sealed.refused("key show", facts=[sealed.key_file])
-    assert sealed.run("unseal").code == 0, "it removes the file unread"
+    assert sealed.run("unseal").code == 0, "unseal removes the key file without reading it"
 
 
 def test_rotate_prints_the_new_code_alone_and_the_old_one_is_not_accepted_any_more(sealed: Machine) -> None:
@@ -132,7 +132,7 @@ def test_rotate_prints_the_new_code_alone_and_the_old_one_is_not_accepted_any_mo
         assert sealed.run("key show") == (0, f"{sealed.code}\n", "", 0.0)
 
 
-def test_rotate_says_that_no_server_runs_or_that_it_uses_the_new_key(sealed: Machine) -> None:
+def test_rotate_says_whether_a_server_runs_and_uses_the_new_key(sealed: Machine) -> None:
     assert "no server runs" in sealed.run("key rotate").err
     sealed.serve(sealed=True)
     assert "the server uses the new key now" in sealed.run("key rotate").err
@@ -151,7 +151,7 @@ def test_the_old_key_is_accepted_for_as_long_as_is_wanted(sealed: Machine) -> No
     assert sealed.key_file.read_bytes() == before
 
 
-def test_rotate_and_show_say_until_when_an_earlier_key_is_accepted_and_rotate_that_it_ends_that(sealed: Machine) -> None:
+def test_rotate_and_show_say_until_when_an_earlier_key_is_accepted_and_rotate_which_it_drops(sealed: Machine) -> None:
     old = sealed.code
     rotated, shown = sealed.run("key rotate --accept-old 3d"), sealed.run("key show")
     [earlier] = sealed.json("key show --json")[0]["accepted"]
@@ -161,14 +161,14 @@ def test_rotate_and_show_say_until_when_an_earlier_key_is_accepted_and_rotate_th
     assert (shown.out, until in rotated.err, until in shown.err) == (f"{sealed.code}\n", True, True)
     assert until in sealed.run("key rotate").err
     said = [sealed.run("key rotate --accept-old 3d").err.count("\n") for _ in range(4)]
-    assert said == [said[0]] * 3 + [said[0] + 1], "one more than are kept"
+    assert said == [said[0]] * 3 + [said[0] + 1], "at last, a line says that the earliest key is dropped: too many are kept"
 
 
 def test_serve_says_whether_the_notebook_is_sealed_and_how_to_join_and_does_not_change_it(opened: Machine) -> None:
     opened.environ["UDPNOTE_SEALED"] = "true"
-    opened.refused(serve(opened), facts=["`udpnote serve --open`", "`udpnote seal`"])
+    opened.refused(serve_command(opened), facts=["`udpnote serve --open`", "`udpnote seal`"])
     ended = opened.serve_process("--open").end(signal.SIGTERM)
     assert (ended.code, "udpnote join" in ended.err) == (0, False)
     opened.run("seal")
-    opened.refused(f"{serve(opened)} --open", facts=["`udpnote serve --sealed`"])
+    opened.refused(f"{serve_command(opened)} --open", facts=["`udpnote serve --sealed`"])
     assert f"udpnote join {opened.code}\n" in opened.serve_process().end(signal.SIGTERM).err

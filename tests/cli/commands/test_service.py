@@ -1,4 +1,4 @@
-"""`udpnote service`, where the commands of systemd are a program of the test's own on the path."""
+"""`udpnote service`, with a program of the test in place of the commands of systemd."""
 
 import json
 import os
@@ -30,7 +30,7 @@ FAILED = "UnitFileState=enabled\nActiveState=activating\nSubState=auto-restart\n
 
 
 class Systemd:
-    """What answers in place of systemd, and the machine on which it does."""
+    """A program in place of `systemctl`, `loginctl` and `journalctl` of `machine`. It notes its calls, and answers as told."""
 
     def __init__(self, machine: Machine, folder: Path) -> None:
         self.machine, self._folder = machine, folder
@@ -43,12 +43,14 @@ class Systemd:
         self.answer(["show udpnote", 0, RUNNING, ""])
 
     def answer(self, *answers: list[object], system: str = "running", user: str = "degraded") -> None:
-        """Let each command that has the words answers[n][0] end with the exit code, output and errors after them."""
+        """Choose how commands end. Each answer has words of the command, and then its exit code, output and errors.
+
+        `system` and `user` are the states of the two managers."""
         managers = [["systemctl is-system-running", 0, system, ""], ["--user is-system-running", 1, user, ""]]
         (self._folder / "answers.json").write_text(json.dumps([*managers, *answers]))
 
     def changes(self) -> list[str]:
-        """The command lines so far that change something; they are forgotten then."""
+        """The command lines since the last call that change something."""
         calls = self._folder / "calls"
         lines = [shlex.join(json.loads(line)) for line in calls.read_text().splitlines()] if calls.exists() else []
         calls.unlink(missing_ok=True)
@@ -65,7 +67,7 @@ def systemd(machine: Machine, tmp_path: Path) -> Systemd:
 
 
 def state(systemd: Systemd) -> dict[str, Any]:
-    """What `status` says in JSON of the one service of this user."""
+    """The JSON that `service status` prints of this user's only service."""
     [found] = [each for each in map(json.loads, systemd.machine.run("service status --json").lines) if not each["system"]]
     assert differences("service status", [found]) == set()
     return dict(found)
@@ -92,7 +94,7 @@ def test_install_says_what_it_does_writes_the_unit_starts_the_server_and_says_wh
     )  # fmt: skip
 
 
-def test_what_the_environment_sets_goes_into_the_unit_and_what_the_settings_file_sets_stays_there(systemd: Systemd) -> None:
+def test_variables_go_into_the_unit_and_the_settings_file_keeps_its_settings(systemd: Systemd) -> None:
     machine = systemd.machine
     (machine.home / "config.toml").write_text('bind = "127.0.0.1"\nsealed = true\n')
     unit = machine.run("service install --dry-run", UDPNOTE_PORT="7001", UDPNOTE_NAME="-x", UDPNOTE_FILE="k.sqlite3").out
@@ -114,7 +116,7 @@ def test_a_further_notebook_has_a_unit_and_a_file_of_its_own(systemd: Systemd) -
     assert [each.name for each in systemd.units.iterdir()] == ["udpnote.service"]
 
 
-def test_uninstall_removes_its_own_file_only_keeps_a_changed_one_and_names_what_stays(systemd: Systemd) -> None:
+def test_uninstall_removes_only_its_own_unit_keeps_a_changed_one_and_names_the_notebook(systemd: Systemd) -> None:
     machine = systemd.machine
     machine.refused("service uninstall", facts=[systemd.units])
     machine.run("service install")
@@ -168,7 +170,7 @@ def test_without_systemd_or_its_manager_of_this_user_nothing_is_done(systemd: Sy
     assert (systemd.changes(), systemd.units.exists()) == ([], False)
 
 
-def test_what_cannot_become_a_service_is_refused_before_anything_is_written(systemd: Systemd) -> None:
+def test_a_service_that_cannot_run_is_refused_before_anything_is_written(systemd: Systemd) -> None:
     machine = systemd.machine
     for arguments in ("--name ''", "--port 0", "--port 70000", "--instance a/b", f"--name {'x' * 300}"):
         assert machine.run(f"service install {arguments}").code == 2
@@ -177,7 +179,7 @@ def test_what_cannot_become_a_service_is_refused_before_anything_is_written(syst
     machine.refused("service install --sealed", facts=[f"udpnote seal --file {machine.notebook}"])
     machine.run("seal")
     machine.refused("service install", facts=[machine.notebook, "--sealed"])
-    machine.refused("service install --system --name x", facts=[str(Path(COMMAND).parents[0])[:1], "/opt/udpnote"])
+    machine.refused("service install --system --name x", facts=["/opt/udpnote"])
     if os.geteuid() == 0:
         machine.refused("service install --sealed", facts=["--system"], SUDO_USER="ann")
     assert (systemd.changes(), systemd.units.exists()) == ([], False)

@@ -6,7 +6,7 @@ from tests.support.machine import Machine, change, note
 from udpnote.model.entry import Kind
 
 
-def test_a_note_is_shown_whole_with_its_line_breaks_and_without_harm(machine: Machine) -> None:
+def test_a_note_is_shown_whole_with_line_breaks_and_without_control_characters(machine: Machine) -> None:
     machine.keep(note(1, "Dear Bob,\r\n\n\thello\x1b[2J\nbye\u202e\n", author="eve\x07"))
     machine.serve()
     result = machine.run("show 1")
@@ -38,7 +38,7 @@ def test_a_note_that_was_stored_late_says_when(machine: Machine) -> None:
         assert shown == f"#{number}  2026-11-23 07:52:59 +08:00  lin@desk{remark}"
 
 
-def test_the_history_has_every_version_and_what_its_writer_had_not_seen(machine: Machine) -> None:
+def test_the_history_has_each_version_and_those_its_writer_had_not_seen(machine: Machine) -> None:
     machine.keep(
         note(1, "one"), change(Kind.REVISION, 2, "two", 1), change(Kind.REVISION, 3, "three\nlines", 1),
         change(Kind.DELETION, 4, "", 3), change(Kind.REVISION, 5, "five", 1),

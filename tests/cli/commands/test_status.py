@@ -16,7 +16,7 @@ def report(machine: Machine, options: str = "", *, code: int = 0, **environ: str
     return facts
 
 
-def test_status_without_anything_says_what_is_missing_and_creates_nothing(machine: Machine) -> None:
+def test_status_without_a_notebook_says_what_is_missing_and_creates_nothing(machine: Machine) -> None:
     shown, facts = machine.run("status --wait 0"), report(machine, "--wait 0", code=69)
     assert (shown.code, "named by UDPNOTE_SERVER" in shown.out, "nothing" in shown.out) == (69, True, True)
     assert (facts["notebook"], facts["answers"], facts["problem"]["kind"]) == (None, False, "no_answer_at_server")

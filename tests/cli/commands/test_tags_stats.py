@@ -23,7 +23,7 @@ def diary(machine: Machine) -> Machine:
     return machine
 
 
-def test_tags_are_counted_the_most_frequent_first_as_the_notes_are_now(diary: Machine) -> None:
+def test_tags_of_the_latest_versions_are_counted_the_most_frequent_first(diary: Machine) -> None:
     lines = diary.run("tags").lines
     assert [line.split() for line in lines] == [["TAG", "NOTES"], ["#food", "2"], ["#会议", "2"]]
     assert {wcswidth(line) for line in lines} == {len("TAG      NOTES")}
@@ -31,7 +31,7 @@ def test_tags_are_counted_the_most_frequent_first_as_the_notes_are_now(diary: Ma
     assert diary.json("tags --json") == [{"tag": "food", "notes": 2}, {"tag": "会议", "notes": 2}]
 
 
-def test_the_figures_are_those_of_the_notebook_with_a_picture_that_is_coloured_on_a_terminal_only(diary: Machine) -> None:
+def test_stats_has_the_figures_of_the_notebook_and_a_chart_that_is_coloured_only_on_a_terminal(diary: Machine) -> None:
     plain = diary.run("stats", COLUMNS="100", FORCE_COLOR="1").out
     figures = dict(re.findall(r"^(\w+) +(.*)$", plain, re.M))
     assert figures.pop("size").endswith("B")

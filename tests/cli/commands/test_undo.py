@@ -1,4 +1,4 @@
-"""`udpnote undo`: says what it takes back, and what it did."""
+"""`udpnote undo`: names the write that it takes back, and prints the outcome."""
 
 import json
 import re
@@ -8,7 +8,7 @@ from tests.support.machine import NOW, Machine
 from tests.support.processes import free_port
 
 
-def test_a_note_an_edit_and_a_deletion_are_taken_back_one_after_the_other_and_said(served: Machine) -> None:
+def test_a_note_an_edit_and_a_deletion_are_taken_back_and_named_one_after_the_other(served: Machine) -> None:
     for command in ("send 买牛奶", "edit 1 买豆浆", "delete 1"):
         served.run(command)
     for facts, printed in (
@@ -33,7 +33,7 @@ def test_of_a_pipe_the_last_line_is_taken_back_and_json_says_which(served: Machi
     assert [each["text"] for each in served.json("list --json")] == ["one"]
 
 
-def test_an_entry_that_was_sent_nowhere_is_removed_and_printed_whole_and_one_elsewhere_is_named(served: Machine) -> None:
+def test_an_unsent_entry_is_removed_and_printed_whole_and_one_in_another_notebook_is_named(served: Machine) -> None:
     served.send("here")
     nowhere = f"--server 127.0.0.1:{free_port()}"
     served.run(f"send --wait 0.1 --whole {nowhere}", typed="an hour\nof work\n")
@@ -76,7 +76,7 @@ def test_a_note_that_cannot_be_read_is_taken_back_without_its_text(machine: Mach
     assert (result.code, "takes back #1. " in result.err) == (75, True), result.err
 
 
-def test_commands_that_are_killed_while_they_take_back_leave_no_write_out_and_take_none_back_twice(machine: Machine) -> None:
+def test_killed_undos_skip_no_write_and_take_none_back_twice(machine: Machine) -> None:
     machine.serve()
     machine.send(typed="".join(f"{number}\n" for number in range(1, 21)))
     for _ in range(6):
@@ -85,6 +85,6 @@ def test_commands_that_are_killed_while_they_take_back_leave_no_write_out_and_ta
         process.end(signal.SIGKILL)
     machine.run("outbox --send")
     left = [int(each["text"]) for each in machine.json("list --json -n 100")]
-    assert left == list(range(1, len(left) + 1)), "those from the last on, and no other"
-    assert len(machine.rows()) == 20 + (20 - len(left)), "each once"
+    assert left == list(range(1, len(left) + 1)), "only the last notes are deleted"
+    assert len(machine.rows()) == 20 + (20 - len(left)), "each of these is deleted once"
     assert f"note #{len(left)}:" in machine.run("undo").err

@@ -14,7 +14,7 @@ UP, BACKSPACE, LEFT, CONTROL_C, CONTROL_D = "\x1b[A", "\x7f", "\x1b[D", "\x03", 
 
 
 def writing(machine: Machine, *options: str, columns: int = 100, **environ: str) -> tuple[Terminal, Process]:
-    """The prompt, ready at a terminal."""
+    """Start `write` at a terminal, and wait for its prompt."""
     terminal = machine.terminal(columns=columns)
     side = terminal.descriptor
     environ = {"PROMPT_TOOLKIT_NO_CPR": "1"} | environ
@@ -24,6 +24,7 @@ def writing(machine: Machine, *options: str, columns: int = 100, **environ: str)
 
 
 def answer(number: int, text: str) -> str:
+    """A pattern for the line that the prompt prints for a stored entry."""
     return rf"#{number}  {NOW}  {re.escape(text)}\r?\n"
 
 
@@ -69,7 +70,7 @@ def test_lines_are_queued_while_there_is_no_server_and_delivered_when_one_comes_
     assert (machine.texts(), machine.waiting()) == (["early", "meanwhile", "after"], [])
 
 
-def test_from_a_pipe_it_keeps_the_lines_up_to_quit_that_are_utf_8_and_names_the_notebook_once_it_is_known(
+def test_from_a_pipe_the_utf_8_lines_up_to_quit_are_kept_and_the_notebook_is_named_once_it_is_known(
     machine: Machine,
 ) -> None:
     result = machine.run("write", "--wait", "0.1", typed="one\ntwo\nthree\nquit\n")
@@ -85,7 +86,7 @@ def test_from_a_pipe_it_keeps_the_lines_up_to_quit_that_are_utf_8_and_names_the_
     assert "写入记事本：厨房（没有加密）\n" in machine.run("write", typed="三\nquit\n", LC_ALL="zh_CN.UTF-8").out
 
 
-def test_from_a_pipe_ctrl_c_ends_it_while_an_entry_waits_for_an_answer(machine: Machine) -> None:
+def test_from_a_pipe_ctrl_c_ends_write_while_an_entry_waits_for_an_answer(machine: Machine) -> None:
     process = machine.start("write", "--wait", "60")
     process.type("one\ntwo\n")
     eventually(lambda: machine.outbox.exists() and machine.waiting() == ["one"])
@@ -101,7 +102,7 @@ def test_the_lines_stay_with_their_notebook_whose_shortened_name_is_told_first_a
     machine.send("known from now on", **machine.discovering)
     with closing(Outbox(machine.outbox)) as outbox:
         [kitchen] = outbox.notebooks()
-    process = machine.start("write", environ=machine.discovering)  # which asks the notebook that it knows, and nobody else
+    process = machine.start("write", environ=machine.discovering)  # it asks only the server of the notebook that it knows
     process.expect(f" {'厨' * 19}…, ")
     process.type("one\n")
     process.expect("  one\n")
@@ -123,7 +124,7 @@ def paste(*lines: str) -> str:
     return "\x1b[200~" + "\r".join(lines) + "\x1b[201~\r"
 
 
-def test_each_of_a_few_pasted_lines_is_an_entry_and_of_many_the_user_says_what_they_are(machine: Machine) -> None:
+def test_each_of_a_few_pasted_lines_is_an_entry_and_for_many_the_user_chooses(machine: Machine) -> None:
     machine.serve()
     terminal, process = writing(machine)
     terminal.type(paste("one", "", "quit", ""))
@@ -156,14 +157,14 @@ def test_words_that_ask_for_help_or_for_the_end_are_no_entries_at_the_prompt(mac
 def test_control_z_does_not_get_into_an_entry(machine: Machine) -> None:
     machine.serve()
     terminal, process = writing(machine)
-    terminal.type("begun \x1aand ended\r")  # a shell would suspend it; here is none that could resume it
+    terminal.type("begun \x1aand ended\r")  # without a shell that could resume it, the command is not suspended
     terminal.expect(answer(1, "begun and ended"))
     terminal.expect(PROMPT)
     terminal.type(CONTROL_D)
     assert process.end().code == 0
 
 
-def test_commands_of_the_prompt_tag_edit_and_take_back_what_was_written_there(machine: Machine) -> None:
+def test_commands_of_the_prompt_tag_edit_and_undo_its_entries(machine: Machine) -> None:
     machine.serve()
     machine.send("from another command")
     terminal, process = writing(machine)
@@ -219,7 +220,7 @@ def test_notes_of_others_appear_while_a_line_is_typed_and_leave_the_line_as_it_i
     typed = "这一行还没有写完，而且比终端宽得多"
     terminal.type(typed[:9])
     terminal.expect(typed[8])
-    eventually(lambda: machine.send("别人的记录", **others).code == 0 and "小明" in terminal.text)  # it begins to follow soon
+    eventually(lambda: machine.send("别人的记录", **others).code == 0 and "小明" in terminal.text)  # following begins soon
     terminal.type(typed[9:] + "\r")
     eventually(lambda: typed in machine.texts())
     terminal.expect(PROMPT)

@@ -52,7 +52,7 @@ def test_bash_inserts_a_name_with_a_space_and_gets_only_plain_words(machine: Mac
     eventually(lambda: (result := machine.shell(script)).lines == expected and not result.err, "bash inserts these words")
 
 
-def test_completion_is_installed_in_a_known_shell_in_udpnotes_own_words(machine: Machine, tmp_path: Path) -> None:
+def test_install_completion_says_in_udpnotes_own_words_what_it_did(machine: Machine, tmp_path: Path) -> None:
     script = tmp_path / ".bash_completions" / "udpnote.sh"
     refused = machine.run("--install-completion", _TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION="1")
     assert (refused.code, refused.out, refused.err) == (1, "", f"udpnote: {Notice('completion_not_installed')}\n")
@@ -77,7 +77,7 @@ def test_completion_imports_no_option_parser_and_is_silent_if_it_fails(machine: 
     machine.send("milk #home")
     environ = {"_UDPNOTE_COMPLETE": "complete_bash", "COMP_WORDS": "udpnote list --tag ", "COMP_CWORD": "3"}
     imported = machine.start("-c", REPORTING, command=[sys.executable], environ=environ).end().lines[-1].split()
-    assert imported[:2] == ["FROZEN", "True"], "at its end, Python looks for garbage among all objects"
+    assert imported[:2] == ["FROZEN", "True"], "frozen objects, which Python does not search for garbage at its end"
     assert "udpnote.client.client" in imported
     assert not {"typer", "rich", "prompt_toolkit", "cryptography", "udpnote.text.search_terms"} & set(imported)
     broken = machine.start(environ=environ | {"COMP_CWORD": "x"}).end()
@@ -85,7 +85,7 @@ def test_completion_imports_no_option_parser_and_is_silent_if_it_fails(machine: 
 
 
 @pytest.mark.parametrize("line", ["udpnote send milk --json ", "udpnote edit 1 - milk "])
-def test_a_line_that_would_be_refused_has_no_completion_in_any_shell(machine: Machine, line: str) -> None:
+def test_a_line_that_would_be_refused_has_no_completion_in_other_shells(machine: Machine, line: str) -> None:
     asked = {"_TYPER_COMPLETE_ARGS": line, "_TYPER_COMPLETE_WORD_TO_COMPLETE": ""}
     result = machine.run("", _UDPNOTE_COMPLETE="complete_powershell", **asked)
     assert (result.code, result.out, result.err) == (1, "", "")

@@ -1,4 +1,4 @@
-"""The values that completion suggests: from the outbox and the notebook, and only plain ones."""
+"""The values that completion suggests: from the outbox and the notebook, and none that a shell could evaluate."""
 
 import pytest
 
@@ -9,7 +9,7 @@ from udpnote.cli.completion.word_at_cursor import Suggestion
 
 
 def complete(machine: Machine, line: str, **environ: str) -> list[str]:
-    """The words that are suggested at the end of `line`, which fish asks for."""
+    """The words that fish gets as suggestions for the end of `line`."""
     result = machine.run(
         "", _UDPNOTE_COMPLETE="complete_fish", _TYPER_COMPLETE_ARGS=f"udpnote {line}",
         _TYPER_COMPLETE_FISH_ACTION="get-args", **environ,
@@ -23,7 +23,7 @@ def assert_suggested(words: list[str], machine: Machine, line: str, **environ: s
     eventually(lambda: complete(machine, line, **environ) == words, f"{words} are suggested for {line!r}")
 
 
-def test_without_an_outbox_or_a_decided_notebook_nothing_is_suggested_and_nothing_is_made_or_sent(machine: Machine) -> None:
+def test_without_an_outbox_or_a_chosen_notebook_nothing_is_suggested_and_no_file_is_made(machine: Machine) -> None:
     for line in ("use ", "leave ", "outbox --discard ", "list --tag ", "show ", "show --port 70000 ", "show --server a..b "):
         assert complete(machine, line, **machine.discovering) == []
     assert not machine.home.exists()
@@ -61,7 +61,7 @@ def test_a_notebook_whose_name_a_shell_could_evaluate_is_suggested_by_its_id(mac
 
 
 @pytest.mark.parametrize("text", ["", "-x", "a$b", "a`b", "a;b", "a'b", 'a"b', "a\\b", "a*b", "a:b", "a\u202eb", "a\x1bb", "~"])
-def test_what_a_shell_could_read_as_a_sign_of_its_own_is_not_plain(text: str) -> None:
+def test_a_word_that_a_shell_could_evaluate_is_not_suggested(text: str) -> None:
     plain = Suggestion("Lin at home_2 工作/周会", "")
     assert fitting([Suggestion(text, ""), plain], "") == fitting([plain], "Lin") == [plain]
 

@@ -1,4 +1,4 @@
-"""What may stand at the cursor of a command line."""
+"""Which words and values are suggested at the cursor of a command line. In the lines here, `|` is the cursor."""
 
 import pytest
 
@@ -46,6 +46,6 @@ def test_values_are_of_the_kind_that_the_option_or_argument_takes(
     assert (found.kind, found.typed, found.prefix, list(found.suggestions)) == (kind, typed, prefix, [])
 
 
-def test_the_options_that_are_given_say_which_notebook_is_read() -> None:
+def test_the_given_options_are_reported_with_their_values() -> None:
     words = ["list", "--server", "pi", "--all", "--notebook=lab", "--tag"]
     assert word_at_cursor(TABLE, words, "").given == {"--server": "pi", "--all": "", "--notebook": "lab"}

@@ -11,17 +11,17 @@ from udpnote.cli.systemd.systemctl import ServiceRefused
 from udpnote.errors import Notice
 
 
-def test_what_only_root_can_change_is_trusted_also_through_a_link() -> None:
+def test_a_program_that_only_root_can_change_is_trusted() -> None:
     check_trusted(["/bin/sh", "/usr/bin/env", "/usr/lib/python3/not-there"])
 
 
 @pytest.mark.parametrize("place", ["/home/ann/venv/bin/udpnote", "/root/.local/bin/udpnote", "/home", "/run/user/0/x"])
-def test_what_is_in_a_home_folder_is_refused_whether_it_is_there_or_not(place: str) -> None:
+def test_a_program_in_a_home_folder_is_refused_whether_it_exists_or_not(place: str) -> None:
     with raises(ServiceRefused, "service_in_home", path=place):
         check_trusted(["/bin/sh", place])
 
 
-def test_what_others_can_change_is_refused_and_the_file_or_folder_named(tmp_path: Path) -> None:
+def test_a_program_that_others_can_change_is_refused_and_named(tmp_path: Path) -> None:
     program = tmp_path / "udpnote"
     program.touch()
     (tmp_path / "link").symlink_to(program)

@@ -4,6 +4,7 @@ import json
 import os
 import re
 import subprocess
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -30,7 +31,7 @@ EXPOSURE_MAX = 2
 
 
 def written(service: Service, folder: Path, name: str) -> Path:
-    """The unit file of a service whose server gets `name` as its name and as a part of its folder's name."""
+    """Write the unit file of `service` into `folder`. `name` is the server's name, and the name of its folder."""
     program = folder / "bin" / re.sub(r"[\"'\\]", "", name) / "udpnote"  # systemd refuses these in a program's path
     program.parent.mkdir(parents=True, exist_ok=True)
     program.touch(0o755)
@@ -77,7 +78,7 @@ def test_a_service_of_the_system_can_do_little_beyond_its_work(tmp_path: Path) -
     assert len(json.loads(done.stdout)) > 50
 
 
-def test_a_file_is_recognized_with_what_it_says_and_so_is_a_change_of_it_and_a_file_of_somebody_else(tmp_path: Path) -> None:
+def test_the_own_unit_file_a_changed_one_and_one_of_somebody_else_are_told_apart(tmp_path: Path) -> None:
     path = written(Service(False, ""), tmp_path, 'a "b" 厨房\\')
     unit = Unit(f'{tmp_path}/a "b" 厨房\\/notebook.sqlite3', 'a "b" 厨房\\')
     assert read_unit(str(path)) == (Found.OURS, unit)
@@ -91,12 +92,8 @@ def test_a_file_is_recognized_with_what_it_says_and_so_is_a_change_of_it_and_a_f
     path.write_bytes(b"[Service]\nExecStart=/bin/true \xff\n")
     assert read_unit(str(path)) == (Found.FOREIGN, None)
     assert put_aside(str(path)) != aside, "an earlier file stays"
-    for make in (
-        os.mkfifo,
-        os.mkdir,
-        lambda place: os.symlink("/nowhere/unit", place),
-        lambda place: os.symlink("/dev/null", place),
-    ):
+    links = (partial(os.symlink, target) for target in ("/nowhere/unit", "/dev/null"))
+    for make in (os.mkfifo, os.mkdir, *links):
         make(path)
         assert read_unit(str(path)) == (Found.FOREIGN, None)
         put_aside(str(path))

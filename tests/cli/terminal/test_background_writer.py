@@ -1,4 +1,4 @@
-"""Lines are written in the background: all of them, in order, and never at the cost of who hands them over."""
+"""Lines are written in the background: in order, and without holding up the caller."""
 
 import os
 from contextlib import closing
@@ -29,7 +29,7 @@ def write(writer: BackgroundWriter, *lines: str) -> None:
 @pytest.mark.parametrize(
     ("line", "kept"), [("x" * (CHARACTERS_MAX // 3), 2), ("short", LINES_MAX)], ids=["characters", "lines"]
 )
-def test_an_output_that_has_stopped_skips_lines_and_says_how_many_once_it_goes_on(pipe: Pipe, line: str, kept: int) -> None:
+def test_a_stopped_output_skips_lines_and_reports_how_many_once_it_goes_on(pipe: Pipe, line: str, kept: int) -> None:
     (reading, stream), skipped, first = pipe, SimpleQueue[int](), SimpleQueue[str]()
     writer = BackgroundWriter(stream, skipped.put)
     writer.write(partial(first.get), CHARACTERS_MAX)  # a line is written whatever its length, if none waits before it

@@ -5,30 +5,25 @@ from datetime import date, timedelta
 import pytest
 from wcwidth import wcswidth
 
+from tests.support.screens import without_styles
 from udpnote.cli.terminal.calendar import days_chart, year_calendar
-from udpnote.cli.terminal.styles import Line
 from udpnote.model.language import SIMPLIFIED
 from udpnote.text.language import speaking
 
 TODAY = date(2026, 11, 23)
 
 
-def plain(line: Line) -> str:
-    """A line without its styles."""
-    return "".join(piece if isinstance(piece, str) else piece[0] for piece in line)
-
-
 def lines(amounts: dict[date, int], width: int = 80) -> list[str]:
-    """The picture without its styles."""
-    return [plain(line) for line in days_chart(amounts, TODAY, width)]
+    """The lines of the chart, without styles. `amounts` are the numbers of notes by day."""
+    return [without_styles(line) for line in days_chart(amounts, TODAY, width)]
 
 
 def days_back(*amounts: int, every: int = 1) -> dict[date, int]:
-    """Amounts of the days before today, the latest first."""
+    """Numbers of notes by day: the first one is that of today, the next one that of `every` days before, and so on."""
     return {TODAY - timedelta(days=every * place): amount for place, amount in enumerate(amounts) if amount}
 
 
-def test_a_short_time_is_a_bar_for_each_day_also_for_those_without_notes() -> None:
+def test_a_short_time_has_a_bar_for_each_day_also_without_notes() -> None:
     assert lines(days_back(4, 0, 1) | {TODAY - timedelta(days=3): 40}, 58) == [
         "2026-11-20 Fri  " + "█" * 39 + " 40",
         "2026-11-21 Sat  " + "█" * 1 + " 1",
@@ -56,18 +51,15 @@ def test_the_calendar_is_of_the_last_year_in_as_many_parts_as_the_width_needs(wi
     *drawn, empty, legend, left_out = lines(days_back(*[1] * 1000), width)
     assert (max(map(wcswidth, drawn)) <= width, empty, legend[-11:]) == (True, "", "notes a day")
     assert [line for line in drawn if line.startswith("Mon")] == ["Mon  " + "█" * weeks * cells for weeks in parts]
-    assert drawn[9 * len(parts) - 7] == "     " + "█" * (parts[-1] - 1) * cells + " " * cells, (
-        "tomorrow is no day without notes"
-    )
+    tuesdays = drawn[9 * len(parts) - 7]
+    assert tuesdays == "     " + "█" * (parts[-1] - 1) * cells + " " * cells, "tomorrow, a Tuesday, has no sign"
     start = TODAY - timedelta(days=7 * 52)
     assert left_out == f"this is the last year; not drawn: {1000 - 7 * 52 - 1} notes before {start}"
 
 
 @pytest.mark.parametrize(("year", "days", "weeks"), [(2026, 327, 48), (2012, 366, 54), (1, 365, 53), (9999, 1, 1)])
 def test_a_year_is_drawn_as_far_as_it_has_come(year: int, days: int, weeks: int) -> None:
-    drawn = [
-        "".join(piece if isinstance(piece, str) else piece[0] for piece in line) for line in year_calendar({}, year, TODAY, 80)
-    ]
+    drawn = [without_styles(line) for line in year_calendar({}, year, TODAY, 80)]
     assert (drawn[0][:8], drawn[-1]) == ("     Jan", "     · 0   notes a day")
     assert ("".join(drawn[1:8]).count("·"), max(map(len, drawn[1:8])) - 5) == (days, weeks)
 
@@ -85,7 +77,7 @@ def test_the_months_stand_above_the_weeks_in_which_they_begin() -> None:
         assert lines(amounts)[0].split() == ["9月", "10月11月"], "each month, even where two names touch"
 
 
-def test_a_clock_that_is_ahead_does_not_hide_what_was_written_in_its_shades() -> None:
+def test_shades_follow_the_number_of_notes_and_ignore_a_date_in_the_future() -> None:
     drawn = lines(days_back(*[1, 2, 0, 3, 4] * 20))
     cells = "".join(row[5:] for row in drawn[1:8])
     assert [cells.count(shade) for shade in "·░▒▓█"] == [20] * 5, "no notes: the lightest; the busiest day: the darkest"
@@ -101,4 +93,4 @@ def test_the_first_and_the_last_days_of_all_can_be_drawn() -> None:
         drawn = lines({first: 1, last: 1})
         assert "".join(drawn[1:8]).count("█") == 2
         assert {*label.split()} >= {*drawn[0].split()} > set()
-    assert "".join(map(plain, year_calendar({date.max: 1}, 9999, TODAY, 80))).count("█") == 2, "one of them in the legend"
+    assert "".join(map(without_styles, year_calendar({date.max: 1}, 9999, TODAY, 80))).count("█") == 2, "one is in the legend"

@@ -1,16 +1,16 @@
-"""How often an entry took how long, as bars."""
+"""A histogram of durations, with bars."""
 
 import pytest
 from wcwidth import wcswidth
 
+from tests.support.screens import without_styles
 from udpnote.cli.terminal.charts import histogram
 from udpnote.model.durations import Durations
 
 
 def lines(seconds: list[float], width: int = 40) -> list[str]:
     """The histogram without its styles."""
-    pieces = histogram(Durations(seconds), width)
-    return ["".join(piece if isinstance(piece, str) else piece[0] for piece in line) for line in pieces]
+    return [without_styles(line) for line in histogram(Durations(seconds), width)]
 
 
 def test_intervals_of_a_round_length_go_to_the_99th_percentile_and_the_rest_has_one_line() -> None:

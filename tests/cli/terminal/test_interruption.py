@@ -23,7 +23,7 @@ PAUSE = "import sys; print('paused', flush=True); sys.stdin.readline()"
 
 @pytest.fixture
 def pausing(machine: Machine, tmp_path: Path) -> Pausing:
-    """Start a command which runs the program `text` when it imports the `module`; wait until that pauses."""
+    """Start a command in which `text` is the source code of `module`, and wait until this code, when imported, pauses."""
 
     def start(command: str, module: str, text: str = PAUSE) -> Process:
         (tmp_path / f"{module}.py").write_text(text)
@@ -88,7 +88,7 @@ def test_steps_that_belong_together_are_not_interrupted() -> None:
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGHUP, 129)])
 @pytest.mark.parametrize("seen", [SystemExit, KeyboardInterrupt])
-def test_a_signal_that_ends_a_command_lets_it_tidy_up_and_does_not_disturb_that(
+def test_a_command_that_a_signal_ends_tidies_up_undisturbed(
     number: signal.Signals, code: int, seen: type[BaseException]
 ) -> None:
     tidied = []

@@ -1,6 +1,5 @@
 """Entries as `follow` and `serve` show them on a terminal."""
 
-import io
 import sys
 from collections.abc import Callable
 from unittest import mock
@@ -8,6 +7,7 @@ from unittest import mock
 import pytest
 
 from tests.support.machine import change, note
+from tests.support.screens import Screen
 from udpnote.cli.terminal.live_entries import LiveEntries
 from udpnote.cli.terminal.styles import author_style
 from udpnote.model.entry import Entry, Kind
@@ -15,14 +15,9 @@ from udpnote.model.entry import Entry, Kind
 pytestmark = pytest.mark.usefixtures("use_zone")
 
 
-class Screen(io.StringIO):
-    def isatty(self) -> bool:
-        return True
-
-
 @pytest.fixture
 def show(monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
-    """Shows entries, numbered from 98 on, on a terminal of so many columns."""
+    """Shows entries on a terminal with the given number of columns. The first entry has the number 98."""
 
     def show_on(columns: int, *entries: Entry, **environ: str) -> str:
         for name, value in ({"COLUMNS": str(columns), "TERM": "xterm", "NO_COLOR": "1"} | environ).items():

@@ -1,4 +1,4 @@
-"""Terminals that have no UTF-8: what they lack is shown by escapes, and nothing is lost or stored as nonsense."""
+"""Terminals without UTF-8: characters that they lack are shown by escapes, and all input is stored as it was typed."""
 
 import json
 from pathlib import Path
@@ -15,7 +15,7 @@ PARTY = "派对 🎉\n5 µs"
 @pytest.mark.parametrize(
     ("handler", "shown"), [(TEXT_ESCAPES, "中^J^?\\U0001f389éu"), (JSON_ESCAPES, "中\\u240a\\u2421\\ud83c\\udf89é\\u00b5")]
 )
-def test_what_an_encoding_does_not_have_is_escaped(handler: str, shown: str) -> None:
+def test_characters_that_an_encoding_lacks_are_escaped(handler: str, shown: str) -> None:
     assert "中␊␡🎉éµ".encode("gb2312", handler).decode("gb2312") == shown
 
 
@@ -53,7 +53,7 @@ def test_input_in_another_encoding_than_that_of_the_locale_is_refused(
     assert [text for text in machine.texts() if text != "quit"] == ["one", "今天", "明天"]
 
 
-def test_the_editor_gets_and_gives_the_encoding_of_the_locale_and_no_text_that_this_lacks(
+def test_the_editor_uses_the_encoding_of_the_locale_and_gets_no_text_that_does_not_fit(
     machine: Machine, tmp_path: Path
 ) -> None:
     machine.keep(note(1, "牛奶"), note(2, PARTY))

@@ -18,14 +18,14 @@ def diary(machine: Machine) -> Machine:
 
 
 def start(machine: Machine, pager: str, *options: str, **environ: str) -> tuple[Process, Terminal]:
-    """List 100 notes on a terminal of 40 lines, with this pager; messages come on a pipe."""
+    """List all notes on a terminal of 40 lines, with this `pager`. Messages go to a pipe."""
     terminal = machine.terminal()
     environment = {"UDPNOTE_PAGER": pager, "COLUMNS": ""} | environ
     command = (*LIST, str(machine.notebook), *options)
     return machine.start(*command, environ=environment, stdin=terminal.descriptor, stdout=terminal.descriptor), terminal
 
 
-def test_what_is_longer_than_the_screen_goes_through_the_pager_with_its_colours(diary: Machine) -> None:
+def test_output_longer_than_the_screen_goes_through_the_pager_with_its_colours(diary: Machine) -> None:
     process, terminal = start(diary, "sed 's/^/| /'")
     assert process.wait().code == 0
     lines = terminal.finish().split("\r\n")

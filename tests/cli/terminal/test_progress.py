@@ -1,19 +1,12 @@
-"""A long copy, and a search that waits for the index, say so: with a percentage on a terminal, and elsewhere a search once."""
+"""The progress of long work: a percentage on a terminal, and elsewhere one message while a search waits for the index."""
 
-import io
 from contextlib import redirect_stderr
 
 import pytest
 
+from tests.support.screens import Screen
 from udpnote.cli.terminal.progress import ITEMS_BETWEEN_UPDATES, CopyingProgress, IndexingProgress, shown_percentage
 from udpnote.errors import Notice
-
-
-class Screen(io.StringIO):
-    """A terminal that keeps what is written to it."""
-
-    def isatty(self) -> bool:
-        return True
 
 
 def test_a_terminal_shows_the_percentage_on_one_line_which_a_message_and_a_result_replace() -> None:
@@ -27,7 +20,7 @@ def test_a_terminal_shows_the_percentage_on_one_line_which_a_message_and_a_resul
     assert screen.getvalue().split("\r") == ["", *lines, "\x1b[Kudpnote: the server was found again\n"]
 
 
-def test_without_a_terminal_it_is_said_once(capsys: pytest.CaptureFixture[str]) -> None:
+def test_without_a_terminal_the_wait_is_reported_once(capsys: pytest.CaptureFixture[str]) -> None:
     progress = IndexingProgress()
     for indexed in range(5):
         progress.show(indexed, 5)
@@ -51,8 +44,8 @@ def test_reading_for_long_shows_a_percentage_and_removes_it(patience_seconds: fl
     with redirect_stderr(Screen()) as screen:
         shown = shown_percentage(items, total, lambda percent: Notice("import_comparing", percent=percent), patience_seconds)
         assert list(shown) == list(items)
-    first = f"\rudpnote: {Notice('import_comparing', percent=0)}\x1b[K"
-    assert screen.getvalue().startswith("" if patience_seconds else first)
-    assert screen.getvalue().endswith("" if patience_seconds else "\r\x1b[K") and bool(screen.getvalue()) is not bool(
-        patience_seconds
-    )
+    if patience_seconds:
+        assert screen.getvalue() == ""
+    else:
+        assert screen.getvalue().startswith(f"\rudpnote: {Notice('import_comparing', percent=0)}\x1b[K")
+        assert screen.getvalue().endswith("\r\x1b[K")

@@ -4,7 +4,7 @@ from udpnote.cli.terminal.styles import AUTHOR_COLOURS, author_colour
 
 
 def luminance(colour: int) -> float:
-    """How light a colour of the cube is, by the formula of WCAG 2.2."""
+    """The relative luminance of a colour of the 256-colour palette, by the formula of WCAG 2.2."""
     levels = [(0, 95, 135, 175, 215, 255)[(colour - 16) // part % 6] / 255 for part in (36, 6, 1)]
     linear = [level / 12.92 if level <= 0.04045 else ((level + 0.055) / 1.055) ** 2.4 for level in levels]
     return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]

@@ -1,4 +1,4 @@
-"""Entries as text for a terminal: harmless, in the right time zone, and no wider than the cells that they take."""
+"""Entries as text for a terminal: without control characters, in the right time zone, and no wider than their cells."""
 
 import json
 

@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from wcwidth import wcswidth
 
+from tests.support.screens import without_styles
 from tests.support.texts import texts
 from udpnote.cli.terminal.wrapping import marked_lines, wrapped, wrapped_lines
 from udpnote.text.harmless import harmless_lines
@@ -40,9 +41,7 @@ def test_the_lines_of_a_text_stay_and_so_does_their_indentation() -> None:
 
 @given(texts, st.integers(10, 40))
 def test_nothing_is_lost_and_only_a_long_word_makes_a_long_line(text: str, columns: int) -> None:
-    lines = [
-        "".join(piece if isinstance(piece, str) else piece[0] for piece in line) for line in marked_lines(text, [], columns)
-    ]
+    lines = [without_styles(line) for line in marked_lines(text, [], columns)]
     assert "".join("".join(lines).split()) == "".join(harmless_lines(text).split())
     assert all(wcswidth(line) <= columns or len(line.split()) <= 1 for line in lines)
 
