@@ -11,6 +11,6 @@ from udpnote.storage.outbox import Outbox
 
 @pytest.fixture
 def outbox(tmp_path: Path) -> Iterator[Outbox]:
-    """A new outbox; a client with the default name for it has the same file."""
+    """A new outbox, in the file that clients of `lan` use by default."""
     with closing(Outbox(tmp_path / "outbox.sqlite3")) as outbox:
         yield outbox

@@ -1,4 +1,4 @@
-"""The client as a library: writing, choosing among notebooks, and what is told when no server answers."""
+"""The client as a library: writing, choosing among notebooks, and the errors if no server answers."""
 
 import os
 import sqlite3
@@ -118,7 +118,7 @@ def test_a_client_that_can_open_no_more_files_leaves_none_open(tmp_path: Path) -
     assert {type(error) for error in errors} == {StorageError, TooManyOpenFiles}
 
 
-def test_an_erased_entry_that_is_sent_again_is_set_aside_for_good_and_so_is_a_change_of_an_erased_note(lan: Lan) -> None:
+def test_an_erased_entry_that_is_sent_again_is_refused_for_good_and_so_is_a_change_of_an_erased_note(lan: Lan) -> None:
     with pytest.raises(Queued):
         lan.client(wait=0.0).send("secret")
     with closing(sqlite3.connect(lan.folder / "outbox.sqlite3")) as outbox:
@@ -177,7 +177,7 @@ def test_a_waiting_change_of_a_note_that_a_restored_notebook_has_lost_is_refused
     assert client.revise(1, "uno").number == 3, "what the user has seen in the older copy may be changed"
 
 
-def test_a_waiting_change_of_what_a_follower_has_shown_is_refused_if_a_restored_notebook_has_lost_it(lan: Lan) -> None:
+def test_a_waiting_change_of_an_entry_that_a_follower_showed_is_refused_if_a_restore_has_lost_it(lan: Lan) -> None:
     server, other, client = lan.serve(), lan.client("other.sqlite3"), lan.client()
     other.send("one")
     following = client.follow(last=1)
@@ -218,7 +218,7 @@ def test_a_client_keeps_the_first_notebook_that_it_found_even_if_another_command
 
 
 @pytest.mark.parametrize("changes_by", ["use", "join"])
-def test_from_then_on_a_client_sends_to_the_notebook_that_it_uses_or_joins(lan: Lan, changes_by: str) -> None:
+def test_after_use_or_join_a_client_sends_to_the_new_notebook(lan: Lan, changes_by: str) -> None:
     kitchen, cellar = lan.serve(), lan.serve("cellar", CELLAR, sealed=changes_by == "join")
     client = lan.client()
     client.use("kitchen")
@@ -253,7 +253,7 @@ def test_a_follower_without_an_answer_names_another_notebook_that_answers_under_
         next(client.follow())
 
 
-def test_the_notebook_that_another_command_chooses_during_a_search_gets_the_entry(lan: Lan) -> None:
+def test_the_notebook_that_another_command_chooses_during_a_discovery_gets_the_entry(lan: Lan) -> None:
     lan.serve("cellar", CELLAR)
     attic = KnownNotebook(bytes(16), "attic", KITCHEN, PORT, 0)
     lan.after(0.5, lambda: lan.outbox().remember(attic, may_choose=True))
@@ -344,9 +344,7 @@ def test_reading_goes_on_with_an_outbox_that_cannot_be_written_and_nothing_is_se
 
 
 @pytest.mark.parametrize("is_known", [True, False])
-def test_an_outbox_on_a_disk_that_was_full_at_first_is_not_said_to_lack_permissions(
-    lan: Lan, small_disk: Path, is_known: bool
-) -> None:
+def test_an_outbox_opened_on_a_full_disk_says_when_it_is_writable_again(lan: Lan, small_disk: Path, is_known: bool) -> None:
     lan.serve()
     path = str(small_disk / "outbox.sqlite3")
     if is_known:

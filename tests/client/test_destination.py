@@ -1,4 +1,4 @@
-"""Which notebook is meant: by what the user names, the choice, and what is known."""
+"""Which notebook is meant, by what the user names, by the choice, and by the notebooks that the outbox knows."""
 
 from contextlib import nullcontext
 
@@ -30,6 +30,7 @@ ANY = Destination()
 
 @pytest.fixture
 def outbox(outbox: Outbox) -> Outbox:
+    """An outbox that knows `WORK`, and that has joined `HOME`."""
     outbox.remember(WORK)
     outbox.join(HOME, KEY, server="pi.local:6683")
     return outbox
@@ -65,7 +66,7 @@ DIGITS = "0123456789ABCDEF" * 2
 
 
 @pytest.mark.parametrize(
-    ("destination", "notebook", "is_it"),
+    ("destination", "notebook", "does_match"),
     [
         *((Destination(name_or_id=name_or_id), WORK, True) for name_or_id in ("work", "7777", "77" * 16)),
         *((Destination(name_or_id=name_or_id), WORK, False) for name_or_id in ("Work", "777", "77" * 15 + "78")),
@@ -78,8 +79,10 @@ DIGITS = "0123456789ABCDEF" * 2
         ),
     ],
 )
-def test_a_notebook_is_wanted_by_key_name_or_id(destination: Destination, notebook: KnownNotebook, is_it: bool) -> None:
-    assert matches(destination, notebook) is is_it
+def test_a_destination_matches_a_notebook_by_key_name_or_id(
+    destination: Destination, notebook: KnownNotebook, does_match: bool
+) -> None:
+    assert matches(destination, notebook) is does_match
 
 
 @pytest.mark.parametrize(
@@ -98,7 +101,7 @@ def test_a_known_notebook_is_meant_if_it_is_the_choice_or_the_only_one_that_fits
     assert choose(destination, [HOME, WORK, WORK_TOO], chosen) == meant
 
 
-def test_what_waits_is_delivered_to_each_destination_once_and_a_key_is_used_only_where_it_belongs(outbox: Outbox) -> None:
+def test_waiting_entries_have_each_destination_once_and_a_key_is_used_only_where_it_belongs(outbox: Outbox) -> None:
     by_key, by_name = Destination(None, 6683, None, KEY_ID), Destination("fe80::1", 6683, "work")
     for notebook in (HOME, WORK, WORK):
         add(outbox, notebook=notebook)
@@ -135,7 +138,7 @@ def test_the_chosen_notebook_gets_its_own_entries_and_those_for_no_notebook_in_p
         (Destination(None, 6684), False), (Destination("pi.local", 6683, None, KEY_ID), False),
     ],
 )  # fmt: skip
-def test_no_notebook_is_left_while_entries_might_go_there_unsealed(
+def test_a_notebook_is_not_left_while_entries_may_go_there_unsealed(
     outbox: Outbox, destination: Destination, may_go_there: bool
 ) -> None:
     add(outbox, destination=destination)
@@ -143,7 +146,7 @@ def test_no_notebook_is_left_while_entries_might_go_there_unsealed(
         check_nothing_waits(outbox, HOME)
 
 
-def test_all_that_waits_for_a_sealed_notebook_is_counted_also_for_none_in_particular_while_it_is_chosen(outbox: Outbox) -> None:
+def test_the_entries_for_a_sealed_notebook_include_those_for_none_in_particular_while_it_is_chosen(outbox: Outbox) -> None:
     for notebook, destination in ((HOME, ANY), (None, ANY), (None, Destination("pi.local", 6683)), (WORK, ANY)):
         add(outbox, notebook=notebook, destination=destination)
     outbox.mark_refused(HOME.notebook_id, add(outbox, notebook=HOME), Status.TOO_LARGE)

@@ -1,4 +1,4 @@
-"""What a program may ask a notebook for: what the command takes, and nothing that would be read wrong without a word."""
+"""The filters and arguments of the methods that read a notebook: accepted values, and the errors about wrong ones."""
 
 import time
 from collections.abc import Callable

@@ -34,7 +34,7 @@ def stored(*numbers: int) -> list[Verdict]:
 
 
 def requests(sent: Sequence[bytes]) -> list[Append | Run]:
-    """The entries among these datagrams, which are not sealed."""
+    """The messages with entries among these datagrams, which must not be sealed."""
     return [message for message in map(decode, sent) if isinstance(message, Append | Run)]
 
 
@@ -201,7 +201,7 @@ def test_the_same_entry_in_two_calls_at_once_is_delivered_once_and_both_get_the_
     assert lan.texts() == ["before", "one"]
 
 
-def test_calls_wait_at_the_same_time_each_as_long_as_it_will_and_the_next_one_goes_on(lan: Lan, in_time: InTime) -> None:
+def test_simultaneous_calls_each_wait_their_own_time_and_the_next_call_goes_on(lan: Lan, in_time: InTime) -> None:
     server = lan.serve()
     client = lan.client()
     assert client.forward([note("before")]) == stored(1)

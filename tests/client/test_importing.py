@@ -1,4 +1,4 @@
-"""Importing: entries come out as they went in, in their order, each once, whatever the network and the notebook are like."""
+"""Importing: entries are stored unchanged, in their order and once, through a server and into a file."""
 
 import shutil
 from collections.abc import Iterator
@@ -58,8 +58,9 @@ def outcomes(told: list[Imported]) -> list[ImportOutcome]:
 
 
 def take(importing: Iterator[Imported], told: list[ImportOutcome]) -> None:
+    """Append all outcomes to `told`, also those before an error."""
     for imported in importing:
-        told.append(imported.outcome)  # noqa: PERF401 - what was told before an error counts
+        told.append(imported.outcome)  # noqa: PERF401 - a comprehension would lose those before an error
 
 
 @pytest.fixture
@@ -71,9 +72,7 @@ def path(tmp_path: Path) -> Path:
 
 
 def test_a_session_that_has_taken_on_entries_does_not_wait_before_it_is_given_more() -> None:
-    session = ImportSession(
-        KnownNotebook(b"n" * 16, "家里", "192.0.2.7", 6683, 0), random=Random(4), envelope=OPEN, round_trip_seconds=None
-    )
+    session = ImportSession(HOME, random=Random(4), envelope=OPEN, round_trip_seconds=None)
     assert session.may_wait
     session.add([Prepared(stored.entry, Restored(1, *NO_PREDECESSOR)) for stored in notes("one").entries])
     session.prepare(0.0)
@@ -85,7 +84,7 @@ def test_a_session_that_has_taken_on_entries_does_not_wait_before_it_is_given_mo
 # Through a server
 
 
-def test_an_empty_notebook_becomes_the_exported_one_though_datagrams_are_lost_and_it_is_cut_short(lan: Lan) -> None:
+def test_an_empty_notebook_becomes_the_exported_one_though_the_import_is_cut_short_and_datagrams_lost(lan: Lan) -> None:
     lan.now += 864_000.0  # later than the exported notes were stored
     lan.serve()
     log = mixed_log(600, seed=13)
@@ -120,7 +119,7 @@ def test_short_notes_of_several_clients_are_imported_in_few_datagrams_the_second
         lan.sent.clear()
 
 
-def test_in_a_notebook_that_is_not_empty_the_revisions_of_two_exports_are_of_the_right_notes(lan: Lan) -> None:
+def test_in_a_notebook_that_is_not_empty_imported_revisions_revise_the_right_notes(lan: Lan) -> None:
     lan.serve()
     client = lan.client()
     for text in ("here", "before"):
@@ -136,7 +135,7 @@ def test_in_a_notebook_that_is_not_empty_the_revisions_of_two_exports_are_of_the
     assert latest_texts(lan.notebook()) == ["here", "before", "two, revised again", "another, revised"]
 
 
-def test_a_revision_that_says_what_its_writer_has_seen_names_an_entry_of_the_notebook(lan: Lan, path: Path) -> None:
+def test_a_revision_with_the_identity_of_the_seen_entry_is_imported_alone(lan: Lan, path: Path) -> None:
     lan.serve()
     client = lan.client()
     for importing in (client.import_entries, lambda entries, *, revised: import_into_file(str(path), entries, revised)):
@@ -165,7 +164,7 @@ def test_another_text_under_the_same_identity_stays_and_its_revisions_are_orphan
     assert latest_texts(lan.notebook()) == latest_texts(path) == ["one", "two", "three, revised"]
 
 
-def test_what_the_notebook_has_erased_is_not_imported_again_nor_are_its_revisions_and_the_rest_is(lan: Lan, path: Path) -> None:
+def test_erased_entries_and_their_revisions_are_not_imported_again_and_the_rest_is(lan: Lan, path: Path) -> None:
     log = notes("one", "secret", "three")
     for number, text in ((2, "secret, revised"), (4, "again"), (3, "3")):
         log.revise(number, text)
@@ -233,7 +232,7 @@ def test_an_entry_that_the_notebook_refuses_ends_the_import_there_and_frees_the_
         Notebook(lan.notebook()).close()
 
 
-def test_an_import_goes_on_where_its_server_answers_after_it_has_moved_and_ends_if_it_is_silent_for_a_while(lan: Lan) -> None:
+def test_an_import_follows_its_server_that_has_moved_and_ends_if_it_is_silent_for_a_while(lan: Lan) -> None:
     lan.now += 864_000.0  # later than the exported notes were stored
     server = lan.serve()
     log = notes(*map(str, range(3000)))
@@ -274,7 +273,7 @@ def test_an_entry_without_a_time_of_storing_is_stored_now(path: Path) -> None:
     assert stored._replace(stored_at=0) == note._replace(stored_at=0)
 
 
-def test_a_file_that_a_server_has_or_that_is_no_notebook_is_refused(path: Path, tmp_path: Path) -> None:
+def test_a_file_that_a_server_uses_or_that_is_no_notebook_is_refused(path: Path, tmp_path: Path) -> None:
     with closing(Notebook(path)), raises(NotebookInUse, "import_into_served_file", path=str(path)):
         import_file(path, notes("one"))
     (tmp_path / "diary").write_text("Dear diary\n")

@@ -1,4 +1,4 @@
-"""A search for the notebook that is meant: how often and how long it asks, and whom it believes."""
+"""Finding the notebook that is meant: how often and how long the client asks, and which answers it believes."""
 
 from typing import Any
 
@@ -20,19 +20,19 @@ LOST = "pi..lan"  # no host can have this name, so it needs no name server
 def test_an_impostor_of_a_notebook_that_is_joined_meanwhile_is_not_believed(lan: Lan) -> None:
     lan.serve()
     home = KnownNotebook(b"h" * 16, "kitchen", "192.0.2.7", PORT, 0, key_id(KEY))
-    lan.after(0.5, lambda: lan.outbox().join(home, KEY))  # while the search waits for other answers
+    lan.after(0.5, lambda: lan.outbox().join(home, KEY))  # while the discovery waits for other answers
     with raises(Queued, "impostor", name="kitchen"):
         lan.client().send("secret")
     assert lan.texts() == []
 
 
-def test_a_search_is_repeated_while_there_is_time_and_ends_when_the_notebook_answers(lan: Lan) -> None:
+def test_a_discovery_is_repeated_while_there_is_time_and_ends_when_the_notebook_answers(lan: Lan) -> None:
     lan.after(20.0, lan.serve)
     assert lan.client(wait=60.0).send("found at last").number == 1
     assert 1020 < lan.now < 1040
 
 
-def test_after_a_search_in_vain_entries_are_queued_for_a_while_without_another_one(lan: Lan) -> None:
+def test_after_a_vain_discovery_entries_are_queued_for_a_while_without_another_one(lan: Lan) -> None:
     client = lan.client(wait=2.0)
     for texts in (["one"] * 3000, ["two"]):
         reasons = [sent.reason for sent in client.send_many(texts)]
@@ -45,7 +45,7 @@ def test_after_a_search_in_vain_entries_are_queued_for_a_while_without_another_o
     assert [each.notebook_id for each in client.known()] == [server.notebook_id]
 
 
-def test_a_search_asks_at_the_default_ports_or_only_at_the_one_that_is_set(lan: Lan, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_discovery_asks_at_the_default_ports_or_only_at_the_set_one(lan: Lan, monkeypatch: pytest.MonkeyPatch) -> None:
     found = {port: lan.serve(f"book {port}", f"192.0.2.{port % 100}", port=port).notebook_id for port in (*PORTS, 6687)}
 
     def asked(**options: Any) -> set[bytes]:
@@ -69,7 +69,7 @@ def test_a_notebook_at_a_named_server_is_taken_as_soon_as_it_answers(lan: Lan) -
 
 
 @pytest.mark.parametrize("sealed", [False, True])
-def test_if_the_name_of_a_server_is_lost_the_notebook_that_was_there_is_looked_for_and_no_other(lan: Lan, sealed: bool) -> None:
+def test_if_a_named_host_is_unknown_the_notebook_that_was_there_is_found_and_no_other(lan: Lan, sealed: bool) -> None:
     server = lan.serve(sealed=sealed)
     with raises(Queued, "not_a_host_name", host=LOST):
         lan.client(server=LOST).send("to nobody")
@@ -108,7 +108,7 @@ def test_a_copied_notebook_that_is_served_twice_is_found_at_both_servers_and_cli
     assert [notice.kind for notice in lan.notices] == ["served_twice"]
 
 
-def test_a_named_server_whose_port_is_said_to_be_closed_is_asked_further_and_the_hint_told_once(lan: Lan) -> None:
+def test_a_named_server_whose_port_is_said_to_be_closed_is_asked_again_with_one_notice(lan: Lan) -> None:
     lan.network.closed.add((KITCHEN, PORT))
     lan.after(1.0, lan.network.closed.clear)
     lan.after(1.0, lan.serve)
@@ -133,7 +133,7 @@ def test_a_discovery_gets_the_answers_that_arrive_while_another_call_of_the_clie
     assert [*found, *(each.name for each in finding)] == ["kitchen", "cellar"]
 
 
-def test_a_discovery_leaves_to_another_call_of_the_client_what_arrives_for_that_call(lan: Lan) -> None:
+def test_a_discovery_leaves_datagrams_for_another_call_of_the_client_to_that_call(lan: Lan) -> None:
     lan.serve()
     writer, client = lan.client("other.sqlite3"), lan.client()
     following = client.follow(last=0)

@@ -24,7 +24,7 @@ from udpnote.protocol.sealed_envelope import key_id
 
 @pytest.fixture(params=["server", "file"])
 def notebook(request: pytest.FixtureRequest, lan: Lan) -> Iterator[NotebookReader]:
-    """A notebook with some entries in it, to be read in one way or the other."""
+    """A notebook with some entries, to be read through its server or from its file."""
     lan.serve()
     client = lan.client()
     for text in ("买牛奶 #家", "Café at noon #work #家", "a line\nand another", "gone"):
@@ -93,7 +93,7 @@ def test_more_numbers_than_a_query_names_have_one_order_and_one_limit(notebook: 
         notebook.entries(numbers=[0])
 
 
-def test_tags_authors_days_and_the_whole_are_counted(notebook: NotebookReader) -> None:
+def test_the_notes_of_tags_authors_days_and_the_notebook_are_counted(notebook: NotebookReader) -> None:
     assert [(tally.label, tally.amount) for tally in notebook.tags()] == [("work", 2), ("家", 2)]
     assert [(tally.label, tally.amount) for tally in notebook.authors()] == [("amy@pi", 3), ("bob@desk", 1)]
     assert notebook.days() == [(date(2019, 5, 9), 4)]
@@ -252,7 +252,7 @@ class Liar(NotebookReader):
         yield list(self._items)
 
 
-def test_an_answer_to_another_question_is_an_error_and_what_a_later_server_counts_beside_the_rest_is_passed_over() -> None:
+def test_an_answer_to_another_question_is_an_error_and_unknown_counts_of_a_later_server_are_ignored() -> None:
     tallies = [Tally(key, label, key) for key, label in enumerate((*SUMMARY_LABELS, "smiles"), 1)]
     assert Liar(*tallies).stats().notes == 1
     for liar in (Liar(version(1, 0)), Liar(*tallies[1:])):
@@ -358,7 +358,7 @@ def test_a_follower_that_began_after_the_restored_copy_was_made_gets_no_older_en
     assert [(each.number, each.entry.text) for each in islice(followed, 3)] == [(101, "new"), (102, "new"), (103, "new")]
 
 
-def test_a_file_is_read_in_pages_in_every_order_and_a_consumer_that_pauses_holds_no_old_state_of_it(lan: Lan) -> None:
+def test_a_file_is_read_in_pages_in_every_order_and_a_pause_keeps_no_transaction_open(lan: Lan) -> None:
     lan.serve()
     expected = list(range(1, 3 * FIRST_PAGE_ITEMS + 5))
     with lan.client() as client:

@@ -1,4 +1,4 @@
-"""Tests of udpnote.client.results."""
+"""The outcomes of the entries that one call sends."""
 
 from collections import deque
 from contextlib import closing

@@ -1,4 +1,4 @@
-"""The round trip to the notebook's server is measured without a change of the outbox, and only with DISCOVERs."""
+"""The round trip to the notebook's server is measured with DISCOVERs alone, and without a change of the outbox."""
 
 from contextlib import closing
 
@@ -19,6 +19,7 @@ def reader(lan: Lan, **options: object) -> Client:
 
 
 def found(client: Client) -> KnownNotebook:
+    """The notebook of `client`, whose server must answer."""
     status = client.status()
     assert status.failure is None
     assert status.notebook is not None

@@ -50,6 +50,7 @@ class World:
         )  # fmt: skip
 
     def carry(self, *texts: str, kind: Kind = Kind.NOTE) -> list[Entry]:
+        """Add entries to the outbox, and let the session deliver them now."""
         entries = self.write(*texts, kind=kind)
         self.session.deliver_now(entries, self.now)
         return entries
@@ -75,7 +76,7 @@ class World:
         while True:
             self.session.prepare(self.now)
             assert self.session.outstanding <= PAGE_ENTRIES, "memory stays bounded"
-            assert len(sequences) < 9 * PAGE_ENTRIES, "it sends for ever"
+            assert len(sequences) < 9 * PAGE_ENTRIES, "the session sends for ever"
             sent = self.sent()
             if not sent:
                 return sequences
@@ -168,7 +169,7 @@ def arriving(random: Random, sent: Sequence[Append | Run], probes: Sequence[byte
 
 
 @pytest.mark.parametrize("seed", range(60))
-def test_a_server_that_answers_nothing_more_is_looked_for_in_every_state(world: World, seed: int) -> None:
+def test_a_silent_server_is_looked_for_in_every_state_of_the_session(world: World, seed: int) -> None:
     random, session, sent, probes = Random(seed), world.session, list[Append | Run](), list[bytes]()
     for _ in range(40):
         match random.randrange(4):
@@ -217,7 +218,7 @@ def test_earlier_entries_are_delivered_page_by_page_in_the_order_of_writing(worl
     assert (world.waiting(), world.session.is_idle) == ([], True)
 
 
-def test_a_call_begins_with_notes_that_waited_before_its_own_and_its_own_are_not_looked_for_again(world: World) -> None:
+def test_a_call_sends_notes_that_waited_before_its_own_and_is_idle_after_its_own(world: World) -> None:
     world.write("waited")
     world.carry("one", "two")
     sent = world.sent()
@@ -295,7 +296,7 @@ def test_notes_of_a_run_that_get_new_identities_leave_together_again(world: Worl
 
 def test_without_space_the_whole_outbox_waits_until_it_is_looked_into_again(world: World) -> None:
     world.write(*["x"] * (PAGE_ENTRIES + 1))
-    assert len(world.carry_all(always(Status.NO_SPACE))) == PAGE_ENTRIES, "the rest would fare no better"
+    assert len(world.carry_all(always(Status.NO_SPACE))) == PAGE_ENTRIES, "the rest is not even sent"
     assert (len(world.waiting()), world.session.is_idle) == (PAGE_ENTRIES + 1, True)
     assert {each.refused for each in world.outbox.listing()} == {None}
     world.session.look_into_outbox()
@@ -332,7 +333,7 @@ def test_a_deletion_of_a_note_that_is_on_its_way_is_not_sent_before_the_note_has
 
 
 @pytest.mark.skipif(sys.platform == "darwin", reason="macOS has another call for it")
-def test_what_another_command_may_just_be_adding_is_durable_before_it_is_sent(
+def test_an_entry_that_another_command_adds_is_durable_before_it_is_sent(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with closing(Outbox(tmp_path / "outbox.sqlite3")) as own, closing(Outbox(own.path)) as other:

@@ -1,4 +1,4 @@
-"""Entries are timed one by one and many at once, and only those count that are stored."""
+"""Entries are timed one by one and many at once, and only stored ones count."""
 
 import pytest
 

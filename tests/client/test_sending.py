@@ -1,4 +1,4 @@
-"""Sending: what becomes of the entries that one client sends, whatever its server, its disk or its iterator does."""
+"""Sending: the outcome of each entry, also if the server, the disk or the iterator of texts fails or is slow."""
 
 import errno
 import os
@@ -29,7 +29,7 @@ from udpnote.settings import PORTS
 from udpnote.storage.outbox import Outbox
 
 
-def test_send_many_yields_what_became_of_each_in_their_order_and_stored_ones_leave_the_outbox_meanwhile(lan: Lan) -> None:
+def test_send_many_yields_each_outcome_in_order_and_stored_entries_leave_the_outbox_meanwhile(lan: Lan) -> None:
     lan.serve()
     client = lan.client()
     assert list(client.send_many([])) == []
@@ -43,7 +43,7 @@ def test_send_many_yields_what_became_of_each_in_their_order_and_stored_ones_lea
 
 
 @pytest.mark.skipif(sys.platform == "darwin", reason="macOS has another call for it")
-def test_texts_that_the_disk_of_the_outbox_does_not_take_are_not_sent_either(lan: Lan, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_texts_that_cannot_be_saved_in_the_outbox_are_not_sent(lan: Lan, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(_descriptor: int) -> None:
         raise OSError(errno.EIO, "Input/output error")
 
@@ -97,7 +97,7 @@ def test_a_stored_entry_is_reported_as_stored_even_if_the_outbox_cannot_remove_i
     assert lan.texts() == ["one", "two", "three", "four"]
 
 
-def test_entries_in_an_outbox_that_takes_no_further_ones_are_queued_before_its_error_is_raised(lan: Lan) -> None:
+def test_saved_entries_are_queued_before_the_error_of_a_failing_outbox_is_raised(lan: Lan) -> None:
     server = lan.serve()
     client = lan.client()
     client.send("first")
@@ -165,7 +165,7 @@ def test_delivering_ends_only_when_nothing_waits_also_while_another_call_has_not
     assert (waiting, sorted(lan.texts())) == ([], ["before", "by another command", "first", "second"])
 
 
-def test_a_server_that_went_away_means_queued_and_its_return_delivery_once(lan: Lan) -> None:
+def test_entries_for_a_stopped_server_wait_and_are_delivered_once(lan: Lan) -> None:
     server = lan.serve()
     client = lan.client()
     assert client.send("one").number == 1
@@ -259,7 +259,7 @@ def test_an_entry_that_the_notebook_refuses_is_marked_and_the_others_go_on(lan: 
     assert (client.waiting_counts(), lan.notices) == ([], [])
 
 
-def test_a_change_behind_entries_for_which_a_full_disk_has_no_room_is_not_said_to_be_without_an_answer(tmp_path: Path) -> None:
+def test_a_change_queued_behind_an_entry_for_a_full_disk_has_the_full_disk_as_its_reason(tmp_path: Path) -> None:
     with mounted(tmp_path / "disk") as disk, closing(Lan(disk)) as lan, closing(Outbox(tmp_path / "outbox")) as outbox:
         lan.serve()
         assert lan.client(outbox).send("one").number == 1
@@ -277,7 +277,7 @@ def test_a_change_behind_entries_for_which_a_full_disk_has_no_room_is_not_said_t
 
 @pytest.mark.parametrize("is_queued", [True, False], ids=["after it is queued", "while it waits for an answer"])
 @pytest.mark.parametrize("pattern", ["outbox*", "outbox.sqlite3-wal"], ids=["outbox", "log"])
-def test_no_entry_is_said_to_be_queued_in_an_outbox_that_was_removed(lan: Lan, pattern: str, *, is_queued: bool) -> None:
+def test_no_entry_is_called_queued_in_a_removed_outbox(lan: Lan, pattern: str, *, is_queued: bool) -> None:
     sent: list[SentEntry] = []
 
     def texts() -> Iterator[str | None]:

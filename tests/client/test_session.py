@@ -24,7 +24,7 @@ SLOW = Weather(latency_seconds=(0.15, 0.15))
 
 
 @pytest.mark.parametrize("call", CALLS)
-def test_a_first_datagram_that_is_lost_is_sent_again_after_a_round_trip_of_the_call_before_and_not_after_a_second(
+def test_a_lost_first_datagram_is_sent_again_after_the_round_trip_of_the_call_before_not_after_a_second(
     lan: Lan, call: str
 ) -> None:
     lan.serve()
@@ -70,7 +70,7 @@ def test_a_server_whose_port_is_said_to_be_closed_is_looked_for_at_once_and_the_
 
 
 @pytest.mark.parametrize("outage_seconds", [240.0, 3600.0])
-def test_a_follower_gets_what_is_new_soon_after_its_server_is_back_and_asks_a_silent_one_seldom(
+def test_a_follower_gets_new_entries_soon_after_its_server_is_back_and_asks_a_silent_one_seldom(
     lan: Lan, outage_seconds: float
 ) -> None:
     server = lan.serve()

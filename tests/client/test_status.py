@@ -1,4 +1,4 @@
-"""What a client says of its notebook: which one it is, whether it is the chosen one, and why it does not answer."""
+"""The status of a client's notebook: which one it is, whether it is the chosen one, and why it does not answer."""
 
 from contextlib import closing
 

@@ -1,4 +1,4 @@
-"""Tests of udpnote.client.text_source."""
+"""How many texts are taken from the caller's iterator at once."""
 
 from collections.abc import Iterator
 from itertools import chain, repeat
@@ -16,7 +16,7 @@ def at_once() -> float:
 @pytest.mark.parametrize(
     ("under_way_max", "chunk"), [(256, 128), (600, 300), (1024, 512), (9999, 512)]
 )  # fmt: skip
-def test_half_of_the_texts_that_a_caller_lets_be_under_way_are_taken_while_the_server_stores_the_others(
+def test_half_of_the_texts_that_may_be_under_way_are_taken_while_the_server_stores_the_others(
     under_way_max: int, chunk: int
 ) -> None:
     taken: list[str] = []
@@ -38,15 +38,8 @@ def test_half_of_the_texts_that_a_caller_lets_be_under_way_are_taken_while_the_s
 
 def test_texts_are_taken_only_while_few_are_under_way() -> None:
     source, taken = TextSource(repeat("text")), list[str]()
-    assert (
-        source.take(taken, PENDING_ENTRIES_MAX + 1, 0, at_once),
-        source.take(taken, 1, PENDING_CHARACTERS_MAX, at_once),
-        taken,
-    ) == (
-        False,
-        False,
-        [],
-    )
+    for entries, characters in ((PENDING_ENTRIES_MAX + 1, 0), (1, PENDING_CHARACTERS_MAX)):
+        assert (source.take(taken, entries, characters, at_once), taken) == (False, [])
     assert (source.take(taken, PENDING_ENTRIES_MAX, PENDING_CHARACTERS_MAX - 7, at_once), taken) == (False, ["text"] * 2)
 
 

@@ -192,7 +192,7 @@ def test_the_named_server_of_a_sealed_notebook_is_remembered_by_its_name(lan: La
     assert [(each.notebook.name, each.server) for each in lan.outbox().sealed()] == [("kitchen", f"localhost:{PORT}")]
 
 
-def test_leaving_a_notebook_forgets_its_key_and_names_what_was_joined(lan: Lan) -> None:
+def test_leaving_a_notebook_forgets_its_key_and_errors_name_the_joined_ones(lan: Lan) -> None:
     server = lan.serve(sealed=True)
     client = lan.client()
     with raises(InvalidSetting, "not_joined", name_or_id="kitchen", joined=[]):
@@ -215,7 +215,7 @@ def test_leaving_a_notebook_forgets_its_key_and_names_what_was_joined(lan: Lan) 
     assert (client.chosen(), lan.outbox().keys.by_id()) == (None, {})
 
 
-def test_what_still_waits_when_another_command_leaves_the_notebook_is_said_to_wait_for_that_and_not_for_an_answer(
+def test_if_another_command_leaves_the_notebook_the_error_of_a_delivery_says_so(
     lan: Lan,
 ) -> None:
     server, delivered = lan.serve(sealed=True), list[SentEntry]()

@@ -1,4 +1,4 @@
-"""Taking back one's last write: exactly that one, exactly once, and nothing that others have written."""
+"""Undo: takes back the user's last write, exactly once, and nothing that others have written."""
 
 from contextlib import nullcontext, suppress
 from random import Random
@@ -18,7 +18,7 @@ from udpnote.model.outbox_entries import OwnWrite
 
 
 def change(client: Client, deed: str) -> None:
-    """Write note 1, edit it or delete it, by what the user has seen."""
+    """Write note 1, or revise or delete it as somebody who has seen its latest version."""
     latest = next(client.log(newest_first=True, limit=1), None)
     if deed == "delete":
         client.delete(1, seen=latest)
@@ -83,7 +83,7 @@ def test_a_plan_names_the_last_write_and_can_be_carried_out_once_and_the_next_pl
 
 @pytest.mark.parametrize("deed", ["a", "b", "delete"])
 @pytest.mark.parametrize("theirs", ["theirs", "delete"])
-def test_what_others_have_changed_since_is_left_alone_and_passed_over(lan: Lan, deed: str, theirs: str) -> None:
+def test_a_note_that_others_have_changed_since_is_left_alone_and_passed_over(lan: Lan, deed: str, theirs: str) -> None:
     lan.serve()
     client, bob = lan.client(), lan.client("bob.sqlite3", author="bob@desk")
     for each in ("a", "b", "delete"):

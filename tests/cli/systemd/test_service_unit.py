@@ -4,6 +4,7 @@ import json
 import os
 import re
 import subprocess
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -92,8 +93,8 @@ def test_the_own_unit_file_a_changed_one_and_one_of_somebody_else_are_told_apart
     path.write_bytes(b"[Service]\nExecStart=/bin/true \xff\n")
     assert read_unit(str(path)) == (Found.FOREIGN, None)
     assert put_aside(str(path)) != aside, "an earlier file stays"
-    links = (partial(os.symlink, target) for target in ("/nowhere/unit", "/dev/null"))
-    for make in (os.mkfifo, os.mkdir, *links):
+    kinds: list[Callable[[Path], None]] = [os.mkfifo, os.mkdir, *(partial(os.symlink, to) for to in ("/nowhere", "/dev/null"))]
+    for make in kinds:
         make(path)
         assert read_unit(str(path)) == (Found.FOREIGN, None)
         put_aside(str(path))

@@ -28,6 +28,7 @@ from udpnote.protocol.examination_messages import EXAMINE_BYTES_MIN, Examine, He
 LAPTOP = ("192.0.2.100", 50_000)
 TOKEN = b"examined"
 DIRECT_WAYS = {30, 31, *range(32, 64)}
+"""The numbers of the datagrams that a server gets directly: a short one, a long one, and 32 short ones to count losses."""
 
 
 class LossyEndpoint(WaitingEndpoint):
@@ -64,6 +65,7 @@ class CrowdedEndpoint(WaitingEndpoint):
 
 
 def examine(endpoint: WaitingEndpoint, lan: Lan, *addresses: Address) -> Examination:
+    """Run an examination, which also asks `addresses` directly, and return it."""
     made = Examination(
         endpoint, [OPEN], token=TOKEN, ports=(PORT,), own_hosts={LAPTOP[0]}, monotonic=lan.monotonic,
         microseconds=lan.microseconds,
@@ -72,7 +74,7 @@ def examine(endpoint: WaitingEndpoint, lan: Lan, *addresses: Address) -> Examina
     return made
 
 
-def test_servers_report_what_has_reached_them_and_an_address_without_a_server_does_not(lan: Lan) -> None:
+def test_servers_report_which_datagrams_reached_them_and_an_address_without_a_server_does_not(lan: Lan) -> None:
     kitchen, _ = lan.serve(), lan.serve("cellar", host=CELLAR)
     examined = examine(WaitingEndpoint(lan, LAPTOP), lan, (KITCHEN, PORT), ("192.0.2.77", PORT))
     assert {each.addresses for each in examined.servers} == {((KITCHEN, PORT),), ((CELLAR, PORT),)}
@@ -82,7 +84,7 @@ def test_servers_report_what_has_reached_them_and_an_address_without_a_server_do
     assert kitchen.notebook_id in {each.notebook_id for each in examined.servers}
 
 
-def test_with_many_interfaces_a_broadcast_is_never_taken_for_one_of_another_kind(lan: Lan) -> None:
+def test_with_many_interfaces_no_broadcast_has_the_number_of_another_way(lan: Lan) -> None:
     lan.serve()
     examined = examine(CrowdedEndpoint(lan, LAPTOP), lan)
     numbers = {kind: [each.number for each in examined.ways if each.kind is kind] for kind in WayKind}
@@ -124,7 +126,7 @@ def test_a_network_that_loses_three_tenths_of_the_datagrams_is_recognized_each_t
         assert server.is_lossy, server
 
 
-def test_the_late_answer_of_a_slow_server_counts_and_nobody_waits_any_longer(lan: Lan) -> None:
+def test_the_late_answer_of_a_slow_server_counts_and_ends_the_wait(lan: Lan) -> None:
     began = lan.now
     for way in (2, 31):
         report = encode(Report(TOKEN, way, 0, bytes(16), b"slow one", 0, LAPTOP[0], 1, 0, (), BODY_BYTES_MAX))
@@ -147,7 +149,7 @@ def test_reports_with_another_token_are_ignored_and_forged_ones_fill_no_memory(l
     assert 0 < len(asked) <= len(ROUNDS_SECONDS + AGAIN_SECONDS) + asked_directly * ADDRESSES_MAX
 
 
-def test_no_other_host_speaks_for_a_server_here_nor_for_more_than_one_server_at_each_port(lan: Lan) -> None:
+def test_another_host_speaks_neither_for_a_server_here_nor_for_two_servers_at_one_port(lan: Lan) -> None:
     endpoint = WaitingEndpoint(lan, LAPTOP)
     heard = (HeardHost("192.0.2.66", 0, 0, 1),)
 

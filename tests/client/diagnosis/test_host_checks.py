@@ -28,7 +28,7 @@ def detour(by: HostInterface, *, is_in_main: bool = False, is_strict: bool = Fal
     return Routes((Detour("eth0", "192.168.1.0/24", by.name, by.kind, is_in_main, is_strict),), "eth0", ())
 
 
-def test_a_healthy_host_has_no_trouble_whatever_it_cannot_say() -> None:
+def test_a_healthy_host_has_no_trouble_even_if_facts_are_unknown() -> None:
     for facts in (
         HEALTHY,
         HEALTHY._replace(interfaces=[UNPLUGGED, WIFI]),

@@ -56,6 +56,7 @@ UNKNOWN_HOST = Notice("host_not_resolved", host="pi", reason="unknown")
 
 
 def findings(facts: NetworkFacts, *before: str) -> list[Finding]:
+    """The findings about `facts`, if the checks of the host have found the troubles `before`."""
     troubles, found = set(before), list[Finding]()
     for check in NETWORK_CHECKS:
         for each in check(facts, troubles):
@@ -69,10 +70,12 @@ def troubles(facts: NetworkFacts, *before: str) -> list[str]:
 
 
 def only(facts: NetworkFacts, server: ReportingServer) -> NetworkFacts:
+    """The same facts, but with `server` as the only server that reports."""
     return facts._replace(servers=[server])
 
 
 def silent(address: str, error: SendError | None = None, neighbour: bool | None = None) -> NetworkFacts:
+    """Facts in which the server at `address` is silent. `neighbour` says whether its host answers on the LAN, if known."""
     return SILENT._replace(expected=Expected("kitchen", (address, 6683), False, error, neighbour))
 
 
@@ -137,7 +140,7 @@ def rejected_elsewhere(number: int) -> NetworkFacts:
         (silent("192.0.2.9"), ["server_far"]),
     ],
 )  # fmt: skip
-def test_each_cause_is_named_and_no_other(facts: NetworkFacts, expected: list[str]) -> None:
+def test_each_cause_is_the_only_trouble_named(facts: NetworkFacts, expected: list[str]) -> None:
     assert troubles(facts) == expected
     for each in findings(facts):
         assert str(each.notice) and (each.command is not None) == (each.verdict is Verdict.TROUBLE)
@@ -158,14 +161,14 @@ def test_long_datagrams_are_shortened_at_the_interface_by_which_they_leave(
     assert command == f"sudo ip link set dev {interface} mtu {mtu}"
 
 
-def test_a_failure_that_a_trouble_of_this_host_explains_gets_no_second_name() -> None:
+def test_a_failure_that_a_trouble_of_this_host_explains_is_not_reported() -> None:
     for facts in (SILENT, HEALTHY._replace(servers=[], found=[]), only(HEALTHY, SERVER._replace(longest=0))):
         assert troubles(facts, "network_in_tunnel") == []
         assert troubles(facts, "disk_pretends") != []
     assert troubles(HEALTHY._replace(failure=UNKNOWN_HOST, servers=[], found=[]), "no_lan_interface") == []
 
 
-def test_the_server_here_says_whom_it_has_heard_and_from_which_network_but_not_this_host() -> None:
+def test_the_hosts_that_a_server_here_has_heard_are_named_with_their_networks() -> None:
     [heard] = [each.notice for each in findings(only(HEALTHY, HERE)) if each.check == "server here"]
     assert str(heard) == (
         "the server here has heard 192.168.1.7 (192.168.1.5/24 on eth0, 3 s ago), 10.1.1.1 (another network, 8 s ago), "
@@ -173,7 +176,7 @@ def test_the_server_here_says_whom_it_has_heard_and_from_which_network_but_not_t
     )
 
 
-def test_a_server_that_does_not_listen_at_loopback_does_not_seem_to_have_heard_nobody() -> None:
+def test_whom_a_server_has_heard_is_not_checked_if_it_does_not_listen_at_loopback() -> None:
     bound = HERE._replace(answered=frozenset({0}), addresses=(("192.168.1.5", 6683),), heard_hosts=())
     [heard] = [each for each in findings(only(HEALTHY, bound)) if each.check == "server here"]
     assert (heard.verdict, heard.notice.kind) == (Verdict.NOT_CHECKED, "server_asked_elsewhere")
@@ -209,11 +212,11 @@ def test_the_command_that_mends_a_firewall_opens_the_port_of_the_server_or_those
     address, refusal = ("192.168.1.9", port), SendError(errno.EPERM, came_by_icmp=False)
     server = HERE._replace(heard=frozenset({3}), unsent=4, addresses=(address,))
     facts = only(HEALTHY, server)._replace(ports=[port])
-    silent = SILENT._replace(expected=Expected("kitchen", address, False, None, None), errors={address: refusal})
+    unanswered = SILENT._replace(expected=Expected("kitchen", address, False, None, None), errors={address: refusal})
     unasked = facts._replace(servers=[], ways=[EVERYBODY._replace(errors=REFUSED)])
     unheard = facts._replace(servers=[], echoes=[DEAF])
     for firewall, sign in (("nft", "-"), ("ufw", ":"), ("firewalld", "-")):
-        found = [each for one in (facts, silent, unasked, unheard) for each in findings(one._replace(firewall=firewall))]
+        found = [each for one in (facts, unanswered, unasked, unheard) for each in findings(one._replace(firewall=firewall))]
         commands = {each.notice.kind: each.command or "" for each in found if "firewall" in each.notice.values}
         assert len(commands) == 5
         shown = str(port) if first == last else f"{first}{sign}{last}"
