@@ -32,13 +32,13 @@ def outbox(outbox_path: Path) -> Iterator[Outbox]:
 
 @pytest.fixture
 def other(outbox_path: Path, outbox: Outbox) -> Iterator[Outbox]:  # noqa: ARG001 - it is made first
-    """The same file, as another process has it; what it sees is in the file."""
+    """Another outbox in the same file, as another process has it. It sees only what is in the file."""
     with closing(Outbox(outbox_path)) as other:
         yield other
 
 
 def add(outbox: Outbox, *texts: str, **changes: Any) -> list[Entry]:
-    """Add entries for `HERE` with these texts, or one without a text; `changes` are other arguments of `Outbox.add`."""
+    """Add an entry for `HERE` for each text, or one without a text. `changes` are further arguments of `Outbox.add`."""
     given: dict[str, Any] = {"author": "amy@pi", "written_at": WRITTEN_AT, "utc_offset": 480, "notebook_id": HERE.notebook_id}
     return outbox.add(texts or [""], **(given | changes))
 

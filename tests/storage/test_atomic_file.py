@@ -15,7 +15,7 @@ from udpnote.storage.notebook.notebook import Notebook
 
 @pytest.mark.parametrize("error", [None, KeyboardInterrupt(), SystemExit(143), ValueError()], ids=repr)
 @pytest.mark.parametrize("is_there", [False, True], ids=["a new file", "an old file"])
-def test_a_file_is_in_its_place_when_it_is_whole(tmp_path: Path, error: BaseException | None, is_there: bool) -> None:
+def test_a_file_is_in_its_place_only_when_it_is_whole(tmp_path: Path, error: BaseException | None, is_there: bool) -> None:
     path, before = tmp_path / "file", ["before"] * is_there
     if is_there:
         path.write_text("before")
@@ -53,7 +53,7 @@ def test_neither_a_folder_nor_a_database_is_replaced_and_a_pipe_is_written_to_bu
     for path, kind in unsuitable:
         writing_to = secret_file(str(path), beside="notes") if path == pipe else whole_file(str(path))
         with pytest.raises(StorageError) as raised, writing_to:
-            pytest.fail("it may not be written to")
+            pytest.fail("this may not be written to")
         assert raised.value.notice.kind == kind
     os.close(writing)
     assert ((tmp_path / "notebook").read_bytes(), os.read(reading, 100)) == (before, b"some")

@@ -41,7 +41,7 @@ def read_lines(path: str) -> list[str]:
 
 
 def refusal(path: str) -> Notice:
-    """The notice of the error of opening the file at `path`, which stays as it is."""
+    """The notice of the error that opening the file at `path` raises. The file must stay as it is."""
     before = Path(path).read_bytes() if os.path.isfile(path) else None
     with pytest.raises(StorageError) as raised:
         open_database(path, DIARY)
@@ -181,7 +181,7 @@ def test_a_transaction_that_raises_is_undone_and_the_next_one_works(path: str) -
     assert read_lines(path) == ["whole"]
 
 
-def test_what_sqlite_and_the_disk_refuse_is_an_error_of_its_own_kind(path: str) -> None:
+def test_each_refusal_of_sqlite_or_the_disk_has_an_error_of_its_own(path: str) -> None:
     def error_of(connection: sqlite3.Connection, statement: str) -> StorageError:
         with pytest.raises(StorageError) as raised, storage_errors(path):
             connection.execute(statement)
@@ -203,7 +203,7 @@ def test_what_sqlite_and_the_disk_refuse_is_an_error_of_its_own_kind(path: str) 
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
-def test_a_full_disk_gets_no_file_and_one_with_next_to_no_room_counts_as_full_until_there_is_enough(small_disk: Path) -> None:
+def test_a_full_disk_gets_no_file_and_a_nearly_full_one_counts_as_full(small_disk: Path) -> None:
     path = str(small_disk / "diary")
     filler = fill(small_disk)
     with pytest.raises(NoSpace):

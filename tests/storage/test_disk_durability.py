@@ -1,4 +1,4 @@
-"""Fsyncs are timed where the files are, and the file system of a path is found in the table of the system."""
+"""Fsyncs are timed on the disk of the files, and the file system of a path is found in the system's table of mounts."""
 
 import os
 import sys
@@ -60,7 +60,7 @@ damaged
         ("/mnt/my", "ext4", "/dev/vda", False, None),
         ("/tmpfile", "ext4", "/dev/vda", False, None),
         ("/mnt/my disk", "xfs", "/dev/sdb1", False, "nobarrier"),
-        ("/tmp/a/b", "tmpfs", "tmpfs", True, None),  # it covers the file system that was mounted there before
+        ("/tmp/a/b", "tmpfs", "tmpfs", True, None),  # tmpfs covers the file system that was mounted there before
     ],
 )
 def test_the_file_system_of_a_path_is_the_innermost_one_that_was_mounted_last(

@@ -1,4 +1,4 @@
-"""Which file is at a path: the answers of the system, and that asking does not make the next write change the file's inode."""
+"""Which file is at a path. `status_at` answers as `stat` does, but does not give the file's next write a time of its own."""
 
 import os
 from collections.abc import Callable
@@ -10,7 +10,7 @@ from tests.support.killed import printed_by
 from udpnote.storage.file_status import FileStatus, from_stat, status_at
 
 FILES = 50
-"""Their writes take about a millisecond. The clock from which writes take their time usually ticks every 4 ms."""
+"""How many files are written: in about a millisecond. The clock that dates writes usually ticks every 4 ms."""
 
 
 def answers(folder: Path) -> list[FileStatus]:
@@ -46,14 +46,14 @@ def test_without_statx_the_answers_are_the_same(tmp_path: Path) -> None:
     assert printed_by(program) == f"{[from_stat(os.stat(tmp_path / 'second'))] * 2}\n"
 
 
-def test_a_write_after_the_question_does_not_get_a_time_of_its_own(tmp_path: Path) -> None:
+def test_a_write_after_status_at_does_not_get_a_time_of_its_own(tmp_path: Path) -> None:
     if times_of_writes_after(os.stat, tmp_path) < FILES:
         pytest.skip("after stat, a write gets no time of its own here: Linux before 6.13, or another file system")
     assert times_of_writes_after(status_at, tmp_path) < FILES / 2
 
 
 def times_of_writes_after(look: Callable[[str], object], folder: Path) -> int:
-    """Write to each of `FILES` files before and after a call of `look`, and return how many different times they have then."""
+    """Write to each of `FILES` files before and after a call of `look`. Return how many different times they have then."""
     paths = [str(folder / f"{number}") for number in range(FILES)]
     for path in paths:
         descriptor = os.open(path, os.O_CREAT | os.O_WRONLY)

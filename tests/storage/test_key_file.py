@@ -1,4 +1,4 @@
-"""The key file: for its owner only, written as a whole or not at all, and read as it was meant or refused with a reason."""
+"""The key file: for its owner only, written as a whole or not at all, and refused with the reason if it is damaged."""
 
 import os
 import shutil
@@ -98,7 +98,7 @@ DAMAGES = {
     KEY + f"[[earlier]]\n{KEY}{UNTIL}" * (EARLIER_KEYS_MAX + 1): "too_many_earlier_keys", f'key = "{CODE[:-1]}"': "join_code",
     "key = ": "toml", KEY + KEY: "toml", "key = " + "[" * 5000: "toml", "key = " + "9" * 5000: "toml",
 }  # fmt: skip
-"""For each text, the kind of the reason, or how it begins."""
+"""For each text, the kind of the reason, or the beginning of the kind."""
 
 
 @pytest.mark.parametrize(("text", "kind"), DAMAGES.items(), ids=range(len(DAMAGES)))
@@ -112,7 +112,7 @@ def test_a_damaged_file_is_refused_with_the_reason_and_without_the_key(path: Pat
         assert CODE[:-1] not in str(raised.value)
 
 
-def test_what_is_no_text_file_is_not_read(tmp_path: Path) -> None:
+def test_a_file_that_is_no_text_is_not_read(tmp_path: Path) -> None:
     link, listening, noise, much = (tmp_path / name for name in ("link", "socket", "noise", "much"))
     link.symlink_to(os.devnull)
     with socket.socket(socket.AF_UNIX) as bound:
@@ -143,7 +143,7 @@ def test_the_file_is_for_its_owner_only_also_if_others_could_read_the_one_before
 
 
 @pytest.mark.skipif(shutil.which("strace") is None, reason="there is no strace here")
-def test_the_keys_are_on_the_disk_before_they_are_in_their_place_and_then_the_folder_is(path: Path) -> None:
+def test_the_keys_are_fsynced_before_the_rename_and_the_folder_after_it(path: Path) -> None:
     program = (
         "from udpnote.storage.key_file import NotebookKeys, write_key_file; "
         f"write_key_file({str(path)!r}, NotebookKeys(bytes(16)), notebook_name='kitchen')"
@@ -176,7 +176,7 @@ def test_a_new_key_replaces_the_current_one_the_oldest_is_dropped_and_one_that_i
     assert ended_early(TWO_KEYS, again, now=0) == ([], [])
 
 
-def test_a_change_gives_the_keys_that_it_ends_before_their_time() -> None:
+def test_ended_early_has_the_keys_that_a_rotation_ends_early() -> None:
     earlier = (EarlierKey(KEYS[1], MOMENT + 3), EarlierKey(KEYS[2], MOMENT + 2), EarlierKey(KEYS[3], MOMENT + 1))
     before = NotebookKeys(KEYS[0], earlier)
     for accepted_until, shortened in (

@@ -32,7 +32,7 @@ def test_a_revision_gets_the_newest_entry_that_its_notebook_was_seen_to_have(out
 
     newest, given = SeenEntry(9, b"c" * 16, 3), SeenEntry(2, b"d" * 16, 1)
     outbox.record_newest(HERE.notebook_id, newest)
-    assert outbox.notebooks() == [], "it is known only by what it answers"
+    assert outbox.notebooks() == [], "a notebook is known only after `remember`"
     for notebook in (HERE, WORK):
         outbox.remember(notebook)
     assert revise() == NOTHING_SEEN
@@ -127,14 +127,14 @@ def test_a_notebook_that_is_left_is_known_as_open_and_not_chosen_and_its_entries
     assert (other.chosen(), other.keys.by_id()) == (HERE, {})
 
 
-def test_no_other_process_adds_entries_while_a_notebook_is_left_and_it_may_be_kept(outbox: Outbox) -> None:
+def test_leaving_a_notebook_locks_out_other_processes_and_may_be_refused(outbox: Outbox) -> None:
     outbox.join(SEALED, KEY)
 
-    def object_to_it() -> None:
+    def refuse() -> None:
         with closing(sqlite3.connect(outbox.path, timeout=0)) as other, pytest.raises(sqlite3.OperationalError, match="locked"):
             other.execute("UPDATE sequences SET next_sequence = 7")
         raise EntriesWait("entries_wait", entries=1, name="家里")
 
     with pytest.raises(EntriesWait):
-        outbox.leave(SEALED.notebook_id, check=object_to_it)
+        outbox.leave(SEALED.notebook_id, check=refuse)
     assert (outbox.chosen(), outbox.keys.by_id()) == (SEALED, {SEALED.key_id: KEY})

@@ -1,4 +1,4 @@
-"""A log that was cut or damaged while no server ran is noticed, and what a crash leaves is never taken for that."""
+"""A log that was cut or damaged while no server ran is noticed, and a log that a crash has left is not taken for damaged."""
 
 import sqlite3
 from contextlib import closing
@@ -18,7 +18,7 @@ def killed(tmp_path: Path) -> Killed:
 
 
 @pytest.mark.parametrize("damage", [zero, flip, cut])
-def test_wherever_a_log_is_damaged_no_note_is_missing_without_a_word(killed: Killed, damage: Damage) -> None:
+def test_damage_in_a_log_is_noticed_or_costs_at_most_the_last_two_notes(killed: Killed, damage: Damage) -> None:
     assert len(killed.frames) > 3 * NOTES
     for offset in killed.frames:
         killed.damage(damage, offset, has_index=True)

@@ -1,4 +1,4 @@
-"""Databases of memos: those of old and of new versions, also while memos writes them."""
+"""Databases of the program memos, of its old and new versions, also while memos writes to them."""
 
 import sqlite3
 from contextlib import closing

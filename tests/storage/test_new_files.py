@@ -60,13 +60,13 @@ def test_a_signal_at_any_moment_leaves_no_draft(tmp_path: Path, line: int) -> No
     sys.settrace(interrupt)
     try:
         with pytest.raises(KeyboardInterrupt), draft_of(str(tmp_path / "notes")):
-            pytest.fail("it was not interrupted")
+            pytest.fail("the block was not interrupted")
     finally:
         sys.settrace(None)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_what_killed_programs_have_left_in_a_folder_is_removed_and_nothing_else(tmp_path: Path) -> None:
+def test_drafts_of_killed_programs_are_removed_and_nothing_else(tmp_path: Path) -> None:
     path, digits = tmp_path / "notes", "0123456789abcdef"
     hour, day = DRAFT_SECONDS_MAX + 1, OTHER_DRAFT_SECONDS_MAX + 1
     young = [f"notes.{digits}.udpnote", f"notes.key.{digits}.udpnote"]
@@ -85,12 +85,14 @@ def test_what_killed_programs_have_left_in_a_folder_is_removed_and_nothing_else(
     for name in others:
         os.utime(tmp_path / name, (time.time() - day,) * 2)
     remove_old_drafts(str(path))
-    assert {each.name for each in tmp_path.iterdir()} == {*young, *foreign}, "drafts of other files, such as dated backups"
+    assert {each.name for each in tmp_path.iterdir()} == {*young, *foreign}, (
+        "drafts of other files, such as dated backups, are removed after a day"
+    )
 
 
 @needs_root
 @pytest.mark.parametrize(("mode", "mode_max", "given"), [(0o600, 0o666, 0o600), (0o644, 0o666, 0o644), (0o764, 0o660, 0o660)])
-def test_what_root_makes_belongs_to_the_owner_of_the_file_that_it_belongs_to(
+def test_files_that_root_makes_get_the_owner_of_the_file_beside_them(
     tmp_path: Path, mode: int, mode_max: int, given: int
 ) -> None:
     like, folder = tmp_path / "like", tmp_path / "folder"

@@ -33,13 +33,13 @@ def path(outbox_path: Path) -> Path:
 
 
 def acknowledge(outbox: Outbox, *sequences: range) -> None:
-    """The notebook has acknowledged the entries with these sequences."""
+    """Remove the entries with these sequences, as if their notebook had acknowledged them."""
     outbox.remove(HERE.notebook_id, [StoredRun(each, each.start, b"c" * 16, Kind.NOTE) for each in sequences])
 
 
 @contextmanager
 def interrupted_after(steps: int) -> Iterator[None]:
-    """Raise `KeyboardInterrupt` in the block when so many lines of Python, in whatever module, have been begun."""
+    """Raise `KeyboardInterrupt` in the block when `steps` lines of Python have begun, in any module."""
     left = steps
 
     def trace(_frame: FrameType, event: str, _argument: object) -> Any:
@@ -87,7 +87,7 @@ def test_entries_of_exactly_one_destination_are_assigned_to_a_notebook_once_and_
         assert (waiting(other), waiting(other, WORK)) == (bound, ["elsewhere"])
 
 
-def test_what_is_removed_is_gone_and_nothing_else_and_its_sequence_is_never_used_again(outbox: Outbox, other: Outbox) -> None:
+def test_only_removed_entries_are_gone_and_their_sequences_are_never_used_again(outbox: Outbox, other: Outbox) -> None:
     entries = add(outbox, *"abcdefgh")
     acknowledge(outbox, range(7, 8), range(2, 3), range(3, 4), range(99, 100))
     acknowledge(outbox)
@@ -131,7 +131,7 @@ def test_ctrl_c_at_any_step_leaves_an_outbox_that_can_be_used_again_or_closed(ad
 
 @pytest.fixture
 def synced(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """How much the log had at each fdatasync of Python. SQLite does its own."""
+    """The length of the log at each fdatasync that Python calls. SQLite's own calls are not counted."""
     sizes: list[int] = []
     monkeypatch.setattr(os, "fdatasync", lambda descriptor: sizes.append(os.fstat(descriptor).st_size))
     return sizes
@@ -201,7 +201,7 @@ def test_a_log_that_was_removed_while_another_command_uses_it_is_named_and_no_di
         other.listing()
 
 
-def test_entries_whose_datagrams_cannot_be_prepared_because_the_outbox_fails_are_not_in_it(outbox: Outbox) -> None:
+def test_entries_are_not_in_the_outbox_if_preparing_their_datagrams_fails(outbox: Outbox) -> None:
     def fail(_entries: list[Entry]) -> None:
         raise StorageError("disk_fails", path=outbox.path, problem="Input/output error")
 
@@ -227,7 +227,7 @@ def test_entries_that_the_disk_does_not_take_are_not_in_the_outbox(outbox: Outbo
 
 
 @NOT_ON_MACOS
-def test_entries_after_a_failed_fsync_are_there_after_a_power_failure_though_the_disk_lacks_what_it_did_not_take(
+def test_entries_after_a_failed_fsync_survive_a_power_failure_that_loses_the_pages_of_that_fsync(
     outbox: Outbox, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     log, lost = log_of(path), b""
@@ -308,7 +308,7 @@ def test_waiting_entries_are_read_a_page_at_a_time_which_is_shorter_if_they_are_
 # Identities
 
 
-def test_notes_are_moved_with_their_identity_and_what_their_old_notebook_says_of_them_then_does_not_count(
+def test_notes_are_moved_with_their_identity_and_later_answers_of_the_old_notebook_do_not_count(
     outbox: Outbox, other: Outbox
 ) -> None:
     moved, refused, stays = add(outbox, "笔记", "refused", "stays")
@@ -341,4 +341,4 @@ def test_a_conflict_gives_the_client_a_new_identity_once(outbox: Outbox, other: 
     assert other.renew(HERE.notebook_id, second) == second._replace(client_id=renewed.client_id, sequence=4)
     assert add(outbox, "three")[0][:2] == (renewed.client_id, 5)
     acknowledge(outbox, range(5, 6))
-    assert outbox.renew(HERE.notebook_id, renewed._replace(sequence=5)) is None, "it is acknowledged"
+    assert outbox.renew(HERE.notebook_id, renewed._replace(sequence=5)) is None, "an acknowledged entry gets no new identity"

@@ -19,6 +19,7 @@ from udpnote.storage.outbox_log import move_lone_log
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
+    """An outbox whose command was killed, with its log."""
     killed_outbox(tmp_path / "outbox")
     return tmp_path / "outbox"
 
@@ -28,7 +29,7 @@ def texts(outbox: Outbox) -> list[str]:
 
 
 @pytest.mark.parametrize("is_read_only", [False, True])
-def test_an_outbox_with_a_damaged_log_is_not_opened_and_what_shows_the_damage_stays(path: Path, is_read_only: bool) -> None:
+def test_an_outbox_with_a_damaged_log_is_not_opened_and_its_files_stay(path: Path, is_read_only: bool) -> None:
     damage(path)
     before = files(path)
     for _ in range(2):

@@ -1,4 +1,4 @@
-"""What an outbox remembers besides entries: round-trip times, which are seldom written, and watched revisions."""
+"""Records of an outbox beside its entries: round-trip times, which are seldom written, and watched revisions."""
 
 import pytest
 

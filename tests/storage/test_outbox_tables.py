@@ -1,4 +1,4 @@
-"""The tables of an outbox: what SQLite leaves of removed entries can be removed, too."""
+"""The tables of an outbox: the remains of removed entries that SQLite leaves in the file can be removed."""
 
 from contextlib import closing
 from pathlib import Path

@@ -21,7 +21,7 @@ def known(outbox: Outbox) -> None:
 
 
 def store(outbox: Outbox, number: int, *entries: Entry, notebook: KnownNotebook = HERE) -> None:
-    """The notebook has acknowledged `entries`, with numbers from `number` on."""
+    """Remove `entries`, as if `notebook` had acknowledged them with the numbers from `number` on."""
     runs = [
         StoredRun(range(entry.sequence, entry.sequence + 1), number + place, entry.client_id, entry.kind)
         for place, entry in enumerate(entries)
@@ -30,7 +30,7 @@ def store(outbox: Outbox, number: int, *entries: Entry, notebook: KnownNotebook 
 
 
 def take_back(outbox: Outbox, number: int) -> int:
-    """Take the last write back, with an entry that gets this number; gives the number of the write."""
+    """Take back the last write by an entry that gets the number `number`. Return the number of the write."""
     write = last(outbox)
     [undo] = add(outbox, kind=Kind.DELETION, revises=write.number, undoes=write.sequence)
     store(outbox, number, undo)
@@ -44,7 +44,7 @@ def last(outbox: Outbox) -> OwnWrite:
 
 
 def waiting(outbox: Outbox, notebook: KnownNotebook = HERE) -> list[tuple[int, int, SeenEntry]]:
-    """Sequence, revised number and seen entry of what would be sent."""
+    """The sequence, revised number and seen entry of each entry that would be sent."""
     return [(each.sequence, each.revises, each.seen) for each in outbox.waiting_for(notebook.notebook_id)]
 
 
@@ -65,9 +65,10 @@ def test_a_write_that_is_being_taken_back_is_no_longer_the_last_and_cannot_be_ta
     store(outbox, 1, *add(outbox, "one", "two"))
     [undo] = add(outbox, kind=Kind.DELETION, revises=2, undoes=2)
     assert (last(outbox).number, undo.seen) == (1, SeenEntry(2, undo.client_id, 2))
-    for target in (2, 3, 99):
+    deletion = {"kind": Kind.DELETION, "revises": 2}
+    for undo_again in ({"undoes": 2} | deletion, {"undoes": 99} | deletion, {"undoes": 99}):
         with raises(NotTakenBack, "undo_meanwhile"):
-            add(outbox, kind=Kind.DELETION, revises=2, undoes=target) if target != 3 else add(outbox, undoes=99)
+            add(outbox, **undo_again)
     assert len(waiting(outbox)) == 1, "nothing was added"
     outbox.mark_refused(HERE.notebook_id, undo.sequence, Status.OLDER_COPY)
     assert last(outbox).number == 2, "the undo was refused, and is no write itself"
@@ -91,7 +92,7 @@ def test_a_deletion_of_a_queued_entry_is_held_until_that_has_a_number_also_under
 
 
 @pytest.mark.parametrize("ends", ["refused", "discarded", "moved"])
-def test_a_held_deletion_goes_with_its_entry(outbox: Outbox, ends: str) -> None:
+def test_a_held_deletion_is_moved_or_removed_with_its_entry(outbox: Outbox, ends: str) -> None:
     [note] = add(outbox, "oops")
     [undo] = add(outbox, kind=Kind.DELETION, undoes=note.sequence)
     if ends == "moved":
@@ -108,7 +109,7 @@ def test_a_held_deletion_goes_with_its_entry(outbox: Outbox, ends: str) -> None:
     assert [each.entry.sequence for each in outbox.listing()] == [1] * (ends == "refused")
 
 
-def test_only_what_no_notebook_has_is_removed_from_the_outbox(outbox: Outbox) -> None:
+def test_only_an_entry_that_no_notebook_can_have_is_discarded_as_unsent(outbox: Outbox) -> None:
     for sequence, here, is_unsent in ((1, None, True), (2, HERE.notebook_id, False)):
         add(outbox, "oops", notebook_id=here)
         assert last(outbox)[1:] == (sequence, Kind.NOTE, here, 0, is_unsent)
@@ -138,7 +139,7 @@ def test_an_entry_that_another_process_has_removed_is_remembered_once(outbox: Ou
     assert outbox.writes.last() is None
 
 
-def test_a_bounded_number_is_remembered_and_none_before_a_gap(outbox: Outbox) -> None:
+def test_a_limited_number_of_writes_is_remembered_and_none_before_a_gap(outbox: Outbox) -> None:
     store(outbox, 1, *add(outbox, "early"))
     entries = add(outbox, *map(str, range(3 * RUNS_AT_ONCE_MAX)))
     runs = [
@@ -154,7 +155,7 @@ def test_a_bounded_number_is_remembered_and_none_before_a_gap(outbox: Outbox) ->
     assert rows == WRITES_MAX
 
 
-def test_discarded_entries_are_remembered_up_to_a_limit_beside_the_writes_which_are_remembered_as_before(
+def test_discarded_entries_are_remembered_up_to_a_limit_and_push_out_no_writes(
     outbox: Outbox,
 ) -> None:
     store(outbox, 1, *add(outbox, "stored"))

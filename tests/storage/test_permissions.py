@@ -98,7 +98,7 @@ def test_the_notice_says_where_only_the_owner_can_mend_it(tmp_path: Path, monkey
     assert str(notices[1]).endswith("by others on this machine, and only the owner can mend that: chmod 600 notes")
 
 
-def test_what_is_this_users_own_is_closed_and_links_and_other_users_files_are_left_alone(tmp_path: Path) -> None:
+def test_files_of_this_user_are_closed_and_links_and_files_of_others_left_alone(tmp_path: Path) -> None:
     files = [make(tmp_path / name, mode) for name, mode in (("a", 0o644), ("a-wal", 0o644), ("b", 0o600), ("c", 0o644))]
     (tmp_path / "link").symlink_to(files[3])
     assert close_to_others([files[0], files[2], str(tmp_path / "link"), str(tmp_path / "gone")]) == [closed(*files[:2])]
@@ -143,7 +143,7 @@ def test_a_client_closes_its_files_and_reports_others_once_and_a_server_reports_
     assert notices == [others(key), others(text_file), folder]
 
 
-def test_there_is_no_notice_about_files_that_are_not_udpnotes(loopback: Loopback) -> None:
+def test_there_is_no_notice_about_files_of_other_programs(loopback: Loopback) -> None:
     notices: list[object] = []
     path = Path(make(loopback.notebook(), 0o644))
     path.write_text("Dear diary")

@@ -1,4 +1,4 @@
-"""The text file beside a notebook: always a copy of the notes, whatever happens to it, and nobody's work in it is lost."""
+"""The text file beside a notebook: always a copy of the notes, and text that others have put there is kept in another file."""
 
 import os
 import stat
@@ -35,7 +35,7 @@ class Writer:
         return self._mirrors.enter_context(closing(mirror))
 
     def mirror_once(self) -> list[Notice]:
-        """Have the text file brought up to date once; gives the notices."""
+        """Bring the text file up to date once. Return all notices so far."""
         TextMirror(str(self.path), self.notebook.path, self.notices.append).close()
         return self.notices
 
@@ -134,7 +134,7 @@ def test_other_content_is_put_aside_at_the_start_and_with_the_next_entry(writer:
     assert writer.asides() == [edited, edited, "x"]
 
 
-def test_what_another_program_writes_while_the_file_is_written_again_is_put_aside(writer: Writer) -> None:
+def test_text_that_another_program_writes_during_a_rewriting_is_put_aside(writer: Writer) -> None:
     log = notes(*["one"] * 10_000)  # writing them takes long enough to be disturbed
     writer.store(log.entries)
     writer.mirror_once()
@@ -218,7 +218,7 @@ def test_a_full_disk_is_reported_once_and_the_file_completed_when_there_is_space
     assert isinstance(notice.values["error"], NoSpace)
 
 
-def test_a_mirror_that_hangs_does_not_hold_up_its_end(writer: Writer) -> None:
+def test_a_mirror_that_hangs_does_not_delay_its_closing(writer: Writer) -> None:
     hangs, goes_on, has_gone_on = threading.Event(), threading.Event(), threading.Event()
 
     def hang(_notice: Notice) -> None:
@@ -234,4 +234,4 @@ def test_a_mirror_that_hangs_does_not_hold_up_its_end(writer: Writer) -> None:
     assert not has_gone_on.is_set()
     goes_on.set()
     mirror._thread.join(DEADLINE_SECONDS)
-    assert (has_gone_on.is_set(), writer.text) == (True, ""), "there is no time left for the entry"
+    assert (has_gone_on.is_set(), writer.text) == (True, ""), "after the closing, the entry is not written"

@@ -31,7 +31,7 @@ def hundred(writings: Writings) -> Writings:
 
 @pytest.fixture
 def partly_indexed(path: str, hundred: Writings) -> Writings:
-    """The same, with an index at `path` that has the first `BATCH_ENTRIES_MAX` notes."""
+    """A notebook of a hundred notes. Its index at `path` has only the first `BATCH_ENTRIES_MAX` of them."""
     with opened(path, hundred) as index:
         index.catch_up(lambda: True)
     return hundred

@@ -1,4 +1,4 @@
-"""Checkpoints: a log is moved into its file when it has grown, and otherwise left alone."""
+"""Checkpoints: a log is moved into its file when it has grown, and not earlier."""
 
 import os
 from collections.abc import Iterator
@@ -62,7 +62,7 @@ def test_a_log_that_a_reader_holds_is_tried_again_later(path: str, writer: Conne
         reader.execute("SELECT count(*) FROM lines").fetchall()
         write(writer, 10_000, checkpoints)
         size = os.stat(path).st_size
-        assert size > LOG_BYTES, "it is moved up to the state that the reader sees"
+        assert size > LOG_BYTES, "the log is moved up to the state that the reader sees"
     write(writer, 10_000, checkpoints)
     assert os.stat(path).st_size == size
     write(writer, LOG_BYTES, checkpoints)
@@ -75,13 +75,13 @@ def test_an_executor_does_one_checkpoint_of_all_that_was_written_before_it_began
     size = os.stat(path).st_size
     for _ in range(3):
         write(writer, LOG_BYTES, checkpoints)
-        assert not checkpoints.is_running, "it has not begun"
+        assert not checkpoints.is_running, "the checkpoint has not begun"
     assert (len(searcher.jobs), os.stat(path).st_size) == (1, size)
     searcher.work()
     size = os.stat(path).st_size
     assert size > 3 * LOG_BYTES
     write(writer, 1)
-    assert os.stat(f"{path}-wal").st_size < LOG_BYTES, "it is begun again"
+    assert os.stat(f"{path}-wal").st_size < LOG_BYTES, "the log is begun again"
     write(writer, LOG_BYTES, checkpoints)
     checkpoints.finish()
     searcher.work()

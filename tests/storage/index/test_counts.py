@@ -13,7 +13,7 @@ from udpnote.storage.index.index import Index
 
 @pytest.fixture(scope="module")
 def blocks() -> Iterator[Index]:
-    """An index of four blocks, and a number more, each written an hour after the one before."""
+    """An index of four blocks and one note more. The notes of each block are written an hour after those before."""
     with closing(Writings()) as writings:
         with atomic(writings.connection):
             for number in range(1, 4097):
@@ -54,7 +54,7 @@ def test_blocks_of_another_time_and_the_times_between_two_blocks_are_skipped(blo
     assert blocks.time_span() == (NOW, NOW + 4 * HOUR)
 
 
-def test_what_is_not_indexed_yet_is_never_skipped(index: Index, writings: Writings) -> None:
+def test_notes_that_are_not_indexed_yet_are_never_skipped(index: Index, writings: Writings) -> None:
     writings.fill(["x"] * 100)
     catch_up(index)
     writings.note("later", written_at=NOW + HOUR)
@@ -64,14 +64,14 @@ def test_what_is_not_indexed_yet_is_never_skipped(index: Index, writings: Writin
     assert index.next_candidate(1, NOW + HOUR, None, False) == 1
 
 
-def test_a_revision_is_no_reason_to_look_at_another_time(index: Index, writings: Writings) -> None:
+def test_a_revision_does_not_widen_the_time_of_its_block(index: Index, writings: Writings) -> None:
     writings.note("old", written_at=NOW)
     writings.revise(1, "new")
     catch_up(index)
     assert (index.time_span(), index.next_candidate(1, NOW + 1, None, False)) == ((NOW, NOW), 3)
 
 
-def test_a_block_is_as_long_as_the_notes_in_it_say_in_whatever_order_they_come(index: Index, writings: Writings) -> None:
+def test_a_block_spans_the_times_of_its_notes_in_whatever_order_they_come(index: Index, writings: Writings) -> None:
     for hours in (5, 7, 2, 9, 4):
         writings.note("x", written_at=NOW + hours * HOUR)
         catch_up(index)

@@ -27,7 +27,7 @@ from udpnote.storage.index.note_changes import BATCH_CHARACTERS_MAX, BATCH_ENTRI
 from udpnote.storage.index.shards import PORTION_CHARACTERS
 
 
-def test_notes_are_found_by_their_words_and_what_looks_like_a_query_language_is_text(index: Index, writings: Writings) -> None:
+def test_notes_are_found_by_their_words_and_signs_of_a_query_language_are_text(index: Index, writings: Writings) -> None:
     writings.fill(
         ["今日开会", "开会，明天也开会", "The fast FOX", "breakfast", "fox, fast", "Straße am Café", "one OR two", "one"]
     )
@@ -124,21 +124,21 @@ queries = st.builds(
 
 @settings(max_examples=25)
 @given(st.lists(operations, max_size=60), st.lists(queries, max_size=5), st.integers(1, 60))
-def test_whatever_is_written_in_whatever_order_the_index_agrees_with_the_notebook(
+def test_after_any_writes_in_any_order_the_index_agrees_with_the_notebook(
     history: list[tuple[str, int, str]], asked: list[Query], shard_numbers_max: int
 ) -> None:
     with closing(Writings()) as writings, opened(IN_MEMORY, writings, shard_numbers_max=shard_numbers_max) as index:
-        for what, number, text in history:
+        for deed, number, text in history:
             roots = sorted(writings.notes)
-            if what == "catch up":
+            if deed == "catch up":
                 index.catch_up(lambda: True)
-            elif what == "note" or not roots:
+            elif deed == "note" or not roots:
                 written_at = (number - 15) * 8 * HOUR - number % 2  # the last and the first moment of days around 1970
                 author, utc_offset = (("Amy@pi", 0), ("b@c", -480), ("b", 480))[number % 3]
                 writings.note(text, author=author, written_at=written_at, utc_offset=utc_offset)
-            elif what == "revise":
+            elif deed == "revise":
                 writings.revise(roots[number % len(roots)], text)
-            elif what == "delete":
+            elif deed == "delete":
                 writings.delete(roots[number % len(roots)])
         catch_up(index)
         for query in asked:
@@ -146,11 +146,11 @@ def test_whatever_is_written_in_whatever_order_the_index_agrees_with_the_noteboo
         assert_right(index, writings)
 
 
-def test_no_step_indexes_more_text_than_one_may(index: Index, writings: Writings) -> None:
+def test_no_step_indexes_more_text_than_its_limit(index: Index, writings: Writings) -> None:
     half = "x " * (BATCH_CHARACTERS_MAX // 4)
     writings.fill([half, half, f"{half}y", half])
     assert steps_of(index) == [(2, 0), (3, 0)]
     writings.revise(1, half)
     writings.revise(2, f"{half}y")
-    assert steps_of(index) == [(5, 0), (5, 1), (5, 2)], "what goes, what comes, and what else there is to do"
+    assert steps_of(index) == [(5, 0), (5, 1), (5, 2)], "a step for the old text, one for the new text, and one for the rest"
     assert find(index, "y") == [2, 3]

@@ -1,4 +1,4 @@
-"""The files of search indexes: whatever is wrong with one, and whichever process uses it too, the index comes out right."""
+"""The files of search indexes: a file that is damaged or does not fit is made again, and agrees with the notebook."""
 
 import os
 import sqlite3
@@ -103,7 +103,7 @@ def test_a_file_that_is_not_a_fit_index_is_made_again(path: str, hundred: Writin
 
 
 def test_an_index_is_removed_with_its_log_or_not_at_all(path: str, tmp_path: Path) -> None:
-    assert remove_index_file(path), "it is not there"
+    assert remove_index_file(path), "a missing file counts as removed"
     for end in ("", "-wal", "-shm"):
         Path(path + end).touch()
     assert remove_index_file(path)
@@ -113,7 +113,7 @@ def test_an_index_is_removed_with_its_log_or_not_at_all(path: str, tmp_path: Pat
 
 
 BROKEN_BLOCKS = "UPDATE search_1_data SET block = x'00ff' WHERE id > 10"
-"""Below that, FTS5 keeps what it reads when it opens a table."""
+"""Breaks the blocks that FTS5 reads in each search. Those with smaller ids it reads only when it opens the table."""
 
 
 @pytest.mark.parametrize("statement", [BROKEN_BLOCKS, "DROP TABLE tags", "DROP TABLE spans", "DROP TABLE totals"])
@@ -125,7 +125,7 @@ def test_damage_that_is_found_while_reading_is_mended(path: str, hundred: Writin
         assert index.indexed == 100
         with pytest.raises(IndexDamaged):
             _ = find(index, "开会"), tallied(index, View.TAGS), index.next_candidate(1, NOW, None, False), index.totals
-        assert index.indexed == 0, "until it is mended, it is not ready"
+        assert index.indexed == 0, "until it is mended, a damaged index counts as empty"
         assert_right(index, hundred)
     with opened(path, hundred) as index:
         assert_right(index, hundred)

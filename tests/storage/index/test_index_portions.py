@@ -41,7 +41,7 @@ def test_phrases_and_words_are_found_wherever_in_a_long_entry_they_are(index: In
 
 
 @pytest.mark.parametrize("steps", [1, 5])
-def test_a_long_entry_goes_on_where_it_was_left(path: str, writings: Writings, steps: int) -> None:
+def test_indexing_a_long_entry_goes_on_where_it_stopped(path: str, writings: Writings, steps: int) -> None:
     writings.fill(["开会", numbered(10_000), "开会"])
     with opened(path, writings) as index:
         for _ in range(steps + 1):

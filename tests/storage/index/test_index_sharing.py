@@ -1,4 +1,4 @@
-"""One index file and several programs: who writes it, who may not, and that each index comes out right."""
+"""One index file and several programs: also if they cannot write it or lock it, each finds the right notes."""
 
 import os
 import sqlite3
@@ -51,7 +51,7 @@ def test_a_file_that_another_program_has_locked_is_left_to_it(path: str, partly_
 
 @contextmanager
 def another_user() -> Iterator[None]:
-    """A user for whom permissions count, which they do not for root."""
+    """Act as a user for whom permissions count: as another user, if this one is root."""
     before = os.geteuid()
     if before == 0:
         os.seteuid(65_534)
@@ -96,7 +96,7 @@ def test_on_a_full_disk_the_index_waits_and_goes_on_when_there_is_space(tmp_path
             filler.unlink()
             assert not index.catch_up(never), "a disk that was full so often is not tried at each call"
             assert_right(index, writings)
-            assert os.stat(path).st_size, "it is still where it was"
+            assert os.stat(path).st_size, "the index is still in its file"
 
 
 # Several writers

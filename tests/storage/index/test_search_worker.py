@@ -1,4 +1,4 @@
-"""Searches in a worker thread: what they find, who waits for them, and what becomes of them when the index goes."""
+"""Searches in a worker thread: what they find, how callers wait for them, and how they end if the index is lost."""
 
 import os
 import sqlite3
@@ -76,7 +76,9 @@ def test_a_search_is_running_until_the_executor_has_done_it(index: Index, search
 
 
 @pytest.mark.parametrize("count", [0, MATCHES_MIN, MATCHES_MIN + 1, 7 * MATCHES_MIN + 1])
-def test_the_worker_finds_the_same(path: str, writings: Writings, searcher: LaterSearcher, count: int) -> None:
+def test_the_worker_finds_what_a_search_without_it_finds(
+    path: str, writings: Writings, searcher: LaterSearcher, count: int
+) -> None:
     writings.fill(["会"] * count)
     queries = [WORDS, WORDS._replace(newest_first=True)]
     with caught_up(path, writings, shard_numbers_max=100) as index:
@@ -95,7 +97,7 @@ def test_one_question_goes_on_to_further_shards_while_there_is_time(index: Index
         search.close()
 
 
-def test_what_is_written_between_two_shards_is_no_part_of_a_search(index: Index, path: str, writings: Writings) -> None:
+def test_a_change_between_the_search_of_two_shards_is_not_seen(index: Index, path: str, writings: Writings) -> None:
     def revise_the_rest() -> bool:
         for number in range(65, 101):
             writings.revise(number, "away")
@@ -147,23 +149,23 @@ def test_the_latest_answers_are_kept_and_no_more(index: Index, path: str, search
         assert (searches(0), searches(ANSWERS_MAX), searches(0), searches(1)) == (0, 1, 0, 1)
 
 
-# An index that goes while it is searched
+# An index that is lost while it is searched
 
 
-@pytest.mark.parametrize("what", ["gone", "replaced", "damaged"])
-def test_a_search_of_an_index_that_is_not_whole_any_more_does_not_end_as_if_it_were_and_the_index_is_mended(
-    index: Index, path: str, writings: Writings, searcher: LaterSearcher, what: str
+@pytest.mark.parametrize("loss", ["gone", "replaced", "damaged"])
+def test_a_search_of_an_index_that_is_gone_replaced_or_damaged_fails_and_the_index_is_mended(
+    index: Index, path: str, writings: Writings, searcher: LaterSearcher, loss: str
 ) -> None:
     search = begun(index)
-    if what == "damaged":
+    if loss == "damaged":
         with closing(sqlite3.connect(path)) as other, other:
             other.execute("DELETE FROM search_1_data WHERE id > 10")
     else:
         os.rename(path, f"{path}.before")
-    if what == "replaced":
+    if loss == "replaced":
         with closing(Writings()) as others, caught_up(path, others):
             pass
-    elif what == "gone":
+    elif loss == "gone":
         catch_up(index)
     with pytest.raises(IndexDamaged):
         searcher.drain(search)

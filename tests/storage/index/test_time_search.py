@@ -1,4 +1,4 @@
-"""Searches in the order of time: the right notes in the right order, however the numbers are ordered, and in few questions."""
+"""Searches in the order of time: the right notes in the right order, whatever the order of their numbers, with few pauses."""
 
 from collections.abc import Iterator
 from contextlib import closing
@@ -18,7 +18,7 @@ SECOND = 1_000_000
 
 
 def orders() -> dict[str, list[int]]:
-    """For each note, in the order of the numbers, the second after `NOW` - 1 year at which it was written."""
+    """For each kind of order: when each note was written, in seconds after the time a year before `NOW`."""
     count = BLOCKS * BLOCK_NUMBERS
     in_order, random = list(range(count)), Random(3)
     blocks = [in_order[first : first + BLOCK_NUMBERS] for first in range(0, count, BLOCK_NUMBERS)]
@@ -31,13 +31,13 @@ def orders() -> dict[str, list[int]]:
 
 @pytest.fixture(scope="module", params=orders())
 def searched(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Index, Writings]]:
+    """An index and its notebook, whose notes were written in one of the `orders`."""
     with closing(Writings()) as writings:
         with atomic(writings.connection):
             for number, second in enumerate(orders()[request.param]):
-                text = (
-                    f"{'often' if number % 3 else 'seldom' if number % 999 == 0 else ''} {'x ' * 5000 * (number % 2000 == 1)}"
-                )
-                writings.note(f"{text} word", written_at=NOW - 365 * 86_400 * SECOND + second * SECOND)
+                word = "often" if number % 3 else "seldom" if number % 999 == 0 else ""
+                long_text = "x " * 5000 if number % 2000 == 1 else ""
+                writings.note(f"{word} {long_text} word", written_at=NOW - 365 * 86_400 * SECOND + second * SECOND)
         path = str(tmp_path_factory.mktemp("time") / "index")
         with opened(path, writings, shard_numbers_max=BLOCK_NUMBERS * 5 // 2) as index:
             catch_up(index)

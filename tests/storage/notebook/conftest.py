@@ -46,7 +46,7 @@ def texts(notebook: Notebook) -> list[str]:
 
 
 def add(notebook: Notebook, *texts: str, client_id: bytes = CLIENT) -> None:
-    """Store notes, under the sequences from the next number on."""
+    """Store notes, whose sequences begin with the next number of the notebook."""
     first = notebook.last_number + 1
     notebook.store([part(first + place, text, client_id) for place, text in enumerate(texts)], NOW)
 
@@ -58,7 +58,7 @@ def write(path: Path, *texts: str, client_id: bytes = CLIENT) -> None:
 
 
 def read(path: Path) -> list[str]:
-    """The texts of all entries in the notebook at `path`, which a server opens and closes for that."""
+    """The texts of all entries in the notebook at `path`, which is opened and closed as a server does it."""
     with closing(Notebook(path)) as notebook:
         return texts(notebook)
 

@@ -18,13 +18,10 @@ from udpnote.model.query import (
 from udpnote.storage.notebook.notebook import Notebook
 
 DAY = 86_400_000_000
-
-
 NOW = 20_000 * DAY
-
-
+"""When the notes are written, if a test does not say otherwise."""
 STORED = NOW + 100 * DAY
-
+"""When they are stored."""
 
 MEETING = Query(words=("开会",))
 
@@ -52,6 +49,7 @@ class Shelf:
     def find(
         self, query: Query, start: int | Cursor | None = None, is_time_up: Callable[[], bool] = lambda: False
     ) -> list[LookupStep]:
+        """Return all steps of a lookup, from the number or cursor `start` on."""
         first = Cursor(start, 0) if isinstance(start, int) else start or beginning_of(query)
         return self.searcher.drain(self.notebook.lookup.answer(query, first, is_time_up))
 
@@ -62,6 +60,7 @@ class Shelf:
         return [found.number for found in self.stored(query, start)]
 
     def pauses(self, query: Query) -> list[int]:
+        """Return the numbers at which a lookup pauses."""
         return [found.number for found in self.find(query) if isinstance(found, PausePoint)]
 
     def instructions_until_first(self, query: Query) -> int:

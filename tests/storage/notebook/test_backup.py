@@ -1,4 +1,4 @@
-"""A backup: whole, of one moment, private, read back from the disk, and never in the place of another file."""
+"""A backup: whole, of one moment, private, checked after it is written, and never in place of a file of another kind."""
 
 import os
 import shutil
@@ -28,7 +28,7 @@ KEYS, OTHER_KEYS = NotebookKeys(b"k" * 16), NotebookKeys(b"o" * 16)
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    """A notebook with one entry, beside which nothing else is."""
+    """A notebook with one entry, alone in its folder."""
     (tmp_path / "home").mkdir()
     path = tmp_path / "home" / "notebook.sqlite3"
     write(path, "今天开会")
@@ -74,14 +74,14 @@ def test_a_backup_of_a_served_notebook_ends_and_has_the_entries_of_one_moment(pa
     finally:
         os.umask(old_mask)
     assert steps[-1] == (made.size_bytes, made.size_bytes)
-    assert len(steps) == -(-made.size_bytes // STEP_BYTES) > 3, "it does not begin anew"
+    assert len(steps) == -(-made.size_bytes // STEP_BYTES) > 3, "new entries do not let the copy begin again"
     assert (made.content.entries, made.content.newest.number, made.content.newest_at, made.key_path) == (14, 14, NOW, None)
     assert sorted(os.listdir(tmp_path)) == ["backup", "home"]
     assert (tmp_path / "backup").stat().st_mode & 0o777 == 0o600
     assert read(tmp_path / "backup") == ["今天开会", *[MEGABYTE] * 12, "in the log"]
 
 
-def test_no_log_of_the_notebook_is_taken_for_that_of_a_backup_even_if_it_was_made_during_a_checkpoint(
+def test_no_log_of_the_notebook_is_taken_for_that_of_a_backup_even_if_made_during_a_checkpoint(
     path: Path, tmp_path: Path
 ) -> None:
     backup, crashed = tmp_path / "backup", tmp_path / "crashed"
@@ -99,7 +99,7 @@ def test_no_log_of_the_notebook_is_taken_for_that_of_a_backup_even_if_it_was_mad
 
 
 @pytest.mark.parametrize("with_key", [True, False])
-def test_the_backup_of_a_sealed_notebook_has_its_key_or_not_as_is_said_and_replaces_an_earlier_one_with_its_key(
+def test_a_backup_of_a_sealed_notebook_has_its_key_only_if_wanted_and_replaces_an_earlier_one_and_its_key(
     sealed: Path, tmp_path: Path, with_key: bool
 ) -> None:
     backup = tmp_path / "backup"
@@ -144,7 +144,7 @@ REFUSED: dict[str, tuple[str, Callable[[Path], object], bool, str]] = {
 
 
 @pytest.mark.parametrize("case", REFUSED)
-def test_what_may_not_be_replaced_is_left_as_it_is_and_nothing_beside_it(path: Path, case: str) -> None:
+def test_a_file_that_no_backup_may_replace_stays_with_nothing_beside_it(path: Path, case: str) -> None:
     name, prepare, replaces, kind = REFUSED[case]
     prepare(path)
     before = files(path.parent)
@@ -195,7 +195,7 @@ def run(path, backup, with_key):
 
 
 @pytest.mark.parametrize(("with_key", "is_earlier"), [(True, False), (False, True)])
-def test_a_backup_that_is_killed_before_any_step_leaves_a_whole_one_or_none_and_the_next_leaves_nothing_of_it(
+def test_a_backup_killed_before_any_step_leaves_a_whole_file_or_none_and_the_next_removes_its_drafts(
     sealed: Path, tmp_path: Path, with_key: bool, is_earlier: bool
 ) -> None:
     folder, outcomes = tmp_path / "backups", list[list[str]]()

@@ -1,4 +1,4 @@
-"""Of a notebook with a damaged log, a backup has what can be read, and says that it is not complete. Nothing else changes."""
+"""A backup of a notebook with a damaged log has the readable entries, is not complete, and leaves the notebook as it is."""
 
 import os
 import shutil
@@ -50,7 +50,7 @@ def test_a_backup_of_a_notebook_with_a_damaged_log_has_what_can_be_read_and_is_n
     assert [text[:6] for text in read(copy)] == [f"note {number}" for number in range(1, NOTES)]
 
 
-def test_a_backup_without_the_log_is_not_complete_either_and_one_with_a_whole_log_is(killed: Killed, copy: Path) -> None:
+def test_a_backup_without_the_log_is_not_complete_and_one_with_a_whole_log_is(killed: Killed, copy: Path) -> None:
     killed.log.unlink()
     assert backed_up(killed, copy).is_complete is False
     assert read(copy) == []
@@ -94,7 +94,7 @@ def test_no_backup_is_made_of_a_damaged_log_that_a_program_changes_meanwhile(kil
     assert os.listdir(copy.parent) == ["home"]
 
 
-def test_a_restore_that_is_given_up_leaves_what_shows_the_damage(killed: Killed, copy: Path) -> None:
+def test_a_restore_that_is_given_up_leaves_the_damaged_files(killed: Killed, copy: Path) -> None:
     backed_up(killed, copy)
     before = killed.files()
     with prepared_restore(str(copy), str(killed.path)) as restore:
@@ -111,7 +111,7 @@ def test_a_restore_that_is_given_up_leaves_what_shows_the_damage(killed: Killed,
     [(flip, ("", "-wal", "-shm"), "log_damaged"), (cut, ("", "-wal"), "log_damaged"), (None, ("",), "log_gone")],
     ids=["damaged", "cut, without its index", "gone"],
 )
-def test_a_restore_keeps_what_shows_the_damage_with_the_file_that_it_replaces(
+def test_a_restore_keeps_the_damaged_log_with_the_file_that_it_replaces(
     killed: Killed, copy: Path, damage: Damage | None, suffixes: tuple[str, ...], kind: str
 ) -> None:
     if damage is None:

@@ -51,7 +51,7 @@ def revision(sequence: int, text: str, revises: int = 2, kind: Kind = Kind.REVIS
 class Place:
     """A notebook with the notes 1, 2 and 4. Of 2 there are a deletion (3), a revision (5), and an incomplete revision.
 
-    SQLite has not overwritten the rows that it has removed: of another revision, which never became complete.
+    The file also has rows of another incomplete revision that SQLite has removed but not overwritten.
     """
 
     def __init__(self, folder: Path, first: str = "pa55word-4711", second: str = "pa55word-4712 #s3cret") -> None:
@@ -79,7 +79,7 @@ class Place:
         return {each.name: each.read_bytes() for each in self.folder.iterdir() if each.is_file()}
 
     def traces(self) -> list[str]:
-        """Which files have what of the text, the author, and digests of the text, its parts and their bodies."""
+        """Return which file still has a piece of the text, the author, or a digest of the text or of its parts."""
         texts = [self.first.encode(), self.second.encode()]
         pieces = [piece for text in texts for piece in (text[:13], text[-13:].strip(), text[len(text) // 2 :][:13])]
         whole = [*texts, *(each.data for text in (self.first, self.second) for each in in_parts(entry(2, text))[-2:])]
@@ -126,7 +126,7 @@ def tallies(notebook: Notebook, view: View) -> list[Tally]:
     return [each for each in notebook.lookup.answer(Query(view), FIRST, lambda: False) if isinstance(each, Tally)]
 
 
-def test_no_reader_is_shown_what_was_erased_unless_it_asks_by_number_and_then_it_is_told_when(place: Place) -> None:
+def test_readers_get_an_erased_entry_only_by_its_number_and_then_without_text_and_with_the_time(place: Place) -> None:
     place.erase()
     with closing(place.notebook()) as notebook:
         for query in (
@@ -147,7 +147,7 @@ def test_no_reader_is_shown_what_was_erased_unless_it_asks_by_number_and_then_it
 
 
 @pytest.mark.parametrize("text", ["pa55word-4711", "something else", LONG])
-def test_what_comes_again_under_an_erased_identity_gets_the_same_verdict_whatever_is_in_it(place: Place, text: str) -> None:
+def test_an_entry_under_an_erased_identity_gets_the_same_verdict_whatever_its_text(place: Place, text: str) -> None:
     place.erase()
     again = in_parts(entry(2, text))
     imported = part(2, text)._replace(restored=Restored(NOW, *NO_PREDECESSOR))
@@ -167,7 +167,7 @@ def test_what_comes_again_under_an_erased_identity_gets_the_same_verdict_whateve
         assert notebook._connection.execute("SELECT count(*) FROM parts").fetchone() == (0,)
 
 
-def test_it_is_refused_under_a_server_and_for_a_number_that_is_not_there_and_before_it_is_committed_nothing_changes(
+def test_an_erasure_is_refused_under_a_server_and_for_a_missing_number_and_changes_nothing_before_its_commit(
     place: Place,
 ) -> None:
     before = place.files()
@@ -180,11 +180,14 @@ def test_it_is_refused_under_a_server_and_for_a_number_that_is_not_there_and_bef
     assert {name: data for name, data in place.files().items() if name != "notebook"} == {
         name: data for name, data in before.items() if name != "notebook"
     }
+    with closing(place.notebook()) as notebook:
+        kinds = [each.entry.kind for each in notebook.entries_after(0)]
+    assert kinds == [Kind.NOTE, Kind.NOTE, Kind.DELETION, Kind.NOTE, Kind.REVISION]
     with raises(StorageError, "notebook_not_there"), prepared_erasure(str(place.folder / "none"), 1):
         pass
 
 
-def test_files_that_may_still_have_the_text_are_named_and_a_text_file_that_somebody_has_changed_is_kept(place: Place) -> None:
+def test_files_that_may_still_have_the_text_are_named_and_a_text_file_that_was_changed_is_kept(place: Place) -> None:
     os.utime(place.text_file, ns=(0, 5))
     draft = f"notebook.{'0' * 16}.udpnote"
     names = "notebook-wal.1.old", draft, "notebook.1.old", "notes.txt.3.old", "notebook.2.odd", "other.1.old"

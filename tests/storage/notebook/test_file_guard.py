@@ -50,7 +50,7 @@ def test_the_log_of_a_notebook_that_was_emptied_is_kept(tmp_path: Path) -> None:
     assert b"acknowledged" in path.with_name("notebook-wal").read_bytes()
 
 
-def test_a_log_put_aside_from_another_notebook_is_used_when_its_own_is_back(tmp_path: Path) -> None:
+def test_a_log_put_aside_is_used_when_its_own_notebook_is_back(tmp_path: Path) -> None:
     path, own = tmp_path / "notebook", tmp_path / "own"
     for number in (1, 2):  # the second time, the other notebook has been used in this place, and has a log of its own there
         notebook = Notebook(path)
@@ -107,7 +107,7 @@ def test_a_second_attempt_in_the_same_process_is_refused_and_leaves_sqlites_lock
         assert notebook.store([part(1)], NOW) == [stored(1)], "the other process has not removed the log"
 
 
-def test_it_is_known_whether_this_or_another_process_guards_a_file(tmp_path: Path) -> None:
+def test_a_file_that_this_or_another_process_guards_is_recognized(tmp_path: Path) -> None:
     path = tmp_path / "notebook.sqlite3"
     assert not is_guarded(str(path))
     with closing(Notebook(path)):
@@ -119,7 +119,7 @@ def test_it_is_known_whether_this_or_another_process_guards_a_file(tmp_path: Pat
     assert is_guarded(str(path))
 
 
-def test_a_server_starts_although_another_program_is_just_looking_whether_the_file_is_locked(tmp_path: Path) -> None:
+def test_a_server_starts_although_another_program_holds_a_shared_lock_for_a_moment(tmp_path: Path) -> None:
     path = tmp_path / "notebook"
     Notebook(path).close()
     looking = os.open(path, os.O_RDONLY)
@@ -147,7 +147,7 @@ def test_a_server_that_can_open_no_more_files_says_so_and_blames_no_other_file(t
 
 
 def can_be_served(path: Path, left: int) -> bool:
-    """Whether a server can open the notebook with `left` more files; the only error that it may raise says that it cannot."""
+    """Whether a server that can open only `left` more files can open the notebook. If not, its error must say so."""
     try:
         with few_files(left), closing(Notebook(path)):
             return True

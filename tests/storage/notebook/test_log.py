@@ -47,7 +47,7 @@ def back_up(path: Path, to: Path) -> None:
 
 
 def crash(path: Path, folder: Path) -> Path:
-    """The notebook that a crash of its process would leave now, in another folder."""
+    """Copy into `folder` what a crash of the notebook's process would leave now. Return the path of the copied notebook."""
     folder.mkdir()
     for each in (path, log_of(path)):
         if each.exists():
@@ -56,6 +56,7 @@ def crash(path: Path, folder: Path) -> Path:
 
 
 def is_copied(notebook: Notebook) -> bool:
+    """Whether no thread copies the log into the file any more."""
     notebook.check_file()
     return not notebook.is_checkpoint_running
 
@@ -85,7 +86,7 @@ def test_a_log_gets_its_full_length_for_a_server_and_zeros_in_it_hide_no_entry(p
 
 
 @pytest.mark.parametrize("kind", ["copied while it was served", "copied before it was served", "another notebook"])
-def test_a_log_of_before_is_not_applied_to_a_backup_in_the_files_place(path: Path, tmp_path: Path, kind: str) -> None:
+def test_an_earlier_log_is_not_applied_to_a_backup_in_the_files_place(path: Path, tmp_path: Path, kind: str) -> None:
     backup = tmp_path / "backup"
     write(path, "one")
     if kind == "copied before it was served":
@@ -222,7 +223,7 @@ def test_a_log_without_its_file_is_kept_and_no_notebook_made_until_it_is_moved(p
         assert (len(os.listdir(left.parent)), log_of(left).read_bytes()) == (1 + is_there, before)
 
 
-def test_what_a_crash_leaves_is_opened_with_every_entry_even_after_checkpoints_that_a_reader_cut_short(
+def test_after_a_crash_every_entry_is_there_even_if_a_reader_cut_checkpoints_short(
     path: Path, tmp_path: Path, reader: sqlite3.Connection
 ) -> None:
     expected: list[str] = []
@@ -268,7 +269,7 @@ def test_entries_are_stored_while_another_thread_copies_the_log_and_a_crash_mean
     assert (read(path), log_of(path).exists()) == (expected, False)
 
 
-def test_a_reader_of_an_old_state_makes_the_log_long_but_not_for_long(path: Path, reader: sqlite3.Connection) -> None:
+def test_a_reader_of_an_old_state_makes_the_log_long_only_while_it_reads(path: Path, reader: sqlite3.Connection) -> None:
     with closing(opened(path)) as notebook:
         begin_to_read(reader)
         for _ in range(2 * LOG_BYTES // len(LONG)):

@@ -1,4 +1,4 @@
-"""Lookups whose index or notes change while they are read: what they find then."""
+"""What lookups find if the index or the notes change meanwhile."""
 
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -88,7 +88,7 @@ def test_a_span_of_time_has_all_its_notes_also_after_another_program_has_begun_t
     assert searched.numbers(query) == sorted([1, 2, 3], reverse=newest_first)
 
 
-def test_a_list_of_tags_that_another_program_cuts_short_by_beginning_the_index_anew_is_no_whole_one(searched: Shelf) -> None:
+def test_a_list_of_tags_that_ends_early_because_the_index_was_begun_anew_is_not_taken_for_whole(searched: Shelf) -> None:
     for number in range(2 * TALLIES_FETCHED):
         searched.note(f"#tag{number}")
     query = Query(View.TAGS)
@@ -114,11 +114,11 @@ def test_a_reader_of_tags_gets_all_of_them_though_the_index_is_built_again_meanw
     assert {tally.label: tally.amount for tally in found} == {"x": 1, "y": 1}
 
 
-def test_the_figures_are_not_those_of_an_index_that_another_program_begins_anew(searched: Shelf) -> None:
+def test_the_totals_of_an_index_that_another_program_begins_anew_are_not_read(searched: Shelf) -> None:
     index = searched.notebook.lookup.index
     begin_index_anew(searched)
     with pytest.raises(IndexDamaged):
-        print(index.totals)
+        _ = index.totals
 
 
 def test_a_search_that_has_no_time_to_index_a_revision_goes_on_later(searched: Shelf) -> None:

@@ -120,7 +120,7 @@ def test_a_run_is_stored_whole_under_consecutive_numbers_and_once_however_it_com
         run(3, "c", "d")._replace(written_at=(NOW, NOW + 1)),
     ],
 )  # fmt: skip
-def test_runs_that_arrive_together_are_stored_in_order_and_each_keeps_what_is_its_own(
+def test_runs_that_arrive_together_are_stored_in_order_and_each_keeps_its_own_fields(
     notebook: Notebook, second: NoteRun
 ) -> None:
     runs = [run(1, "a", "b"), second, run(900, "y", "z")]
@@ -146,7 +146,7 @@ def test_runs_that_arrive_together_are_stored_in_order_and_each_keeps_what_is_it
         bundle(entry(1, "a"), entry(2, "b")._replace(author="eve@pi")), bundle(entry(9, "e"), entry(9, "f"), entry(10, "g")),
     ],
 )  # fmt: skip
-def test_a_run_of_which_a_part_is_stored_already_or_is_a_conflict_is_split_and_its_notes_have_verdicts_of_their_own(
+def test_a_run_with_a_stored_or_conflicting_note_is_split_and_its_notes_have_verdicts_of_their_own(
     notebook: Notebook, again: NoteRun | Bundle
 ) -> None:
     """The notes 1, 2 and 4 are stored; between the last two, another client's note is."""
@@ -171,7 +171,7 @@ def test_a_run_that_the_database_rejects_is_split_and_does_not_harm_the_rest_of_
     assert (texts(notebook), notebook.last_number) == (["c", "d"], 2)
 
 
-def test_a_bundle_is_stored_whole_after_its_predecessor_and_once_and_takes_no_time_after_the_servers(
+def test_a_bundle_is_stored_once_whole_after_its_predecessor_and_not_with_a_time_in_the_future(
     notebook: Notebook,
 ) -> None:
     first = bundle(entry(8, "a"), entry(3, "b", OTHER_CLIENT), entry(5, "c")._replace(utc_offset=0, author="小明"))
@@ -218,10 +218,10 @@ def test_a_file_that_cannot_be_opened_as_a_notebook_is_refused_and_not_held(path
         errors.append(raised.value)  # kept, and with its traceback all that the first attempt has left open
 
 
-def test_a_full_disk_is_no_space_for_all_until_there_is_some_again(small_disk: Path) -> None:
+def test_on_a_full_disk_no_entry_is_stored_until_there_is_space(small_disk: Path) -> None:
     with closing(Notebook(small_disk / "notebook.sqlite3")) as notebook:
         filler = fill(small_disk)
-        for first in range(1, 1000, 10):  # what the log has room for is stored yet
+        for first in range(1, 1000, 10):  # the log still has room for the first entries
             batch = [part(sequence, "x" * 90_000) for sequence in range(first, first + 10)]
             if (verdicts := notebook.store(batch, NOW)) != [*map(stored, range(first, first + 10))]:
                 break
@@ -243,7 +243,7 @@ def restored(sequence: int, stored_at: int = 0, after: tuple[bytes, int] = NO_PR
     return part(sequence)._replace(restored=Restored(stored_at, *after))
 
 
-def test_a_change_of_a_number_that_did_not_exist_stays_refused_when_its_datagram_comes_again_after_the_note(
+def test_a_change_of_a_missing_number_stays_refused_when_its_datagram_comes_again_after_the_note(
     notebook: Notebook,
 ) -> None:
     notebook.store([part(1)], NOW)
@@ -260,7 +260,7 @@ def test_a_change_of_a_number_that_did_not_exist_stays_refused_when_its_datagram
     assert notebook.store(changes[:1], NOW) == [stored(6)], "only the latest are remembered"
 
 
-def test_a_revision_is_an_entry_that_says_what_it_revises_or_is_refused(notebook: Notebook) -> None:
+def test_a_revision_of_a_stored_entry_is_stored_and_any_other_refused(notebook: Notebook) -> None:
     verdicts = notebook.store([part(1), revision(2, 3), revision(3, 2, "", Kind.DELETION), revision(4, 1)], NOW)
     assert verdicts == [stored(1), REFUSED, REFUSED, stored(2)]
     assert notebook.last_number == 2
@@ -273,7 +273,7 @@ def test_a_revision_is_an_entry_that_says_what_it_revises_or_is_refused(notebook
 
 
 @pytest.mark.parametrize("parts", [1, 3], ids=["whole", "in parts"])
-def test_a_revision_whose_writer_has_seen_an_entry_that_is_not_there_is_refused(notebook: Notebook, parts: int) -> None:
+def test_a_revision_whose_writer_has_seen_a_missing_entry_is_refused(notebook: Notebook, parts: int) -> None:
     notebook.store([part(1), part(2)], NOW)
     there, other, missing = SeenEntry(2, CLIENT, 2), SeenEntry(2, OTHER_CLIENT, 2), SeenEntry(3, CLIENT, 3)
     text = LONG if parts > 1 else "新的"

@@ -1,4 +1,4 @@
-"""Partial entries: whole in the end, never mixed up, and never more of them than the bound."""
+"""Partial entries: their parts make the whole entry, are never mixed up, and never take more room than the limit."""
 
 import sqlite3
 from collections.abc import Iterator
@@ -70,7 +70,7 @@ def test_parts_that_disagree_with_the_kept_ones_or_with_the_stored_entry_are_con
     assert texts(notebook) == [LONG]
 
 
-def test_a_whole_that_is_no_text_is_refused_and_a_bad_row_loses_no_part(notebook: Notebook) -> None:
+def test_parts_that_make_no_text_are_refused_and_a_bad_row_loses_no_part(notebook: Notebook) -> None:
     for sequence, data in enumerate((b"ab\xffcd", "中文".encode()[:-1], "\n\t \u3000".encode()), 2):
         for _ in range(2):
             verdicts = store_each(notebook, cut(part(sequence)._replace(total_bytes=len(data), data=data), 2))
@@ -105,6 +105,7 @@ def keep(partial_entries: PartialEntries, connection: sqlite3.Connection, sequen
 
 
 def unfinished(connection: sqlite3.Connection) -> list[int]:
+    """The sequences of the partial entries."""
     return [sequence for (sequence,) in connection.execute("SELECT sequence FROM partial_entries ORDER BY sequence")]
 
 
@@ -122,7 +123,7 @@ def test_the_entries_untouched_for_longest_make_room(connection: sqlite3.Connect
     assert connection.execute("SELECT count(*) FROM parts").fetchone() == (3,)
 
 
-def test_what_is_forgotten_or_expired_makes_room_and_what_was_rolled_back_takes_none(connection: sqlite3.Connection) -> None:
+def test_forgotten_and_expired_entries_make_room_and_rolled_back_ones_take_none(connection: sqlite3.Connection) -> None:
     partial_entries = PartialEntries(connection, bytes_max=3 * COST_BYTES)
     for sequence in range(1, 6):
         keep(partial_entries, connection, sequence, now=sequence)

@@ -1,4 +1,4 @@
-"""A notebook whose log is damaged is not read, and no program that wants to read it removes what shows the damage."""
+"""Reading a notebook's file: not with a damaged log, which is left as it is, but on a read-only disk."""
 
 import os
 import shutil
@@ -37,9 +37,7 @@ def to_copy(path: str) -> None:
 
 
 @pytest.mark.parametrize("read", [read_only, to_copy])
-def test_a_notebook_with_a_damaged_log_is_not_read_and_what_shows_the_damage_stays(
-    killed: Killed, read: Callable[[str], None]
-) -> None:
+def test_a_notebook_with_a_damaged_log_is_not_read_and_its_files_stay(killed: Killed, read: Callable[[str], None]) -> None:
     killed.damage(flip, killed.frames[-1])
     before = killed.files()
     for _ in range(2):
@@ -57,8 +55,8 @@ def test_while_another_program_has_the_file_open_its_log_is_not_checked(killed: 
 
 
 @pytest.mark.parametrize("has_ended", [False, True])
-def test_a_server_that_changes_or_removes_the_log_while_it_is_checked_is_no_damage(killed: Killed, has_ended: bool) -> None:
-    """An audit hook opens the notebook as a server does, when the check is about to open the log, which the server changes."""
+def test_a_log_that_a_server_changes_or_removes_during_its_check_is_not_damaged(killed: Killed, has_ended: bool) -> None:
+    """When the check is about to open the log, an audit hook opens the notebook as a server does, and changes the log."""
     program = f"""if True:
         import os, sqlite3, subprocess, sys
         from pathlib import Path
@@ -104,7 +102,9 @@ def test_a_database_of_another_kind_is_named_whatever_its_log_has(tmp_path: Path
 
 
 def left_on(disk: Path, tmp_path: Path, *suffixes: str) -> str:
-    """A notebook on a disk that becomes read-only: with these files beside it, as a crash leaves them, or closed before."""
+    """Put a notebook on `disk` and make the disk read-only. Return the notebook's path.
+
+    With `suffixes`, these files are beside it, as after a crash. Without them, the notebook was closed."""
     path = tmp_path / "notebook.sqlite3"
     with closing(Notebook(path)) as notebook:
         add(notebook, TEXT, TEXT)
@@ -164,7 +164,7 @@ def test_a_log_that_sqlite_cannot_read_on_a_read_only_disk_is_an_error_with_the_
         ReadOnlyNotebook(path)
 
 
-def test_it_says_which_key_was_noted_last(tmp_path: Path) -> None:
+def test_the_key_that_was_recorded_last_is_read(tmp_path: Path) -> None:
     path = tmp_path / "notebook.sqlite3"
     with closing(Notebook(path)) as notebook, closing(ReadOnlyNotebook(str(path))) as reading:
         assert reading.used_key_id is None

@@ -57,7 +57,7 @@ class Place:
             shutil.copy(each, self.home)
 
     def restore(self, *, with_key: bool | None = None) -> tuple[Vanishing | None, list[str]]:
-        """Restore the backup; gives what vanishes (None: nothing is replaced) and the names of the kept files."""
+        """Restore the backup. Return what vanishes, or None if nothing is replaced, and the names of the kept files."""
         with prepared_restore(str(self.backup), str(self.path), with_key=with_key) as restore:
             kept = restore.commit()
         return restore.old and restore.old.vanishing, [os.path.basename(each) for each in kept]
@@ -74,7 +74,7 @@ def place(tmp_path: Path) -> Place:
     return Place(tmp_path)
 
 
-def test_a_backup_takes_the_place_of_the_notebook_which_is_kept_whole_as_often_as_this_is_done(place: Place) -> None:
+def test_a_backup_takes_the_place_of_the_notebook_which_is_kept_whole_each_time(place: Place) -> None:
     os.chmod(place.path, 0o640)
     assert place.restore() == ((1, 3, 3), ["notebook.1.old"])
     assert sorted(place.files()) == ["notebook", "notebook.1.old"], "no draft, no log, and no index of the other file"
@@ -93,7 +93,7 @@ def test_the_entries_that_vanish_are_counted_by_their_identity_and_not_by_their_
     newer = place.backup.with_name("newer")
     shutil.copy(place.aside, newer)
     place.backup = newer
-    assert place.restore()[0] == (3, 3, 5), "as many as the backup has that the notebook does not have do not make up for it"
+    assert place.restore()[0] == (3, 3, 5), "entries that only the backup has do not reduce the count"
 
 
 def test_the_log_that_a_crash_has_left_goes_with_its_file_and_its_entries_are_counted(place: Place) -> None:
@@ -125,7 +125,7 @@ def damage(place: Place) -> None:
         (lose_file, ["notebook.1.old-wal"]),
     ],
 )
-def test_a_notebook_that_cannot_be_read_is_kept_with_its_log_and_it_is_said_that_nobody_can_count_what_vanishes(
+def test_a_notebook_that_cannot_be_read_is_kept_with_its_log_and_its_entries_are_not_counted(
     place: Place, break_it: Callable[[Place], None], kept: list[str]
 ) -> None:
     break_it(place)
@@ -133,7 +133,7 @@ def test_a_notebook_that_cannot_be_read_is_kept_with_its_log_and_it_is_said_that
     with prepared_restore(str(place.backup), str(place.path)) as restore:
         assert restore.old is not None
         assert (restore.old.content, restore.old.problem is None) == (None, False)
-    assert place.files() == before, "it was not committed"
+    assert place.files() == before, "the restore was not committed"
     assert place.restore() == ((0, 0, 0), kept)
     assert not place.path.with_name("notebook-shm").exists()
     after = place.files()
@@ -153,7 +153,7 @@ def test_a_notebook_that_cannot_be_read_is_kept_with_its_log_and_it_is_said_that
         (None, None, None, KeyUse.MISSING, None, None),
     ],
 )
-def test_a_restore_does_not_undo_the_rotation_of_a_key_unless_that_is_said(
+def test_a_restore_does_not_undo_the_rotation_of_a_key_unless_told_to(
     place: Place,
     present: NotebookKeys | None,
     of_backup: NotebookKeys | None,
@@ -238,7 +238,7 @@ REFUSED: dict[str, tuple[Callable[[Place], object], type[UdpnoteError], str]] = 
 
 
 @pytest.mark.parametrize("case", REFUSED)
-def test_what_cannot_be_restored_or_replaced_is_refused_and_nothing_is_changed(place: Place, case: str) -> None:
+def test_a_file_that_cannot_be_restored_or_replaced_stays_as_it_is(place: Place, case: str) -> None:
     prepare, error, kind = REFUSED[case]
     prepare(place)
     before = place.files()
@@ -247,7 +247,7 @@ def test_what_cannot_be_restored_or_replaced_is_refused_and_nothing_is_changed(p
     assert place.files() == before
 
 
-def test_nothing_is_restored_under_a_server_nor_may_one_start_meanwhile_nor_without_the_key_that_is_wanted(
+def test_a_restore_is_refused_under_a_server_or_without_the_wanted_key_and_keeps_servers_out(
     place: Place,
 ) -> None:
     with closing(Notebook(place.path)), raises(NotebookInUse, "restore_while_served", path=str(place.path)):
@@ -261,7 +261,7 @@ def test_nothing_is_restored_under_a_server_nor_may_one_start_meanwhile_nor_with
 
 
 @pytest.mark.parametrize("is_there", [False, True])
-def test_a_notebook_that_another_program_puts_there_meanwhile_is_not_replaced(place: Place, is_there: bool) -> None:
+def test_a_notebook_that_another_program_moves_there_meanwhile_is_not_replaced(place: Place, is_there: bool) -> None:
     other = place.path.rename(place.home / "other")
     if is_there:
         place.write("一", "二")
