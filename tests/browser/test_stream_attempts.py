@@ -20,7 +20,7 @@ def page(profile: "BrowserContext") -> "Page":
     return made
 
 
-def test_the_pauses_between_attempts_grow_to_half_a_minute_and_are_short_after_an_open_stream(
+def test_the_pauses_between_streams_grow_to_half_a_minute_and_are_short_after_an_open_one(
     page: "Page",
 ) -> None:
     pauses = """async () => {

@@ -39,7 +39,7 @@ class ImportingProcess(Process):
 
 
 class ImportingUser:
-    """Imports a file, again and again until all of it is in the notebook. `orphans` are as in `witness.Import`."""
+    """Imports a file, again and again until all of it is in the notebook. `orphans` are those of `witness.Import`."""
 
     def __init__(
         self, lan: Lan, olds: Sequence[StoredEntry], *, orphans: set[int], new_outbox: Callable[[], OutboxDisk]

@@ -104,13 +104,13 @@ class OpenOutbox(Outbox):
 
 
 class Process:
-    """One process of a client, from its start until it ends by itself or crashes. Then `ended` is called with it.
+    """One process of a client, from its start until it ends by itself or crashes. Then `ended` is called with the process.
 
-    It is also the clock of its client: the monotonic clock begins with any number, and the wall clock may be wrong.
+    The process is also its client's clock: the monotonic clock begins with any number, and the wall clock may be wrong.
     """
 
     trade: ClassVar[str]
-    """The word for what it does, in the trace and in what is counted."""
+    """What kind of process this is, as the trace and the coverage name it."""
 
     waits_seconds: ClassVar[tuple[float, ...]] = (0.5, 3.0, 20.0, 60.0)
     """How long users wait for an answer."""
@@ -141,7 +141,7 @@ class Process:
 
     @property
     def wait_seconds(self) -> float:
-        """How long its user waits for an answer."""
+        """How long the user of this process waits for an answer."""
         return PATIENT_SECONDS if self._lan.is_calm else self._wait_seconds
 
     @property
@@ -269,7 +269,7 @@ class Process:
         raise NotImplementedError
 
     def _take_notice(self, notice: Notice) -> None:
-        """Count what the client reports to its user, and tell `Pace` of it."""
+        """Count what the client reports to its user, and pass it on to `Pace`."""
         match notice.kind:
             case "server_silent":
                 self._lan.count(f"{self.trade}: server silent")

@@ -32,7 +32,7 @@ class ReadingProcess(Process):
 
     @property
     def is_settled(self) -> bool:
-        """Whether it has read all that there is to read. A follower must also have heard from the server."""
+        """Whether the process has read all that there is to read. A follower must also have heard from the server."""
         is_in_touch = self.endpoint.is_answered and not self.endpoint.pace.is_silent
         return self.is_complete or (self.follows and is_in_touch and not self._missing())
 
@@ -108,7 +108,7 @@ class ReadingUsers:
         self._start(Asked(query, self._last, start=start))
 
     def follow_alone(self, last: int) -> ReadingProcess:
-        """Start a process that follows from the first entry on; there are `last` entries now. The caller ends it."""
+        """Start a process that follows from the first entry on; there are `last` entries now. The caller ends the process."""
         asked = Asked(Query(View.LOG), last, start=1)
         process = ReadingProcess(self._lan, self._new_outbox(), asked, follows=True, ended=lambda _: None)
         process.resume()

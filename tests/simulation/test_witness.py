@@ -56,11 +56,13 @@ class Scene(Witness):
         self.refused(refused, Status.REFUSED)
 
     def overtake(self) -> None:
+        """Store a user's second revision of a note before the first one."""
         note, first, second = entries = (entry(1, "note"), entry(2, "first", 1), entry(3, "second", 1))
         self.store(note, second, first, wrote=entries)
         self.look_at_order([written(each) for each in entries])
 
     def forget_import(self) -> None:
+        """Begin an import, and store nothing of it."""
         self.imports([stored(1, "one")])
         self.store()
 
@@ -68,17 +70,17 @@ class Scene(Witness):
 @pytest.mark.parametrize(
     ("complaint", "misdeed"),
     [
-        ("twice", lambda it: it.store(entry(1, "once"), entry(2, "once"), wrote=(entry(1, "once"),))),
-        ("nobody wrote", lambda it: it.store(entry(1, "wrItten"), wrote=(entry(1, "written"),))),
-        ("not in the notebook", lambda it: it.acknowledged(entry(1, "gone"), 1)),
-        ("are lost", lambda it: it.store(wrote=(entry(1, "lost"),))),
-        ("leaves its outbox", lambda it: it.removed(entry(1, "not stored"))),
-        ("'good' was refused for good", lambda it: it.refuse(entry(1, "good"))),
+        ("twice", lambda scene: scene.store(entry(1, "once"), entry(2, "once"), wrote=(entry(1, "once"),))),
+        ("nobody wrote", lambda scene: scene.store(entry(1, "wrItten"), wrote=(entry(1, "written"),))),
+        ("not in the notebook", lambda scene: scene.acknowledged(entry(1, "gone"), 1)),
+        ("are lost", lambda scene: scene.store(wrote=(entry(1, "lost"),))),
+        ("leaves its outbox", lambda scene: scene.removed(entry(1, "not stored"))),
+        ("'good' was refused for good", lambda scene: scene.refuse(entry(1, "good"))),
         ("written after", Scene.overtake),
         ("1 entries of a file are lost", Scene.forget_import),
     ],
 )
-def test_what_goes_wrong_with_entries_is_noticed(complaint: str, misdeed: Callable[[Scene], None]) -> None:
+def test_a_broken_promise_about_entries_is_noticed(complaint: str, misdeed: Callable[[Scene], None]) -> None:
     with closing(NotebookDisk(Counter())) as notebook, violation(complaint):
         misdeed(Scene(notebook))
 
@@ -126,12 +128,12 @@ def history() -> History:
         (Asked(ORANGES, began=3), [], "not given #2"),
     ],
 )
-def test_what_a_reader_should_not_get_is_noticed(asked: Asked, items: list[StoredEntry], complaint: str) -> None:
+def test_a_wrong_result_for_a_reader_is_noticed(asked: Asked, items: list[StoredEntry], complaint: str) -> None:
     with violation(complaint):
         check_entries(history(), asked, items, is_complete=True)
 
 
-def test_tallies_that_were_never_so_are_noticed() -> None:
+def test_tallies_that_were_right_at_no_moment_are_noticed() -> None:
     with violation("never so"):
         check_tallies(history(), Asked(Query(View.AUTHORS), began=3), [Tally(1, "王芳", 3)])
 
@@ -149,7 +151,7 @@ def page(burst: int) -> bytes:
 
 
 @pytest.mark.parametrize("pages", [[page(7)] * 2, [page(8)]], ids=["more than asked for", "of another burst"])
-def test_a_page_that_nobody_paid_for_is_amplification(pages: list[bytes]) -> None:
+def test_a_page_without_a_read_of_its_own_is_noticed(pages: list[bytes]) -> None:
     balance = Balance(NOTEBOOK_ID)
     balance.received([(encode(READ), SOURCE)])
     with violation("amplifies"):
@@ -178,7 +180,7 @@ def test_a_client_that_sends_much_after_a_pause_is_noticed_if_its_clock_told_it_
         pace.sent(2, 11.0)
 
 
-def test_a_client_may_send_all_again_when_a_server_answers_at_the_moment_in_which_another_one_has_refused() -> None:
+def test_a_client_may_send_all_again_if_one_server_refuses_and_another_answers_at_the_same_time() -> None:
     refused, answered = Pace(0.0), Pace(0.0)
     refused.refused(1.0)
     for pace in (refused, answered):
@@ -202,6 +204,7 @@ class RotatedSeals(Seals):
         [self.old_client] = self.former
 
     def amplify(self) -> None:
+        """Let the server answer with the present key, though only a stranger and a client with the old key have asked."""
         balance = Balance(NOTEBOOK_ID, self)
         balance.received([(encode(DISCOVER, self.stranger), SOURCE), (encode(DISCOVER, self.old_client), SOURCE)])
         balance.answered([(encode(OFFER, self.server), SOURCE)])
@@ -214,15 +217,15 @@ DISCOVER, OFFER = Discover(PROBE_ID, ANY_NOTEBOOK), Offer(PROBE_ID, NOTEBOOK_ID,
 @pytest.mark.parametrize(
     ("complaint", "misdeed"),
     [
-        ("says in the open", lambda it: it.check_request(encode(REQUEST), it.ids)),
-        ("than its own", lambda it: it.check_request(encode(REQUEST, it.old_client), it.ids)),
-        ("none of the notebook", lambda it: it.check_request(encode(REQUEST, it.stranger), it.ids)),
-        ("says something in the open", lambda it: it.check_answer(encode(OFFER))),
-        ("should not accept any more", lambda it: it.check_answer(encode(OFFER, it.old_server))),
-        ("still holds", lambda it: it.check_told(it.ids)),
+        ("says in the open", lambda seals: seals.check_request(encode(REQUEST), seals.ids)),
+        ("than its own", lambda seals: seals.check_request(encode(REQUEST, seals.old_client), seals.ids)),
+        ("none of the notebook", lambda seals: seals.check_request(encode(REQUEST, seals.stranger), seals.ids)),
+        ("says something in the open", lambda seals: seals.check_answer(encode(OFFER))),
+        ("should not accept any more", lambda seals: seals.check_answer(encode(OFFER, seals.old_server))),
+        ("still holds", lambda seals: seals.check_told(seals.ids)),
         ("amplifies", RotatedSeals.amplify),
     ],
 )
-def test_what_is_said_openly_or_under_a_wrong_key_is_noticed(complaint: str, misdeed: Callable[[RotatedSeals], None]) -> None:
+def test_a_message_in_the_open_or_under_a_wrong_key_is_noticed(complaint: str, misdeed: Callable[[RotatedSeals], None]) -> None:
     with violation(complaint):
         misdeed(RotatedSeals())

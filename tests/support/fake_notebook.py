@@ -15,16 +15,17 @@ PLAIN_ORIGIN = "http://kitchen.test"
 """The origins of the blank page. Browsers trust the first as they trust HTTPS; on the second, they offer no Web Locks."""
 
 FAULTS = {
-    "request lost": "nothing arrives",
-    "answer lost": "it is stored, and no answer arrives",
-    "later": "the notebook has no space or does not answer: 200, and nothing is stored",
-    "away": "503",
-    "broken": "500",
-    "foreign": "200 with a page of somebody else, such as the log-in page of a wireless network",
-    "half": "half of it is stored, and only that half has an outcome",
-    "other": "it is stored, and the answer has the outcomes of other sequence numbers",
-    "unnumbered": "an outcome `stored` without a number, of a server that is not ours; nothing is stored",
+    "request lost": "the request does not arrive",
+    "answer lost": "the entries are stored, and no answer arrives",
+    "later": "the notebook has no space or does not answer: status 200, and nothing is stored",
+    "away": "status 503",
+    "broken": "status 500",
+    "foreign": "status 200 with a page of somebody else, such as the log-in page of a wireless network",
+    "half": "half of the entries are stored, and only that half has outcomes",
+    "other": "the entries are stored, and the answer has the outcomes of other sequence numbers",
+    "unnumbered": "nothing is stored, and each outcome is `stored` without a number, as a foreign server may answer",
 }
+"""The faults that the answer to a request may have, and what the browser then sees."""
 
 
 class FakeNotebook:

@@ -35,13 +35,13 @@ LOCALE_VARIABLES = ("LC_ALL", "LC_CTYPE", "LANG")
 ENCODING_VARIABLES = {"PYTHONIOENCODING", "PYTHONUTF8"}
 """The variables that give Python other encodings than those of the locale."""
 
-OTHERS = ("prompt_toolkit.shortcuts", "rich.console", "rich.progress", "rich.table", "uvicorn")
+SLOW_IMPORTS = ("prompt_toolkit.shortcuts", "rich.console", "rich.progress", "rich.table", "uvicorn")
 """Modules that udpnote imports inside functions, and that take long to import."""
 
 NUMBER = struct.Struct("i")
 
 SHARED = "PYTEST_FORKS"
-"""The variable with the address of the process that another one shares."""
+"""The environment variable with the address of the process that forks, if several workers share that process."""
 
 _SERVING = "import sys; sys.path += {path!r}; from tests.support.forked import serve; serve({descriptor})()"
 
@@ -217,7 +217,7 @@ def _import_all() -> None:
     import udpnote
 
     names = [each.name for each in pkgutil.walk_packages(udpnote.__path__, "udpnote.")]
-    for name in (*names, *OTHERS):
+    for name in (*names, *SLOW_IMPORTS):
         import_module(name)
     gc.collect()
     gc.freeze()  # no fork looks through these objects, which would copy their memory
@@ -228,7 +228,7 @@ def _report(pid: int, control: int) -> None:
     with socket.socket(fileno=control) as reporting:
         try:
             reporting.sendall(NUMBER.pack(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])))
-        except BrokenPipeError:  # the test has forgotten it
+        except BrokenPipeError:  # the test waits for this command no more
             return
 
 

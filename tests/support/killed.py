@@ -53,7 +53,7 @@ def killable(program: str) -> Iterator[Callable[..., bool]]:
         def run(steps: int, *arguments: object) -> bool:
             print(json.dumps([steps, *map(_plain, arguments)]), file=stdin, flush=True)
             code = int(stdout.readline())
-            assert code in (0, -signal.SIGKILL), "it has failed, and said why on standard error"
+            assert code in (0, -signal.SIGKILL), "`run` has failed: standard error says why"
             return code != 0
 
         yield run

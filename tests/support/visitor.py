@@ -116,9 +116,8 @@ class Visitor:
         """Put `changed` into the field for writing, in place of the text of a stored note, without sending it."""
         self.act(text, "Edit")
         self.page.locator("#editing").wait_for()
-        self.wait_until(
-            f"document.querySelector('#text').value.includes({json.dumps(text)})"
-        )  # another edit may have been begun
+        # Before, the field may still have the text of another edit.
+        self.wait_until(f"document.querySelector('#text').value.includes({json.dumps(text)})")
         self.type(changed)
 
     def menu(self, action: str) -> None:
