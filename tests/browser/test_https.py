@@ -15,9 +15,10 @@ from urllib.request import urlopen
 
 from cryptography import x509
 
-from tests.support.browser import CHROMIUM, SECONDS_MAX, Chromium, unavailable, windowless
+from tests.support.browser import CHROMIUM, SECONDS_MAX, Chromium, windowless
 from tests.support.certificates import forged_certificate
 from tests.support.page_site import ProcessSite
+from tests.support.requirements import unavailable
 from tests.support.visitor import AT_A_PHONE, WITH_A_WORKER, Visitors
 from udpnote.machine.clock import wall_microseconds
 from udpnote.page.certificates import Authority, authority_in

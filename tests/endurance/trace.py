@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tests.support.processes import Process
-from tests.system.lab import require_tool, unavailable
+from tests.support.requirements import require_tool, unavailable
 from udpnote.protocol.codec import Message, decode
 from udpnote.protocol.envelope import MAGIC
 

@@ -1,17 +1,15 @@
 """A real Chromium for the tests of the page. All tests of a worker share one process; each test has profiles of its own.
 
-It is Debian's chromium, driven by playwright. If one of them is not installed, the tests are skipped with the reason. If
-`UDPNOTE_REQUIRE_SYSTEM_TESTS` is 1, they fail instead.
+It is Debian's chromium, driven by playwright. If one of them is not installed, the tests are skipped (see `requirements`).
 """
 
-import os
 import shutil
 from contextlib import ExitStack
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
-import pytest
+from tests.support.requirements import unavailable
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, BrowserContext, Playwright
@@ -44,13 +42,6 @@ SECONDS_MAX = 20.0
 def windowless() -> str:
     """The path of the Chromium without windows or, if that is not installed, of the usual one."""
     return WINDOWLESS if Path(WINDOWLESS).exists() else CHROMIUM
-
-
-def unavailable(reason: str) -> NoReturn:
-    """Skip the test because of `reason`. If `UDPNOTE_REQUIRE_SYSTEM_TESTS` is 1, fail it instead."""
-    if os.environ.get("UDPNOTE_REQUIRE_SYSTEM_TESTS") == "1":
-        pytest.fail(f"the tests in a browser are required here, but {reason}")
-    pytest.skip(reason)
 
 
 class Chromium:

@@ -12,7 +12,7 @@ from random import Random
 from typing import Any
 
 from tests.support import notebook_files
-from tests.support.loopback import Place
+from tests.support.loopback import NotebookFolder
 from tests.support.network import PORT, Clock, Network, SimulatedEndpoint, Weather
 from tests.support.notebook_files import give_new_key
 from udpnote import Client
@@ -29,14 +29,14 @@ KITCHEN, CELLAR = "192.0.2.1", "192.0.2.2"
 IN_ORDER = Weather(latency_seconds=(0.000_5, 0.000_5))  # the network until a test changes it: nothing is lost or overtaken
 
 
-class Lan(Place, Clock):
+class Lan(NotebookFolder, Clock):
     """A network whose hosts share one clock. `sent` are all datagrams that were sent, `notices` those of all clients.
 
     Unless a test says otherwise, a method is about the first notebook, kitchen.sqlite3, and about outbox.sqlite3.
     """
 
     def __init__(self, folder: Path) -> None:
-        Place.__init__(self, folder)
+        NotebookFolder.__init__(self, folder)
         Clock.__init__(self, 1000.0)
         self.sent: list[bytes] = []
         self.notices: list[Notice] = []

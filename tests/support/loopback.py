@@ -9,7 +9,7 @@ from udpnote.lan.endpoint import Endpoint
 from udpnote.lan.interfaces import no_interfaces
 
 
-class Place:
+class NotebookFolder:
     """A folder with notebooks and outboxes. `close` closes all servers and clients that were opened there."""
 
     def __init__(self, folder: Path) -> None:
@@ -27,7 +27,7 @@ class Place:
         self._open.close()
 
 
-class Loopback(Place):
+class Loopback(NotebookFolder):
     """The servers and clients of one machine. Clients look for servers on this machine alone."""
 
     port = 0

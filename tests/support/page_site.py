@@ -47,8 +47,8 @@ def free_tcp_port() -> int:
             return port
 
 
-class Place:
-    """A folder with a notebook, and its page. Browsers use one of the two addresses."""
+class AnySite:
+    """A folder with a notebook and its page. Browsers open `address` or `plain_address`. Subclasses start server and page."""
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir(mode=0o700, exist_ok=True)
@@ -87,7 +87,7 @@ class Place:
         self._undo.close()
 
 
-class Site(Place):
+class Site(AnySite):
     """A notebook, its server and its page, in threads of this process."""
 
     def start(self, *, sealed: bool = False) -> "Site":
@@ -148,7 +148,7 @@ class Site(Place):
         return Client(server=f"127.0.0.1:{self.port}", author="bob", outbox=str(self.folder / OUTBOX), endpoint=endpoint)
 
 
-class ProcessSite(Place):
+class ProcessSite(AnySite):
     """A notebook, and the processes of its server and its page."""
 
     def __init__(self, folder: Path) -> None:

@@ -12,7 +12,8 @@ from typing import NamedTuple
 import pytest
 
 from tests.support.processes import COMMAND
-from tests.system.lab import Host, Lab, Switch, require_tool, unavailable
+from tests.support.requirements import require_tool, unavailable
+from tests.system.lab import Host, Lab, Switch
 
 
 @pytest.fixture(scope="session")

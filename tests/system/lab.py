@@ -6,7 +6,6 @@ No datagram can leave the laboratory: none of its interfaces is ever in the mach
 
 import ctypes
 import os
-import shutil
 import socket
 import subprocess
 import sys
@@ -19,9 +18,7 @@ from contextlib import ExitStack, closing, contextmanager
 from itertools import count
 from pathlib import Path
 from random import Random
-from typing import Any, NamedTuple, NoReturn, TypeVar
-
-import pytest
+from typing import Any, NamedTuple, TypeVar
 
 from tests.support.processes import COMMAND_WITHOUT_SITE, Process, Result, Terminal, eventually
 from udpnote import Client
@@ -29,9 +26,6 @@ from udpnote import Server as ThreadServer
 from udpnote.client.results import State
 from udpnote.model.entry import StoredEntry
 from udpnote.storage.notebook.notebook import Notebook
-
-REQUIRED = os.environ.get("UDPNOTE_REQUIRE_SYSTEM_TESTS") == "1"
-"""Whether a machine that cannot run these tests fails them instead of skipping them."""
 
 SERVER_PORT = 6683
 SECONDS_MAX = 60.0
@@ -47,19 +41,6 @@ P = TypeVar("P", Process, Terminal)
 Case = TypeVar("Case")
 
 _numbers = count(1)
-
-
-def unavailable(reason: str) -> NoReturn:
-    """Skip the test, or fail it where all system tests are required."""
-    if REQUIRED:
-        pytest.fail(f"the system tests are required here, but {reason}")
-    pytest.skip(reason)
-
-
-def require_tool(tool: str) -> None:
-    """Skip or fail the test if `tool` is not installed."""
-    if shutil.which(tool) is None:
-        unavailable(f"`{tool}` is not installed")
 
 
 def shell(*command: str, text: str | None = None) -> str:

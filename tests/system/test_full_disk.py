@@ -8,8 +8,8 @@ from signal import SIGINT
 
 from tests.support.disks import fill, shorten, small_blocks
 from tests.support.processes import Process, eventually
+from tests.support.requirements import require_tool
 from tests.system.conftest import Pair
-from tests.system.lab import require_tool
 
 
 def test_a_full_disk_with_small_blocks_kills_no_command(pair: Pair, tmp_path: Path) -> None:

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tests.support.machine import NOW
+from tests.support.requirements import require_tool, unavailable
 from tests.system.conftest import Pair, pair_in
-from tests.system.lab import Lab, at_once, require_tool, unavailable
+from tests.system.lab import Lab, at_once
 
 
 class LocaleCase(NamedTuple):

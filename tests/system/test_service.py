@@ -7,8 +7,8 @@ from pathlib import Path
 
 from tests.endurance.trace import require_trace
 from tests.support.processes import eventually
+from tests.support.requirements import require_tool
 from tests.system.conftest import Pair
-from tests.system.lab import require_tool
 
 
 def setting(unit: str, name: str) -> list[str]:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.errors import raises
-from tests.system.lab import require_tool
+from tests.support.requirements import require_tool
 from udpnote.cli.systemd.service_unit import (
     INSTANCE_BYTES_MAX,
     Found,
