@@ -54,19 +54,24 @@ def test_everything_that_the_tool_reference_writes_is_up_to_date() -> None:
 
 
 def test_shown_output_has_only_messages_of_the_code() -> None:
+    """In the blocks of documents, checks the English lines after `udpnote: ` and the findings of the doctor."""
     forms = [form for message in marked_messages() for form in (message.text, message.plural)]
     lines = [line for form in forms for line in form.split("\n")]
-    patterns = [re.compile(_pattern(line)) for line in lines if len(re.findall("[a-z]", re.sub("{[^}]*}", "", line))) > 4]
+    with_words = [line for line in lines if len(re.findall("[a-z]", re.sub("{[^}]*}", "", line))) > 4]
+    patterns = [re.compile(_pattern(line)) for line in with_words]
 
-    def is_message(text: str) -> bool:  # one sentence, or several that were joined
+    def is_message(text: str) -> bool:
+        """Whether `text` is one sentence of the code, or several that were joined."""
         ends = [match.start() for match in re.finditer(r"\. ", text)]
         return any(pattern.fullmatch(text) for pattern in patterns) or any(
             is_message(text[:end]) and is_message(text[end + 2 :]) for end in ends
         )
 
-    said = r"^ *udpnote: ([a-z0-9].*)|^(?:fine|trouble|not checked) +(?! |interfaces|outbox|notebooks)[a-z ]+: (.*)"
-    shown = [block for document in DOCUMENTS for block in re.findall(r"```console\n(.*?)```", document.read_text(), re.S)]
-    texts = [(first or second).rstrip() for block in shown for first, second in re.findall(said, block, re.M)]
+    blocks = [block for document in DOCUMENTS for block in re.findall(r"```console\n(.*?)```", document.read_text(), re.S)]
+    message = r"^ *udpnote: ([a-z0-9].*)"
+    finding = r"^(?:fine|trouble|not checked) +(?! |interfaces|outbox|notebooks)[a-z ]+: (.*)"
+    found = [each for block in blocks for each in re.findall(f"{message}|{finding}", block, re.M)]
+    texts = [(after_name or of_doctor).rstrip() for after_name, of_doctor in found]
     assert len(texts) > 30
     assert [text for text in texts if not re.search("[一-鿿]", text) and not is_message(text)] == []
 
@@ -122,6 +127,7 @@ def test_every_link_of_a_document_leads_to_a_heading_and_every_file_that_it_name
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
 def test_each_name_is_in_the_file_that_a_document_says_has_it(document: Path) -> None:
+    """For example, if a document says "`PORTS` in `udpnote/settings.py`", that file must contain PORTS."""
     name = r"`[\w.]+`(?: \([^)]*\))?"
     placed = re.findall(rf"((?:{name}(?:, | and |, and )?)+) in `((?:udpnote|tests)/[\w/.]+)`", document.read_text())
     assert len(placed) > 30 or document.name != "contributing.md"
@@ -139,10 +145,10 @@ def test_the_page_for_contributors_lists_every_module_unit_file_and_file_for_bro
 
 
 def test_every_time_that_the_how_to_shows_is_valid() -> None:
-    table = (DOCS / "how-to.md").read_text().partition("### Times")[2].partition("A weekday,")[0]
-    shown = re.findall(
-        r"`([^`]+)`|([^ ,`|\n]*[^ -~–\n][^,`|\n]*[^,` |\n])", table.partition("| a day |")[2].replace("`+08:00`, `UTC`", "")
-    )
+    """In the table of the how-to, English times are in backquotes, and Chinese ones are separated by commas."""
+    section = (DOCS / "how-to.md").read_text().partition("### Times")[2].partition("A weekday,")[0]
+    rows = section.partition("| a day |")[2].replace("`+08:00`, `UTC`", "")
+    shown = re.findall(r"`([^`]+)`|([^ ,`|\n]*[^ -~–\n][^,`|\n]*[^,` |\n])", rows)
     assert len(shown) > 40
     for text in map("".join, shown):
         read_time(text, datetime(2026, 11, 25, 23, 30, tzinfo=ZoneInfo("Asia/Shanghai")))

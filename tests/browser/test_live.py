@@ -6,10 +6,12 @@ from http.client import HTTPConnection
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pytest
+
 from tests.support.browser import SECONDS_MAX
 from tests.support.page_site import ProcessSite, Site
 from tests.support.processes import eventually
-from tests.support.visitor import Visitor, Visitors
+from tests.support.visitor import Visitor, Visitors, wait_for
 from udpnote.page.live_events import STREAMS_MAX
 
 if TYPE_CHECKING:
@@ -148,12 +150,12 @@ def test_an_open_history_ignores_an_older_answer_that_arrives_after_a_newer_one(
         bob.page.locator("#send").click()
         bob.sign()
         bob.sees(after)
-        eventually(lambda: amy.page.evaluate("true") is True and held != [])
+        wait_for(amy.page, lambda: held != [])
     eventually(lambda: latest.inner_text() == "third")
     route, answer = held[0]
     with amy.page.expect_response(pattern):
         route.fulfill(response=answer)
-    amy.page.evaluate("fetch('/api/tags').then((each) => each.text())")
+    amy.handle_answers()
     assert latest.inner_text() == "third"
 
 
@@ -176,47 +178,56 @@ def test_a_browser_without_a_stream_says_so_and_polls_until_a_stream_is_free(sit
     amy.sees("at once")
 
 
-def test_an_editor_learns_before_or_after_saving_that_somebody_else_changed_the_note(site: Site, visitors: Visitors) -> None:
+@pytest.mark.parametrize(
+    ("change", "while_editing", "after_saving", "revises"),
+    [
+        ("Edit", "replaces that edit", "bob had edited note #1", 2),
+        ("Delete", "saving your text brings it back", "bob had deleted note #1", 5),
+    ],
+)
+def test_an_editor_learns_before_or_after_saving_that_somebody_else_changed_the_note(
+    site: Site, visitors: Visitors, change: str, while_editing: str, after_saving: str, revises: int
+) -> None:
+    """Amy saves an edit of note #1 without a network, and edits note #2 with one. Bob changes each of them meanwhile.
+
+    Amy's text of #2 revises the version that she has seen: the first one, or bob's deletion, which is #5.
+    """
     site.start()
     amy, bob = visitors.visit(site.address), visitors.visit(site.address, author="bob")
-    site.send("one", "two", "three", "four")
+    site.send("one", "two")
     for each in (amy, bob):
-        each.sees("one", "two", "three", "four")
+        each.sees("one", "two")
 
-    latest = amy.page.locator("#sheet .versions .text").first
-
-    def change(text: str, action: str) -> None:
-        bob.act(text, action)
-        if action == "Edit":
+    def change_as_bob(text: str) -> None:
+        bob.act(text, change)
+        if change == "Edit":
             bob.type(f"{text}, bob's")
             bob.page.locator("#send").click()
         bob.sign()
         bob.sees_nothing_waiting()
 
-    for action, number, offline, online, while_editing, afterwards, seen in (
-        ("Delete", 1, "one", "two", "saving your text brings it back", "bob had deleted note #1", 7),
-        ("Edit", 3, "three", "four", "replaces that edit", "bob had edited note #3", 4),
-    ):
-        amy.profile.set_offline(True)
-        amy.edit(offline, f"amy's {offline}")
-        amy.page.locator("#send").click()
-        amy.sign()
-        change(offline, action)
-        amy.profile.set_offline(False)
-        notice = amy.page.locator(f"#notice-overtaken-{number}")
-        notice.filter(has_text=afterwards).get_by_role("button", name="History").click()
-        eventually(lambda text=f"amy's {offline}": latest.inner_text() == text)  # type: ignore[misc]
-        assert notice.count() == 0
-        amy.page.keyboard.press("Escape")
-        amy.sees(f"amy's {offline}")
-        amy.edit(online, f"amy's {online}")
-        change(online, action)
-        amy.page.locator("#editing", has_text=while_editing).wait_for()
-        amy.page.locator("#send").click()
-        for each in (amy, bob):
-            each.sees(f"amy's {online}")
-        amy.sees_nothing_waiting()
-        assert site.revised()[-1] == seen, "amy has seen bob's deletion, but not the text of bob's edit"
+    amy.profile.set_offline(True)
+    amy.edit("one", "amy's one")
+    amy.page.locator("#send").click()
+    amy.sign()
+    change_as_bob("one")
+    amy.profile.set_offline(False)
+    notice = amy.page.locator("#notice-overtaken-1")
+    notice.filter(has_text=after_saving).get_by_role("button", name="History").click()
+    latest = amy.page.locator("#sheet .versions .text").first
+    eventually(lambda: latest.inner_text() == "amy's one")
+    assert notice.count() == 0
+    amy.page.keyboard.press("Escape")
+    amy.sees("amy's one")
+
+    amy.edit("two", "amy's two")
+    change_as_bob("two")
+    amy.page.locator("#editing", has_text=while_editing).wait_for()
+    amy.page.locator("#send").click()
+    for each in (amy, bob):
+        each.sees("amy's two")
+    amy.sees_nothing_waiting()
+    assert site.revised()[-1] == revises
 
 
 COUNT_NOTES = """() => {
@@ -301,9 +312,11 @@ def test_the_page_shows_at_most_400_notes_and_a_reader_reaches_all_without_losin
             eventually(lambda before=before: shown() != before)  # type: ignore[misc]
         raise AssertionError(f"the reader never comes to note {until}")
 
+    # A reader scrolls back to the first note.
     scroll("0", 1)
     assert len(shown()) == SHOWN_MAX
     assert amy.page.locator("#newest").inner_text() == "Latest notes"
+    # A note that arrives does not move what the reader sees, and is loaded when the reader scrolls down.
     place = "document.querySelector('#n200').getBoundingClientRect().top"
     amy.page.evaluate("document.querySelector('#n200').scrollIntoView()")
     before = amy.page.evaluate(place)
@@ -313,16 +326,19 @@ def test_the_page_shows_at_most_400_notes_and_a_reader_reaches_all_without_losin
     assert 451 not in shown()
     scroll("1e9", 451)
     assert shown()[0] > 1, "the other end was removed"
+    # A button leads from the first note to the latest one.
     scroll("0", 1)
     site.send("arrives later")
     amy.page.locator("#newest").click()
     amy.sees("arrives later")
     eventually(lambda: shown()[-1] == 452)
+    # For a reader of the latest notes, many new ones push out the oldest.
     site.send(*(f"note {number}" for number in range(453, 851)))
     eventually(lambda: shown()[-1] == 850)
     assert len(shown()) == SHOWN_MAX
     last = amy.page.locator("#n850")
     assert last.evaluate("(each) => each.getBoundingClientRect().bottom < innerHeight"), "the latest note stays in sight"
+    # A note of one's own is shown, even if it is written far from the latest notes.
     scroll("0", 1)
     amy.write("from far away")
     amy.sees("from far away")

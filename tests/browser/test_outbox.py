@@ -1,6 +1,5 @@
 """The browser's outbox against a server that breaks every promise: each entry is stored once, and none is given up."""
 
-from collections.abc import Callable
 from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING
@@ -9,7 +8,7 @@ import pytest
 
 from tests.support.browser import Chromium
 from tests.support.fake_notebook import FAULTS, ORIGIN, PLAIN_ORIGIN, FakeNotebook
-from tests.support.processes import eventually
+from tests.support.visitor import wait_for
 
 if TYPE_CHECKING:
     from playwright.sync_api import BrowserContext, Page
@@ -39,11 +38,6 @@ def send_all(page: "Page") -> None:
 def waiting(page: "Page") -> list[str]:
     texts: list[str] = page.evaluate("async () => (await rig.waiting()).map(({ text }) => text)")
     return texts
-
-
-def until(page: "Page", condition: Callable[[], bool]) -> None:
-    """Wait until `condition` holds. The fake notebook answers the browser only while playwright waits for the browser."""
-    eventually(lambda: page.evaluate("true") is True and condition())
 
 
 @pytest.mark.parametrize("origin", [ORIGIN, PLAIN_ORIGIN])
@@ -164,7 +158,7 @@ def test_a_change_of_a_waiting_note_replaces_it_if_never_sent_and_otherwise_foll
     orders = page.evaluate("async () => [(await rig.write('one')).order, (await rig.write('two')).order]")
     if is_sent:
         page.evaluate("rig.send()")
-        until(page, lambda: len(notebook.requests) == 1)
+        wait_for(page, lambda: len(notebook.requests) == 1)
     change = {"text": "new one", "author": "amy", "written_at": 1, "utc_offset": 0}
     page.evaluate("([order, change]) => rig.outbox.revise(order, change)", [orders[0], change])
     page.evaluate("([order, change]) => rig.outbox.takeBack(order, change)", [orders[1], change])
@@ -190,7 +184,7 @@ def test_the_pauses_between_attempts_grow_to_half_a_minute(profile: "BrowserCont
     for attempt in range(1, 8):
         page.wait_for_function(f"delays.length === {2 * attempt}", polling=20)  # the limit of the request, then the pause
         page.clock.run_for(31_000)
-    until(page, lambda: len(notebook.requests) == 8)
+    wait_for(page, lambda: len(notebook.requests) == 8)
     assert page.evaluate("delays")[1:14:2] == [1, 2, 4, 8, 16, 30, 30]
 
 
@@ -223,11 +217,11 @@ def test_one_tab_sends_at_a_time_and_another_takes_over_when_it_is_closed(profil
     tabs = {name: tab(profile, origin) for name in ("first", "second")}
     for name, page in tabs.items():
         page.evaluate("([tab, locks]) => rig.lead(tab, { locks })", [name, origin == ORIGIN])
-    until(tabs["second"], lambda: len(notebook.leading) == 1)
+    wait_for(tabs["second"], lambda: len(notebook.leading) == 1)
     leader = notebook.leading[0].removeprefix("begins ")
     (other,) = set(tabs) - {leader}
     assert notebook.leading == [f"begins {leader}"]
     tabs[leader].close()
     profile.clock.fast_forward(LEASE_SECONDS * 1000)
-    until(tabs[other], lambda: len(notebook.leading) == 2)
+    wait_for(tabs[other], lambda: len(notebook.leading) == 2)
     assert notebook.leading == [f"begins {leader}", f"begins {other}"]

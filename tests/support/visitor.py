@@ -1,6 +1,7 @@
 """A person who reads and writes at the page, in a tab of a real browser."""
 
 import json
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from tests.support.browser import DESKTOP, PHONE, SECONDS_MAX, Chromium
@@ -12,6 +13,11 @@ if TYPE_CHECKING:
 AT_A_PHONE: dict[str, Any] = {"viewport": PHONE, "has_touch": True, "is_mobile": True, "device_scale_factor": 2}
 AT_A_DESK: dict[str, Any] = {"viewport": DESKTOP}
 WITH_A_WORKER: dict[str, Any] = {"service_workers": "allow"}
+
+
+def wait_for(page: "Page", condition: Callable[[], bool]) -> None:
+    """Wait until `condition` holds. Meanwhile, playwright calls the functions of the test that handle the page's requests."""
+    eventually(lambda: page.evaluate("true") is True and condition())
 
 
 class Visitor:
@@ -100,6 +106,10 @@ class Visitor:
             return entries.length + document.querySelector("#waiting").children.length
         }"""
         self.wait_until(f"({asked})().then((count) => count === 0)", seconds)
+
+    def handle_answers(self) -> None:
+        """Wait for the answer to another request, so that the page has handled all answers that had arrived before."""
+        self.page.evaluate("fetch('/api/tags').then((each) => each.text())")
 
     def search(self, query: str) -> None:
         """Type `query` into the search field. On a narrow screen, open the field first."""
