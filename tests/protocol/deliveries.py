@@ -14,17 +14,9 @@ from udpnote.protocol.payloads import SHORT_NOTE_BYTES_MAX
 from udpnote.protocol.server_contact import ServerSilent
 
 AUTHOR = "小明"
-
-
 PART_BYTES = part_bytes_max(AUTHOR)
-
-
-SETTLED = (Status.STORED, Status.STORED_ALREADY)
-
-
 OTHER_ID = bytes(range(16))
-
-
+SETTLED = (Status.STORED, Status.STORED_ALREADY)
 VERDICTS = [status for status in Status if status is not Status.PART_KEPT]
 
 

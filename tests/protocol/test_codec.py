@@ -1,4 +1,4 @@
-"""The codec: each message has exactly one datagram (except for the padding of an APPEND or a PAGE), and nothing else is one."""
+"""The codec: each message has exactly one datagram (apart from the padding of an APPEND or a PAGE); all others are refused."""
 
 from collections.abc import Iterable
 

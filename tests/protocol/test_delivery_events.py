@@ -1,4 +1,4 @@
-"""The events of a delivery."""
+"""The events of a delivery: those about notes that follow each other are joined."""
 
 import pytest
 

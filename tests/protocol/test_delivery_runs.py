@@ -126,9 +126,7 @@ def test_nothing_of_a_rejected_text_is_sent_when_another_text_is_added_under_its
 
 @pytest.mark.parametrize("step", [1, 2], ids=["a run", "a bundle"])
 @pytest.mark.parametrize("status", [Status.STORED, Status.SPLIT])
-def test_a_note_that_is_given_up_rides_along_with_the_others_of_its_datagram_until_these_have_a_verdict(
-    status: Status, step: int
-) -> None:
+def test_a_note_that_is_given_up_stays_in_its_datagram_until_the_other_notes_have_a_verdict(status: Status, step: int) -> None:
     one, two, three = [entry(sequence) for sequence in (1, 1 + step, 1 + 2 * step)]
     delivery = acquainted(one, two, three)
     [run] = decoded(Run, delivery.datagrams_to_send())

@@ -1,4 +1,4 @@
-"""Examinations: what a server remembers of them, whom it tells what, and how much at most."""
+"""Examinations: what a server remembers of them, what it reports to which host, and how much at most."""
 
 from tests.support.golden import NOTEBOOK_ID, SERVER_ID, STORED_AT, TOKEN
 from udpnote.model.address import Address

@@ -9,7 +9,7 @@ A1, A2, B1, C1 = ("a", 1), ("a", 2), ("b", 1), ("c", 1)
 
 
 def add(queue: FairQueue[str], address: Address, count: int) -> int:
-    """Add items named after `address`; returns how many had room."""
+    """Add `count` items that are named after `address`. Return how many had room."""
     return sum(queue.add(f"{address[0]}{address[1]}", address) for _ in range(count))
 
 
@@ -51,7 +51,7 @@ def test_another_port_and_another_host_find_room_when_others_have_filled_theirs(
     assert [add(queue, ("late", port), 1) for port in range(5)] == [1, 1, 0, 0, 0], "a host of many has little room"
 
 
-def test_nothing_is_kept_of_an_address_that_has_nothing_in_it() -> None:
+def test_nothing_is_kept_of_an_address_without_items() -> None:
     queue: FairQueue[str] = FairQueue(1)
     has_room = [add(queue, address, 2) for address in (A1, B1, C1, A2, ("d", 1), ("e", 1))]
     assert has_room == [1, 1, 1, 1, 0, 0]

@@ -1,4 +1,4 @@
-"""Assembling pages: also from pages that no server sends, each item is delivered once and in order."""
+"""Assembling pages: each item is delivered once and in order, even from pages that no right server sends."""
 
 import pytest
 from hypothesis import example, given
@@ -90,7 +90,7 @@ def test_a_part_must_continue_its_entry_where_the_last_one_ended_or_before() -> 
     assert assembled.state == ([note(2, "abcd")], Cursor(3, 0))
 
 
-def test_an_entry_of_which_each_part_is_of_another_version_is_nonsense() -> None:
+def test_pages_whose_parts_are_always_of_another_version_are_invalid() -> None:
     assembled = Assembled()
     for version in range(RESTARTS_MAX):
         assert not assembled.assembly.has_invalid_pages

@@ -111,7 +111,7 @@ def test_tallies_come_over_as_many_pages_as_they_need_in_the_order_of_their_keys
         assert numbers(answered(book, read(query=query), read(query=query))) == expected
 
 
-def test_building_stops_where_time_is_up_and_before_it_begins_without_an_index_or_an_answerable_query() -> None:
+def test_building_stops_when_time_is_up_and_does_not_begin_without_an_index_or_an_answerable_query() -> None:
     paged = PagedBook(Book(*notes(40), stride=4))
     paged.receive(read(query=Query(words=("33",))))
     [page] = paged.serve(is_time_up=after(2))

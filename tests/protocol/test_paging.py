@@ -54,7 +54,7 @@ def test_a_burst_gets_no_more_pages_than_there_are_and_all_but_the_last_have_one
     assert [len(data) == READ_BYTES + OPEN.overhead_bytes for data in datagrams] == [True, True, False]
     assert states(decoded(Page, datagrams)) == [MORE, MORE, END]
     pages = answered(Book(*notes(2 * limits.PAGES_MAX + 50)), *[read()] * (limits.PAGES_MAX + 10))
-    assert len(pages) == limits.PAGES_MAX == 64, "and no burst more than so many"
+    assert len(pages) == limits.PAGES_MAX == 64, "no burst gets more pages than that"
 
 
 def test_other_cursors_and_streams_are_served_separately_and_hosts_in_turn(paged: PagedBook) -> None:
@@ -106,7 +106,7 @@ def test_a_burst_that_waits_for_a_search_is_answered_when_that_is_over(searching
     assert (len(searching.book.lookups), searching.is_searching) == (2, False)
 
 
-def test_what_was_found_before_a_search_continues_is_kept_for_its_pages(paged: PagedBook) -> None:
+def test_items_found_before_a_search_continues_are_kept_for_its_pages(paged: PagedBook) -> None:
     def find(query: Query, start: Cursor) -> Iterator[LookupStep]:
         for item in paged.book.find(query, start):
             yield item
@@ -122,7 +122,7 @@ def test_what_was_found_before_a_search_continues_is_kept_for_its_pages(paged: P
     assert [len(page.items) for page in paged.pages()] == [2, 2, 2, 2]
 
 
-def test_reads_that_arrive_during_a_search_pay_for_more_pages_and_start_no_other_one(searching: PagedBook) -> None:
+def test_reads_that_arrive_during_a_search_pay_for_more_pages_and_start_no_other_search(searching: PagedBook) -> None:
     for burst in (1, 2, 3):
         searching.answer(read(burst=burst))
     searching.book.is_searching = False
@@ -145,7 +145,7 @@ def test_the_number_of_searches_is_limited_in_total_and_per_host(searching: Page
     assert len(sources(searching)) == limit + is_one_host
 
 
-def test_what_was_asked_under_a_key_is_forgotten_with_it(searching: PagedBook) -> None:
+def test_reads_under_a_withdrawn_key_are_forgotten(searching: PagedBook) -> None:
     searching.answer(read())
     kept = []
     for envelopes in ([OPEN], []):
@@ -175,7 +175,7 @@ def test_a_search_that_fails_is_answered_as_one_that_cannot_be_read(searching: P
     assert searching.pager.failure is not None
 
 
-def test_when_time_is_up_one_search_that_is_over_was_served(searching: PagedBook) -> None:
+def test_when_time_is_up_one_finished_search_was_served(searching: PagedBook) -> None:
     for source in ("here", "there"):
         assert searching.answer(read(), source=source) == []
     searching.book.is_searching = False
@@ -199,7 +199,7 @@ def test_a_burst_whose_search_takes_long_is_answered_at_the_next_pause(
     assert (page.state, page.next) == (state, Cursor(number, 0))
 
 
-def test_a_read_that_waits_gets_what_was_stored_while_it_was_searched_for(searching: PagedBook) -> None:
+def test_a_waiting_read_gets_an_entry_that_was_stored_during_its_search(searching: PagedBook) -> None:
     book = searching.book
     searching.answer(read(wait=10.0, query=Query(words=("later",))))
     book.is_searching = False
@@ -213,7 +213,7 @@ def test_a_read_that_waits_gets_what_was_stored_while_it_was_searched_for(search
     assert numbers(searching.serve()) == [[], [10]]
 
 
-def test_a_read_that_waits_for_something_that_must_be_searched_is_told_to_ask_again(paged: PagedBook) -> None:
+def test_a_waiting_read_whose_answer_needs_a_search_is_told_to_ask_again(paged: PagedBook) -> None:
     assert states(paged.answer(read(Cursor(10, 0), wait=10.0))) == [PageState.WAITING]
     paged.book.is_searching = True
     paged.store(note(10))

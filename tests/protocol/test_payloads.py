@@ -1,4 +1,4 @@
-"""What leaves in one datagram: a part of an entry, or short notes together."""
+"""What one datagram carries: a part of an entry, or several short notes."""
 
 import pytest
 
@@ -16,7 +16,7 @@ def note(sequence: int, text: str = "今天", **changes: object) -> Entry:
 
 
 def packed(*notes: Entry) -> list[int | str]:
-    """How many notes leave in each datagram; a bundle's number is a str."""
+    """The number of notes in each datagram: as a str if the notes are a bundle."""
     sizes: list[int | str] = []
     for payload in taken(*notes):
         size = len(payload.entries) if not isinstance(payload, PartPayload) else 1
@@ -61,7 +61,7 @@ def test_a_run_has_as_many_notes_as_fit_its_datagram_and_its_count() -> None:
         assert len(payload.body(bytes(16), bytes(8))) <= BODY_BYTES_MAX
 
 
-def test_packed_notes_come_out_of_their_datagram() -> None:
+def test_packed_notes_are_decoded_unchanged() -> None:
     notes = [note(1, "今天"), note(2, "明天 ", written_at=WRITTEN_AT + 5), note(3, "\0", written_at=WRITTEN_AT + 9)]
     [payload] = taken(*notes)
     payload.sent_at.append(0.0)
@@ -75,7 +75,7 @@ IMPORTED = [note(number, client_id=bytes([number % 2]) * 16) for number in range
 RESTORED = [Restored(WRITTEN_AT, *before) for before in [NO_PREDECESSOR, *(each[:2] for each in IMPORTED[:-1])]]
 
 
-def test_imported_notes_leave_in_bundles_that_no_note_joins_that_is_not_the_next_one_of_the_import() -> None:
+def test_a_bundle_of_imported_notes_has_only_consecutive_notes_of_the_import() -> None:
     queue = UnsentPayloads()
     queue.add([note(101), note(103)])
     for place in (0, 1, 2, 4):

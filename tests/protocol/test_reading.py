@@ -1,4 +1,4 @@
-"""Reading: everything arrives, in order, each item once, whatever happens to its pages, also if somebody forges some."""
+"""Reading: each item arrives once and in order, also if pages are lost, late or forged."""
 
 import pytest
 from hypothesis import given, settings
@@ -17,15 +17,17 @@ from udpnote.protocol.server_contact import SILENT_INTERVAL_SECONDS, KeyChanged,
 
 
 def book_of(pages: int) -> Book:
-    """A notebook of that many pages: the page `n` (from 1 on) begins at the entry 2n - 1."""
+    """A notebook of `pages` pages, with two entries on each."""
     return Book(*notes(2 * pages), stride=1000)
 
 
 def begins(page_number: int) -> Cursor:
+    """Where the page begins in a notebook that `book_of` makes. The first page has the number 1."""
     return Cursor(2 * page_number - 1, 0)
 
 
 def unacquainted() -> Reader:
+    """A reading that does not know the round-trip time yet."""
     return new_reading(round_trip_seconds=None)
 
 
@@ -223,7 +225,9 @@ def test_a_server_that_was_found_is_asked_at_once() -> None:
     reader.receive(answers(book_of(25), *reader.sent())[0], now=0.01)
     reader.sent()
     reader.server_found(0.02, round_trip_seconds=0.001)
-    assert asked(reader.sent()) == [(Cursor(3, 0), WINDOW_INITIAL)], "also for what was in flight to the old address"
+    assert asked(reader.sent()) == [(Cursor(3, 0), WINDOW_INITIAL)], (
+        "also for the pages that were in flight from the old address"
+    )
 
 
 def test_a_query_that_cannot_be_answered_ends_the_reading_and_no_other_message_disturbs_it() -> None:

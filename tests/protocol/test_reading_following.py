@@ -42,7 +42,7 @@ def kept(book: Book) -> tuple[Reader, Read]:
 
 
 @pytest.mark.parametrize(("count", "start", "number"), [(50, None, 51), (3, 4, 4), (0, None, 1)])
-def test_a_follower_leaves_a_read_behind_everything_there_is(count: int, start: int | None, number: int) -> None:
+def test_a_follower_that_has_read_all_leaves_a_read_waiting(count: int, start: int | None, number: int) -> None:
     reader = new_reading(LOG, follows=True, start=start)
     waiting = waiting_read(reader, Book(*notes(count)))
     assert reader.items() == ([] if start else notes(count))
@@ -98,7 +98,7 @@ def test_news_arrives_without_a_timer_and_the_next_read_is_sent_at_once_and_once
 
 
 @pytest.mark.parametrize("state", [WAITING, END], ids=["refresh", "poll"])
-def test_a_refresh_or_a_poll_that_is_lost_is_repeated_and_no_silence(state: PageState) -> None:
+def test_a_refresh_or_a_poll_that_is_lost_is_repeated_and_is_no_silence(state: PageState) -> None:
     reader, waiting = at_end(Book(*notes(3)))
     reader.receive(page(waiting, state=state), now=0.02)
     first_at, _ = reader.sent_next()
@@ -200,7 +200,7 @@ def test_a_reader_asks_once_after_each_pause_whether_the_index_is_ready_even_if_
 
 
 @pytest.mark.parametrize(("shown", "kept"), [(7, 5), (300, 1), (300, 299), (300, 200), (3, 0)])
-def test_a_follower_of_a_restored_notebook_goes_back_to_where_it_differs_and_shows_what_it_has_not_shown(
+def test_a_follower_of_a_restored_notebook_goes_back_to_where_it_differs_and_shows_the_new_entries(
     shown: int, kept: int
 ) -> None:
     reader, waiting = at_end(Book(*notes(shown)))

@@ -224,7 +224,7 @@ def test_answers_go_where_their_own_requests_came_from_and_acknowledgements_in_a
     assert [part_ack.sequence for each in acks for part_ack in each.parts] == list(sequences)
 
 
-def test_a_datagram_that_deserves_no_answer_is_counted_by_its_reason() -> None:
+def test_a_datagram_that_gets_no_answer_is_counted_by_its_reason() -> None:
     unexpected = [name for name in GOLDEN if name.split()[0] in ("OFFER", "PAGE", "ACK", "REFUSE", "REPORT")]
     for data, reason in (
         (b"GET / HTTP/1.1\r\n", "foreign"),
@@ -284,7 +284,7 @@ def test_without_the_key_no_host_gets_an_answer_or_stores_anything(message: Mess
         (Refuse(TOKEN, Reason.WRONG_NOTEBOOK, CLIENT_ID, 1, 0, 1), None),
     ],
 )
-def test_a_request_under_an_earlier_key_is_told_only_that_it_changed(message: Message, answer: "Message | None") -> None:
+def test_a_request_under_an_earlier_key_is_told_only_that_the_key_changed(message: Message, answer: "Message | None") -> None:
     server, data = Server(SEALED_ENVELOPES), encode(message, OLD)
     server.receive(data)
     answers = [answer for answer, _ in server.reception.datagrams_to_send()]
@@ -296,7 +296,7 @@ def test_a_request_under_an_earlier_key_is_told_only_that_it_changed(message: Me
     assert server.reception.drops() == Counter({"old key": 1, "strange": 1})
 
 
-def test_reads_under_a_key_that_is_withdrawn_are_forgotten_and_told_that_it_changed() -> None:
+def test_reads_under_a_withdrawn_key_are_forgotten_and_told_that_the_key_changed() -> None:
     server, book = Server(SEALED_ENVELOPES), Book()
     for envelope, source in ((MIDDLE, "withdrawn"), (NEW, "stays")):
         server.receive(encode(read(wait=9.0), envelope), source=source)

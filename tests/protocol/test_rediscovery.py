@@ -9,19 +9,25 @@ from tests.support.keys import AT_NEW, NEW, NEW_KEY, OLD, STRANGE_KEY
 from tests.support.wire import decoded
 from udpnote.model.address import Address
 from udpnote.model.notebook import KnownNotebook, address_of
-from udpnote.protocol import rediscovery
 from udpnote.protocol.codec import encode
 from udpnote.protocol.congestion import JITTER
 from udpnote.protocol.discovery import ANSWER_SECONDS, DISCOVERY_SECONDS, DiscoveryAnswer
 from udpnote.protocol.envelope import OPEN, Envelope
 from udpnote.protocol.messages import ANY_NOTEBOOK, KEY_CHANGED, Discover, Offer
 from udpnote.protocol.rediscovery import (
+    DISCOVERY_PAUSE_MAX_SECONDS,
+    DISCOVERY_PAUSE_SECONDS,
+    IMPOSTORS_REPORTED_MAX,
+    MOVED_PAUSE_MAX_SECONDS,
+    MOVED_PAUSE_SECONDS,
     AnotherNotebookFound,
     ImpostorFound,
     LookingForServer,
     Rediscovery,
     ServedTwice,
     ServerMoved,
+    is_impostor_of,
+    known_notebook,
 )
 from udpnote.protocol.sealed_envelope import key_id, server_envelope
 from udpnote.protocol.server_contact import KeyChanged
@@ -34,24 +40,24 @@ NEW_ADDRESS: Address = ("192.0.2.8", 6684)
 IMPOSTOR: Address = ("192.0.2.66", 6683)
 
 
-def new_search() -> Rediscovery:
+def new_rediscovery() -> Rediscovery:
     return Rediscovery(HOME, random=Random(SEED), envelope=OPEN)
 
 
 def begun() -> tuple[Rediscovery, Discover]:
-    """A search at time 1.0, and its first question."""
-    search = new_search()
-    search.begin(1.0)
-    search.handle_timeout(1.0)
-    [question] = decoded(Discover, search.probes_to_send())
-    return search, question
+    """A rediscovery at time 1.0, and its first question."""
+    rediscovery = new_rediscovery()
+    rediscovery.begin(1.0)
+    rediscovery.handle_timeout(1.0)
+    [question] = decoded(Discover, rediscovery.probes_to_send())
+    return rediscovery, question
 
 
-def answer(search: Rediscovery, source: Address, now: float) -> bool:
+def answer(rediscovery: Rediscovery, source: Address, now: float) -> bool:
     """Let the notebook's server answer the latest DISCOVER from `source`. Return whether it counts as found."""
-    search.handle_timeout(now)
-    *_, question = decoded(Discover, search.probes_to_send())
-    return search.receive_datagram(encode(offer(question, HOME)), source, now) is not None
+    rediscovery.handle_timeout(now)
+    *_, question = decoded(Discover, rediscovery.probes_to_send())
+    return rediscovery.receive_datagram(encode(offer(question, HOME)), source, now) is not None
 
 
 def offer(question: Discover, notebook: KnownNotebook, *, flags: int = 0) -> Offer:
@@ -70,13 +76,13 @@ class InVain(NamedTuple):
     pause: float
 
 
-def in_vain(search: Rediscovery, now: float, count: int) -> list[InVain]:
+def in_vain(rediscovery: Rediscovery, now: float, count: int) -> list[InVain]:
     """Let `count` discoveries find nothing, the first of which begins now."""
     found, rounds = list[InVain](), 0
     while len(found) < count:
-        search.handle_timeout(now)
-        rounds += len(search.probes_to_send())
-        before, now = now, search.next_timeout() or 0.0
+        rediscovery.handle_timeout(now)
+        rounds += len(rediscovery.probes_to_send())
+        before, now = now, rediscovery.next_timeout() or 0.0
         if now - before > 2 * ANSWER_SECONDS:  # within a discovery there is always less to wait for
             found.append(InVain(rounds, now - before))
             rounds = 0
@@ -84,77 +90,77 @@ def in_vain(search: Rediscovery, now: float, count: int) -> list[InVain]:
 
 
 def test_a_silent_server_is_asked_for_at_once_and_after_each_discovery_in_vain_after_twice_the_pause_up_to_a_limit() -> None:
-    search = new_search()
-    search.begin(1.0)
-    search.begin(1.0)
-    assert search.events() == [LookingForServer()] * 2
-    assert search.next_timeout() == 1.0
-    before, longest = rediscovery.DISCOVERY_PAUSE_SECONDS / 2, rediscovery.DISCOVERY_PAUSE_MAX_SECONDS
-    for _, pause in in_vain(search, 1.0, 7):
+    rediscovery = new_rediscovery()
+    rediscovery.begin(1.0)
+    rediscovery.begin(1.0)
+    assert rediscovery.events() == [LookingForServer()] * 2
+    assert rediscovery.next_timeout() == 1.0
+    before, longest = DISCOVERY_PAUSE_SECONDS / 2, DISCOVERY_PAUSE_MAX_SECONDS
+    for _, pause in in_vain(rediscovery, 1.0, 7):
         base = min(2 * before, longest)
         assert base <= pause + 1e-9 and pause <= (1 + JITTER) * base + 1e-9
         before = pause
     assert before >= longest
-    search = new_search()
-    search.handle_timeout(1.0)
-    assert (search.next_timeout(), search.probes_to_send(), search.events()) == (None, [], [])
-    assert search.receive_datagram(b"", address_of(HOME), 1.0) is None
+    rediscovery = new_rediscovery()
+    rediscovery.handle_timeout(1.0)
+    assert (rediscovery.next_timeout(), rediscovery.probes_to_send(), rediscovery.events()) == (None, [], [])
+    assert rediscovery.receive_datagram(b"", address_of(HOME), 1.0) is None
 
 
 def test_after_a_discovery_in_vain_only_single_rounds_follow_until_the_server_is_found() -> None:
-    search = new_search()
-    search.begin(1.0)
-    found = in_vain(search, 1.0, 20)
+    rediscovery = new_rediscovery()
+    rediscovery.begin(1.0)
+    found = in_vain(rediscovery, 1.0, 20)
     assert [each.rounds for each in found] == [5] + 19 * [1]
     minutes = (DISCOVERY_SECONDS + 19 * ANSWER_SECONDS + sum(each.pause for each in found)) / 60
     assert 5 * minutes >= 19, "as if it began a discovery with all rounds at most once a minute"
-    now = search.next_timeout() or 0.0
-    assert answer(search, NEW_ADDRESS, now)
-    search.begin(now)
-    begins_at = search.next_timeout() or 0.0
-    assert in_vain(search, begins_at, 1)[0].rounds == 5, "the server was there a moment ago"
-    search.end()
-    search.begin(begins_at + 90.0)
-    assert in_vain(search, begins_at + 90.0, 1)[0].rounds == 5
+    now = rediscovery.next_timeout() or 0.0
+    assert answer(rediscovery, NEW_ADDRESS, now)
+    rediscovery.begin(now)
+    begins_at = rediscovery.next_timeout() or 0.0
+    assert in_vain(rediscovery, begins_at, 1)[0].rounds == 5, "the server was there a moment ago"
+    rediscovery.end()
+    rediscovery.begin(begins_at + 90.0)
+    assert in_vain(rediscovery, begins_at + 90.0, 1)[0].rounds == 5
 
 
 def test_a_server_that_is_found_but_answers_no_request_is_looked_for_ever_more_seldom() -> None:
-    search, now = new_search(), 1.0
+    rediscovery, now = new_rediscovery(), 1.0
     for _ in range(12):
-        search.begin(now)
-        now = search.next_timeout() or 0.0
-        assert answer(search, NEW_ADDRESS, now)
-    search.begin(now)
-    longest = rediscovery.MOVED_PAUSE_MAX_SECONDS
-    assert longest <= (search.next_timeout() or 0.0) - now <= longest * (1 + JITTER)
+        rediscovery.begin(now)
+        now = rediscovery.next_timeout() or 0.0
+        assert answer(rediscovery, NEW_ADDRESS, now)
+    rediscovery.begin(now)
+    longest = MOVED_PAUSE_MAX_SECONDS
+    assert longest <= (rediscovery.next_timeout() or 0.0) - now <= longest * (1 + JITTER)
 
 
 def test_a_silence_begins_another_discovery_after_a_growing_pause_until_the_server_answers() -> None:
-    search, now = new_search(), 1.0
-    search.begin(now)
+    rediscovery, now = new_rediscovery(), 1.0
+    rediscovery.begin(now)
     for pause in (1, 2, 4):
-        assert answer(search, address_of(HOME), now)
-        assert (search.notebook, search.next_timeout()) == (HOME, None)
-        search.begin(now)
-        begins_at, shortest = search.next_timeout() or 0.0, pause * rediscovery.MOVED_PAUSE_SECONDS
+        assert answer(rediscovery, address_of(HOME), now)
+        assert (rediscovery.notebook, rediscovery.next_timeout()) == (HOME, None)
+        rediscovery.begin(now)
+        begins_at, shortest = rediscovery.next_timeout() or 0.0, pause * MOVED_PAUSE_SECONDS
         assert now + shortest <= begins_at <= now + shortest * (1 + JITTER) ** 3
         now = begins_at
-    search = new_search()
+    rediscovery = new_rediscovery()
     for now, questions in ((1.0, 1), (1.05, 0)):
-        search.begin(now)
-        search.handle_timeout(now)
-        assert len(search.probes_to_send()) == questions
-    assert search.next_timeout() == 1.1, "the second round"
-    search = new_search()
-    search.begin(1.0)
-    assert answer(search, NEW_ADDRESS, 1.0)
-    search.end()
-    search.begin(9.0)
-    assert search.next_timeout() == 9.0
+        rediscovery.begin(now)
+        rediscovery.handle_timeout(now)
+        assert len(rediscovery.probes_to_send()) == questions
+    assert rediscovery.next_timeout() == 1.1, "the second round"
+    rediscovery = new_rediscovery()
+    rediscovery.begin(1.0)
+    assert answer(rediscovery, NEW_ADDRESS, 1.0)
+    rediscovery.end()
+    rediscovery.begin(9.0)
+    assert rediscovery.next_timeout() == 9.0
 
 
-class SealedSearch:
-    """A rediscovery of a sealed notebook, and the questions of its latest round: under the notebook's key, and in the open."""
+class SealedClient:
+    """The rediscovery of a sealed notebook, and the questions of its latest round: one with the key, and one in the open."""
 
     def __init__(self) -> None:
         self.now = 1.0
@@ -182,16 +188,16 @@ class SealedSearch:
 
 
 @pytest.fixture
-def search() -> SealedSearch:
-    return SealedSearch()
+def client() -> SealedClient:
+    return SealedClient()
 
 
-def test_a_sealed_notebook_is_asked_for_and_used_with_its_key_and_its_id_is_not_sent_in_the_open(search: SealedSearch) -> None:
-    assert (search.sealed.notebook_id, search.openly.notebook_id) == (ANY_NOTEBOOK, ANY_NOTEBOOK)
-    assert search.answer(offer(search.sealed, HOME._replace(name="客厅")), NEW_ADDRESS, NEW_KEY)
-    assert search.rediscovery.events() == [ServerMoved(NEW_ADDRESS)]
-    assert search.rediscovery.address == NEW_ADDRESS
-    assert search.rediscovery.notebook == SEALED_HOME._replace(name="客厅", host="192.0.2.8", port=6684)
+def test_a_sealed_notebook_is_asked_for_and_used_with_its_key_and_its_id_is_not_sent_in_the_open(client: SealedClient) -> None:
+    assert (client.sealed.notebook_id, client.openly.notebook_id) == (ANY_NOTEBOOK, ANY_NOTEBOOK)
+    assert client.answer(offer(client.sealed, HOME._replace(name="客厅")), NEW_ADDRESS, NEW_KEY)
+    assert client.rediscovery.events() == [ServerMoved(NEW_ADDRESS)]
+    assert client.rediscovery.address == NEW_ADDRESS
+    assert client.rediscovery.notebook == SEALED_HOME._replace(name="客厅", host="192.0.2.8", port=6684)
     for envelope in (OPEN, OLD):
         with pytest.raises(AssertionError, match="in the open"):
             Rediscovery(SEALED_HOME, random=Random(SEED), envelope=envelope)
@@ -200,96 +206,96 @@ def test_a_sealed_notebook_is_asked_for_and_used_with_its_key_and_its_id_is_not_
 def test_clients_that_lose_their_server_together_do_not_look_for_it_at_the_same_times() -> None:
     times = set[float]()
     for seed in range(20):
-        search = Rediscovery(HOME, random=Random(seed), envelope=OPEN)
-        search.begin(1.0)
-        times.add(in_vain(search, 1.0, 1)[0].pause)
+        rediscovery = Rediscovery(HOME, random=Random(seed), envelope=OPEN)
+        rediscovery.begin(1.0)
+        times.add(in_vain(rediscovery, 1.0, 1)[0].pause)
     assert len(times) == 20
 
 
-def test_each_open_server_with_its_id_is_reported_once_up_to_a_limit_and_never_used(search: SealedSearch) -> None:
-    addresses: list[Address] = [(f"192.0.2.{100 + number}", 6683) for number in range(rediscovery.IMPOSTORS_REPORTED_MAX + 2)]
+def test_each_open_server_with_its_id_is_reported_once_up_to_a_limit_and_never_used(client: SealedClient) -> None:
+    addresses: list[Address] = [(f"192.0.2.{100 + number}", 6683) for number in range(IMPOSTORS_REPORTED_MAX + 2)]
     for address in [IMPOSTOR, IMPOSTOR, *addresses]:
-        assert not search.answer(offer(search.openly, HOME), address)
-        search.ask_again()
-    reported = [ImpostorFound(SEALED_HOME, address) for address in [IMPOSTOR, *addresses][: rediscovery.IMPOSTORS_REPORTED_MAX]]
-    assert search.rediscovery.events() == reported
-    assert (search.rediscovery.notebook, search.rediscovery.address) == (SEALED_HOME, address_of(HOME))
-    assert search.answer(offer(search.sealed, HOME), NEW_ADDRESS, NEW_KEY), "and the search goes on"
+        assert not client.answer(offer(client.openly, HOME), address)
+        client.ask_again()
+    reported = [ImpostorFound(SEALED_HOME, address) for address in [IMPOSTOR, *addresses][:IMPOSTORS_REPORTED_MAX]]
+    assert client.rediscovery.events() == reported
+    assert (client.rediscovery.notebook, client.rediscovery.address) == (SEALED_HOME, address_of(HOME))
+    assert client.answer(offer(client.sealed, HOME), NEW_ADDRESS, NEW_KEY), "and the rediscovery goes on"
 
 
 def test_other_notebooks_and_wrong_envelopes_are_ignored_and_a_server_with_a_changed_key_is_not_used(
-    search: SealedSearch,
+    client: SealedClient,
 ) -> None:
     cellar = HOME._replace(notebook_id=b"c" * 16, name="cellar")
-    assert not search.answer(offer(search.openly, cellar), IMPOSTOR)
-    assert not search.answer(offer(search.sealed, HOME), IMPOSTOR, STRANGE_KEY)
-    assert not search.answer(offer(search.sealed, HOME), IMPOSTOR)
-    assert (search.rediscovery.events(), search.rediscovery.notebook) == ([], SEALED_HOME)
-    assert not search.answer(offer(search.sealed, HOME, flags=KEY_CHANGED), NEW_ADDRESS, NEW_KEY)
-    assert list(map(type, search.rediscovery.events())) == [KeyChanged]
-    assert (search.rediscovery.notebook, search.rediscovery.next_timeout()) == (SEALED_HOME, None)
+    assert not client.answer(offer(client.openly, cellar), IMPOSTOR)
+    assert not client.answer(offer(client.sealed, HOME), IMPOSTOR, STRANGE_KEY)
+    assert not client.answer(offer(client.sealed, HOME), IMPOSTOR)
+    assert (client.rediscovery.events(), client.rediscovery.notebook) == ([], SEALED_HOME)
+    assert not client.answer(offer(client.sealed, HOME, flags=KEY_CHANGED), NEW_ADDRESS, NEW_KEY)
+    assert list(map(type, client.rediscovery.events())) == [KeyChanged]
+    assert (client.rediscovery.notebook, client.rediscovery.next_timeout()) == (SEALED_HOME, None)
 
 
 def test_another_notebook_with_the_name_or_else_the_address_is_reported_when_the_server_was_not_found() -> None:
-    search, question = begun()
+    rediscovery, question = begun()
     assert question.notebook_id == ANY_NOTEBOOK
     office, cellar = HOME._replace(notebook_id=b"o" * 16, name="办公室"), HOME._replace(notebook_id=b"c" * 16, name="cellar")
     anew = HOME._replace(notebook_id=b"n" * 16, host=str(NEW_ADDRESS[0]), port=NEW_ADDRESS[1])
     for notebook, source in ((cellar, NEW_ADDRESS), (office, OLD_ADDRESS), (anew, NEW_ADDRESS), (cellar, OLD_ADDRESS)):
-        assert search.receive_datagram(encode(offer(question, notebook)), source, 1.0) is None
-    assert (search.events(), search.another) == ([LookingForServer()], None), "the server may still answer"
+        assert rediscovery.receive_datagram(encode(offer(question, notebook)), source, 1.0) is None
+    assert (rediscovery.events(), rediscovery.another) == ([LookingForServer()], None), "the server may still answer"
     now, probes = 1.0, list[bytes]()
     while now <= 1.0 + DISCOVERY_SECONDS or not probes:
-        now = search.next_timeout() or 0.0
-        search.handle_timeout(now)
-        probes = search.probes_to_send()
-    assert search.events() == [AnotherNotebookFound(anew)]
-    assert (search.another, search.notebook, search.address) == (anew, HOME, OLD_ADDRESS)
+        now = rediscovery.next_timeout() or 0.0
+        rediscovery.handle_timeout(now)
+        probes = rediscovery.probes_to_send()
+    assert rediscovery.events() == [AnotherNotebookFound(anew)]
+    assert (rediscovery.another, rediscovery.notebook, rediscovery.address) == (anew, HOME, OLD_ADDRESS)
     [question] = decoded(Discover, probes)
-    assert search.receive_datagram(encode(offer(question, anew)), NEW_ADDRESS, now) is None
-    search.handle_timeout(now + DISCOVERY_SECONDS)
-    assert (search.events(), search.another) == ([], anew), "it was reported by the discovery before"
-    now = search.next_timeout() or 0.0
-    search.handle_timeout(now)
-    [question] = decoded(Discover, search.probes_to_send())
-    assert search.receive_datagram(encode(offer(question, office)), OLD_ADDRESS, now) is None
-    assert search.receive_datagram(encode(offer(question, HOME)), NEW_ADDRESS, now), "and the search goes on"
-    assert (search.events(), search.another) == ([ServerMoved(NEW_ADDRESS)], None)
+    assert rediscovery.receive_datagram(encode(offer(question, anew)), NEW_ADDRESS, now) is None
+    rediscovery.handle_timeout(now + DISCOVERY_SECONDS)
+    assert (rediscovery.events(), rediscovery.another) == ([], anew), "it was reported by the discovery before"
+    now = rediscovery.next_timeout() or 0.0
+    rediscovery.handle_timeout(now)
+    [question] = decoded(Discover, rediscovery.probes_to_send())
+    assert rediscovery.receive_datagram(encode(offer(question, office)), OLD_ADDRESS, now) is None
+    assert rediscovery.receive_datagram(encode(offer(question, HOME)), NEW_ADDRESS, now), "and the rediscovery goes on"
+    assert (rediscovery.events(), rediscovery.another) == ([ServerMoved(NEW_ADDRESS)], None)
 
 
 def test_another_notebook_is_not_reported_after_the_server_was_found_nor_by_a_later_discovery_without_its_answer() -> None:
-    search, question = begun()
-    assert search.receive_datagram(encode(offer(question, HOME)), NEW_ADDRESS, 1.0)
+    rediscovery, question = begun()
+    assert rediscovery.receive_datagram(encode(offer(question, HOME)), NEW_ADDRESS, 1.0)
     another = HOME._replace(notebook_id=b"o" * 16)
-    assert search.receive_datagram(encode(offer(question, another)), OLD_ADDRESS, 1.001) is None
-    assert (search.events(), search.another) == ([LookingForServer(), ServerMoved(NEW_ADDRESS)], None)
-    search.begin(60.0)
-    in_vain(search, search.next_timeout() or 0.0, 1)
-    assert (search.events(), search.another) == ([LookingForServer()], None)
+    assert rediscovery.receive_datagram(encode(offer(question, another)), OLD_ADDRESS, 1.001) is None
+    assert (rediscovery.events(), rediscovery.another) == ([LookingForServer(), ServerMoved(NEW_ADDRESS)], None)
+    rediscovery.begin(60.0)
+    in_vain(rediscovery, rediscovery.next_timeout() or 0.0, 1)
+    assert (rediscovery.events(), rediscovery.another) == ([LookingForServer()], None)
 
 
 def test_a_second_server_of_the_notebook_is_reported_until_a_request_is_answered() -> None:
     for is_answered in (False, True):
-        search, question = begun()
-        assert search.receive_datagram(encode(offer(question, HOME)), OLD_ADDRESS, 1.0)
+        rediscovery, question = begun()
+        assert rediscovery.receive_datagram(encode(offer(question, HOME)), OLD_ADDRESS, 1.0)
         if is_answered:
-            search.end()
+            rediscovery.end()
         copy = encode(offer(question, HOME)._replace(server_id=b"the copy"))
-        assert search.receive_datagram(copy, NEW_ADDRESS, 1.001) is None
-        found = [(each.answer.source, each.answer.other_source) for each in search.events() if isinstance(each, ServedTwice)]
-        assert found == ([] if is_answered else [(NEW_ADDRESS, OLD_ADDRESS)])
-        assert search.address == OLD_ADDRESS
+        assert rediscovery.receive_datagram(copy, NEW_ADDRESS, 1.001) is None
+        reported = [each.answer for each in rediscovery.events() if isinstance(each, ServedTwice)]
+        assert [(each.source, each.other_source) for each in reported] == ([] if is_answered else [(NEW_ADDRESS, OLD_ADDRESS)])
+        assert rediscovery.address == OLD_ADDRESS
 
 
 def test_an_impostor_has_the_id_or_in_the_open_the_name_of_a_sealed_notebook_but_not_its_key() -> None:
     unsealed, strange = dict[str, Any](key_id=None), dict[str, Any](key_id=b"stranger")
     other_id, other_name = dict[str, Any](notebook_id=b"x" * 16), dict[str, Any](name="客厅")
     for changes in (unsealed, strange, unsealed | other_id, unsealed | other_name):
-        assert rediscovery.is_impostor_of(found(SEALED_HOME._replace(**changes), IMPOSTOR), SEALED_HOME)
+        assert is_impostor_of(found(SEALED_HOME._replace(**changes), IMPOSTOR), SEALED_HOME)
     for changes in ({}, other_name | {"host": "fe80::1"}, strange | other_id, unsealed | other_id | other_name):
-        assert not rediscovery.is_impostor_of(found(SEALED_HOME._replace(**changes), IMPOSTOR), SEALED_HOME)
+        assert not is_impostor_of(found(SEALED_HOME._replace(**changes), IMPOSTOR), SEALED_HOME)
     for changes in ({}, strange):
-        assert not rediscovery.is_impostor_of(found(HOME._replace(**changes), IMPOSTOR), HOME)
+        assert not is_impostor_of(found(HOME._replace(**changes), IMPOSTOR), HOME)
     addresses: tuple[Address, ...] = (("192.0.2.7", 7000), ("fe80::1", 7000, 0, 3))
     for address in addresses:
-        assert address_of(rediscovery.known_notebook(found(HOME, address))) == address
+        assert address_of(known_notebook(found(HOME, address))) == address

@@ -44,7 +44,7 @@ def test_each_probe_is_timed_by_its_own_offer_and_those_without_one_are_lost_in_
     assert now == pytest.approx(sent[-1][0] + ANSWER_SECONDS)
 
 
-def test_it_ends_with_the_last_offer_if_none_is_lost() -> None:
+def test_the_meter_ends_with_the_last_offer_if_none_is_lost() -> None:
     meter = new_meter()
     while not meter.is_finished:
         for discover in decoded(Discover, meter.datagrams_to_send()):

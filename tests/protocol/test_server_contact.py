@@ -55,7 +55,7 @@ def test_the_server_is_silent_once_a_timeout_expires_with_nothing_answered_for_l
     assert (made.is_silent, made.next_probe_at, made.answered_at) == (True, 6.0 + SILENCE, 6.0)
     made = contact()
     made.expect_answers_from(10.0)
-    assert (made.record_loss(sent_at=10.0, now=10.5), made.is_silent) == (None, False), "before that, nothing was asked"
+    assert (made.record_loss(sent_at=10.0, now=10.5), made.is_silent) == (None, False), "nothing was asked before time 10"
 
 
 @pytest.mark.parametrize("seconds_max", [RTO_MAX_SECONDS, FOLLOWER_INTERVAL_SECONDS_MAX])
@@ -122,9 +122,7 @@ def test_losses_halve_and_collapse_the_window_and_those_of_one_round_trip_double
     assert contact().timer.timeout_seconds == pytest.approx(0.03)
 
 
-def test_a_timer_expires_after_its_timeout_or_as_soon_as_the_server_counts_as_silent_but_never_before_its_first_timeout() -> (
-    None
-):
+def test_a_timer_expires_at_its_timeout_or_when_the_server_counts_as_silent_but_not_before_its_first_timeout() -> None:
     made = contact(now=5.0)
     assert made.expires_at(5.5) == pytest.approx(5.53)
     while made.timer.timeout_seconds < 1.0:

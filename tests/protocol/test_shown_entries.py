@@ -1,4 +1,4 @@
-"""What a follower has shown: as much as memory allows, and the more exactly, the newer it is."""
+"""The entries that a follower has shown: the newest ones are all remembered, of the older ones only some."""
 
 from itertools import pairwise
 
@@ -55,7 +55,7 @@ def test_many_entries_that_an_earlier_restoration_removed_are_forgotten() -> Non
         shown.confirm()
     shown.remember(note(10**6))
     shown.go_back()
-    assert shown.remember(note(1)._replace(stored_at=STORED_AT + LATER)), "it would take ever more memory"
+    assert shown.remember(note(1)._replace(stored_at=STORED_AT + LATER)), "otherwise, ever more memory would be needed"
 
 
 def test_shown_entries_are_not_shown_again_after_the_follower_went_back_too_far() -> None:

@@ -30,7 +30,7 @@ def waiting(*texts: str, cursor: Cursor = FIRST, wait: float = 9.0, limit: int =
 
 
 def store(paged: PagedBook, *texts: str, now: float = 1.0) -> list[Page]:
-    """Store notes with `texts` at once, and give the pages that are sent."""
+    """Store notes with `texts` at once, and return the pages that are sent."""
     paged.store(*(note(paged.book.last + at, text) for at, text in enumerate(texts, 1)))
     return paged.serve(now)
 
@@ -46,7 +46,7 @@ def test_a_read_that_finds_nothing_waits_until_something_is_stored_and_is_answer
     assert (paged.pager.waiting, paged.pager.is_busy) == (1, False)
     paged = waiting("one", "two", cursor=Cursor(2, 0))
     paged.pager.notice_stored(2)
-    assert not paged.pager.is_busy, "that was there before"
+    assert not paged.pager.is_busy, "this entry was there before the READ"
     [page] = store(paged, "the third")
     assert (page.state, page.burst, page.start, page.next) == (END, 1, Cursor(2, 0), Cursor(4, 0))
     assert (page.burst_end, page.last) == (Cursor(4, 0), 3)
@@ -61,7 +61,7 @@ def test_a_read_that_finds_nothing_waits_until_something_is_stored_and_is_answer
     assert paged.book.lookups == [(THIRD, start) for start in (1, 3, 4, 6)]
 
 
-def test_a_read_waits_only_if_it_is_certain_that_there_is_nothing() -> None:
+def test_a_read_waits_only_if_it_is_certain_that_nothing_is_there() -> None:
     for state, asking in (
         (END, read(wait=9.0)),
         (END, read(Cursor(10, 0))),  # it is not to wait
@@ -158,7 +158,7 @@ def test_the_next_read_of_a_stream_replaces_the_one_that_waits(burst: int) -> No
     assert [page.burst for page in store(paged, "third", now=2.0)] == [burst]
 
 
-def test_the_next_read_ends_the_repetition_but_an_older_refused_or_dropped_one_no_wait() -> None:
+def test_the_next_read_ends_the_repetition_but_an_older_refused_or_dropped_one_ends_no_wait() -> None:
     paged = PagedBook(Book())
     paged.answer(read(burst=2, wait=9.0, query=THIRD))
     for wait in (0.0, 5.0):
