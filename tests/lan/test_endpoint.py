@@ -48,7 +48,9 @@ def texts(endpoint: Endpoint, count: int) -> list[bytes]:
     return [data for data, _ in receive(endpoint, count)]
 
 
-def test_a_listener_everywhere_has_one_port_for_both_families_and_what_cannot_leave_is_lost_alone(client: Endpoint) -> None:
+def test_a_listener_everywhere_has_one_port_for_both_families_and_only_datagrams_that_cannot_leave_are_lost(
+    client: Endpoint,
+) -> None:
     with listening(None) as server:
         assert server.addresses == [("0.0.0.0", server.port), ("::", server.port, 0, 0)]
         client.send([(b"4", ("127.0.0.1", server.port)), (b"6", ("::1", server.port, 0, 0))])
@@ -76,7 +78,7 @@ def test_a_taken_port_is_an_error_with_its_number_and_nothing_stays_open(taken: 
         pass  # it is free as soon as its listener has closed
 
 
-def test_of_several_ports_the_first_is_taken_at_which_no_other_server_hears_what_this_one_would() -> None:
+def test_of_several_ports_the_first_is_taken_at_which_no_other_server_gets_the_same_datagrams() -> None:
     loopback = [Interface("lo", 1, (("127.0.0.2", "127.255.255.255"), ("127.0.0.3", "127.255.255.255")), has_ipv6=False)]
     with listening(None) as first, listening(None) as second:
         with pytest.raises(AddressInUse) as error, listening(None, first.port, second.port):
@@ -99,7 +101,7 @@ def test_only_own_addresses_can_be_listened_at() -> None:
         pytest.fail("listening at a foreign address")
 
 
-def test_without_sockets_to_open_there_is_no_endpoint_and_none_stays_open() -> None:
+def test_if_too_few_sockets_can_be_opened_there_is_no_endpoint_and_none_stays_open() -> None:
     resolve("localhost", 6683)  # the system opens more files for the first name
     for left in range(4):
         for bind in (None, "localhost"):
@@ -112,6 +114,7 @@ def test_without_sockets_to_open_there_is_no_endpoint_and_none_stays_open() -> N
 
 
 def unreachable(address: Address) -> list[Datagram]:
+    """Datagrams that cannot leave: their port is 0, and one is too long."""
     return [(b"x", address), (b"x" * 70_000, address), (b"y", address), (b"y", address)]
 
 
@@ -168,7 +171,7 @@ def test_each_probe_reaches_this_machine_reads_the_interfaces_again_and_passes_o
 
 
 @pytest.mark.parametrize("flooded", [0, 1], ids=["IPv4", "IPv6"])
-def test_each_socket_has_its_share_of_what_is_received(client: Endpoint, flooded: int) -> None:
+def test_each_socket_has_its_share_of_the_datagrams(client: Endpoint, flooded: int) -> None:
     with listening(None) as server:
         if len(server.addresses) == 1:
             pytest.skip("this machine has one address family only")

@@ -41,10 +41,13 @@ def test_a_name_is_looked_up_in_a_thread_and_an_address_at_once() -> None:
 
 
 def test_without_a_thread_there_is_no_result_and_a_later_lookup_can_have_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
     ended = threading.Event()
     lookup = HostLookup("localhost", 6683, ended.set)
     with monkeypatch.context() as patch:
-        patch.setattr(threading.Thread, "start", lambda _: (_ for _ in ()).throw(RuntimeError("can't start new thread")))
+        patch.setattr(threading.Thread, "start", refuse)
         lookup.begin()
     assert (lookup.is_running, lookup.has_no_result, lookup.failure is None) == (False, True, False)
     lookup.begin()

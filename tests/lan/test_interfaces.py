@@ -1,4 +1,4 @@
-"""The network interfaces: where a broadcast goes, whatever the system says about an address."""
+"""The network interfaces: to which address a broadcast goes, also if the system says something strange about it."""
 
 from ipaddress import IPv4Address
 
@@ -6,7 +6,7 @@ from udpnote.lan.interfaces import LIMITED_BROADCAST, broadcast_address, lan_int
 
 
 def address(addr: str, netmask: str | None = "255.255.255.0", broadcast: str | None = None) -> dict[str, str]:
-    """What netifaces says about an address; it leaves out what is None."""
+    """What netifaces says about an address, without the facts that are None."""
     said = {"addr": addr, "netmask": netmask, "broadcast": broadcast}
     return {key: value for key, value in said.items() if value is not None}
 

@@ -18,5 +18,5 @@ def test_the_loopback_interface_is_listed_and_is_the_way_to_this_machine() -> No
     assert route is not None and route[:2] == (loopback.number, "127.0.0.1") and route.table in tables
 
 
-def test_the_rules_of_every_system_do_not_count() -> None:
+def test_the_standard_rules_are_left_out() -> None:
     assert not netlink.STANDARD_RULES & set(netlink.policy_rules())

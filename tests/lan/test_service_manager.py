@@ -1,4 +1,4 @@
-"""What the service manager is told, over a socket as systemd has one."""
+"""The datagram that the service manager gets, at a socket as systemd has one."""
 
 import socket
 from pathlib import Path

@@ -71,7 +71,9 @@ def test_a_datagram_arrives_and_no_more_are_received_than_asked_for_beyond_one_r
     for size in (0, 1, 1200, 1201, 65_507):
         data = Random(SEED).randbytes(size)
         assert sender.send(data, receiver.address) is None
-        assert receiver.receive(10) == [(data[:1201], sender.address)], "of a longer one, so much arrives that this is seen"
+        assert receiver.receive(10) == [(data[:1201], sender.address)], (
+            "of a datagram that is too long, one byte too many arrives"
+        )
         assert receiver.receive(10) == []
     for size in range(1, 6):
         sender.send(bytes(size), receiver.address)

@@ -1,4 +1,4 @@
-"""What is said of an argument of a wrong type."""
+"""The error about an argument of a wrong type."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Queries."""
+"""Queries: whether one asks for words in the texts of notes."""
 
 import pytest
 
@@ -12,5 +12,5 @@ from udpnote.model.query import Query
         (Query(any_of=(("a", "b"),)), True), (Query(without=("a",)), True),
     ],
 )  # fmt: skip
-def test_a_query_that_looks_at_texts_knows_it(query: Query, has_words: bool) -> None:
+def test_a_query_with_any_words_has_words(query: Query, has_words: bool) -> None:
     assert query.has_words == has_words

@@ -18,6 +18,6 @@ def test_toml_is_read() -> None:
         ("key = " + "9" * 5000, "toml_beyond_limits", {}),
     ],
 )  # fmt: skip
-def test_of_other_texts_the_place_is_told_that_is_wrong(text: str, kind: str, values: dict[str, int]) -> None:
+def test_an_error_names_the_place_that_is_wrong(text: str, kind: str, values: dict[str, int]) -> None:
     with raises(InvalidToml, kind, **values):
         read_toml(text)

@@ -33,7 +33,7 @@ def test_a_batch_has_all_that_has_arrived_if_that_is_less_than_a_full_batch() ->
     assert incoming.timeouts == [3.0]
 
 
-def test_when_more_arrives_a_batch_is_small_and_each_host_has_its_share_and_what_exceeds_it_is_counted() -> None:
+def test_when_more_arrives_a_batch_is_small_each_host_has_its_share_and_the_rest_is_counted() -> None:
     incoming = Incoming(*of(FLOOD, 3 * BATCH_DATAGRAMS_MAX), *of(HONEST, 200))
     arrivals = Arrivals(incoming)
     batch = arrivals.next_batch(3.0)
@@ -44,7 +44,7 @@ def test_when_more_arrives_a_batch_is_small_and_each_host_has_its_share_and_what
     assert arrivals.drops() == Counter()
     rest = [each for _ in range(18) for each in arrivals.next_batch(3.0)]
     assert Counter(address for _, address in rest) == {FLOOD: WAITING_DATAGRAMS_MAX - 64, HONEST: 136}
-    assert incoming.timeouts[1:12] == [0.0] * 11, "it waits for no other datagram while some wait"
+    assert incoming.timeouts[1:12] == [0.0] * 11, "a batch does not wait for more datagrams while some are there"
 
 
 def test_a_flood_without_an_end_does_not_keep_a_batch_from_being_handled() -> None:

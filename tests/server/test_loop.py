@@ -1,4 +1,4 @@
-"""The times of the server's loop."""
+"""When the server's loop reports dropped datagrams, reads, and indexes."""
 
 from contextlib import closing
 

@@ -39,9 +39,7 @@ def serve(handler: RequestHandler, *, is_time_up: bool = False) -> list[Page]:
     return decoded(Page, [data for data, _ in handler.serve_readers(0.0, lambda: is_time_up)])
 
 
-def test_who_writes_or_reads_is_told_that_the_notebook_cannot_be_written_or_read_now_and_may_come_again(
-    notebook: Notebook, path: Path
-) -> None:
+def test_writers_and_readers_are_told_that_the_notebook_fails_and_are_served_later(notebook: Notebook, path: Path) -> None:
     handler = RequestHandler(notebook)
     requests = [append(notebook, 1, "text"), (encode(Read(notebook.notebook_id, STREAM_ID, 1, FIRST, 0, 0, Query())), SOURCE)]
 

@@ -213,7 +213,7 @@ def test_a_key_keeps_its_envelope_as_long_as_it_is_in_the_file_and_while_that_ca
     ("happens", "use", "seconds"),
     [("taken up", KeyUse.IN_USE, 1.0), ("ended", KeyUse.NO_SERVER, 1.0), ("nothing", KeyUse.NOT_IN_USE, TAKE_UP_SECONDS_MAX)],
 )
-def test_who_changes_the_key_waits_until_the_server_uses_it_or_has_ended_but_not_for_ever(
+def test_a_change_of_key_waits_until_the_server_uses_it_or_has_ended_but_not_for_ever(
     path: Path, key_file: Path, happens: str, use: KeyUse, seconds: float
 ) -> None:
     now, notebook = 0.0, Notebook(path)
@@ -236,9 +236,7 @@ def test_who_changes_the_key_waits_until_the_server_uses_it_or_has_ended_but_not
         notebook.close()
 
 
-def test_a_server_goes_on_if_it_cannot_note_which_key_it_uses_and_who_asks_is_told_that_this_is_not_known(
-    path: Path, key_file: Path
-) -> None:
+def test_a_server_that_cannot_record_its_key_goes_on_and_the_key_counts_as_not_in_use(path: Path, key_file: Path) -> None:
     notebook = Notebook(path)
     notebook.close()
     opened(key_file, NotebookKeys(NEW)).record_use(notebook)

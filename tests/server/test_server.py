@@ -63,7 +63,7 @@ def local_server(path: Path | None, **options: object) -> Server:
     return Server(path, bind="127.0.0.1", **{"port": 0} | options)  # type: ignore[arg-type]
 
 
-def test_it_serves_the_notebook_of_the_users_folder_and_answers_no_noise(
+def test_the_default_notebook_is_in_the_users_folder_and_noise_gets_no_answer(
     loopback: Loopback, endpoint: Endpoint, tmp_path: Path
 ) -> None:
     with local_server(None) as server:
@@ -108,7 +108,7 @@ def test_the_id_stays_and_so_does_the_name_until_another_is_given(path: Path) ->
     assert [len(bytes.fromhex(each)) for each in ids] == [16]
 
 
-def test_what_is_bad_or_taken_is_an_error_and_leaves_the_rest_free(path: Path, tmp_path: Path) -> None:
+def test_a_bad_or_taken_option_is_an_error_and_takes_nothing(path: Path, tmp_path: Path) -> None:
     bad: list[dict[str, object]] = [{"name": "  "}, {"name": "x" * 129}, {"name": "\ud800"}, {"port": -1}, {"port": 65536}]
     for options in bad:
         with pytest.raises(InvalidSetting):
@@ -126,7 +126,7 @@ def test_what_is_bad_or_taken_is_an_error_and_leaves_the_rest_free(path: Path, t
         with pytest.raises(NotebookInUse):
             local_server(tmp_path / "first.sqlite3")
         local_server(path).stop()
-        assert taken.value.__traceback__ is not None, "it holds what the first attempt has left open"
+        assert taken.value.__traceback__ is not None, "the traceback has all that the first attempt has left open"
 
 
 def test_each_new_entry_is_announced_once_in_order(loopback: Loopback, path: Path) -> None:
@@ -178,7 +178,7 @@ def test_a_server_that_is_forgotten_unstarted_warns_and_frees_its_port(path: Pat
     assert ("neither started nor stopped" in done.stderr, "Traceback" in done.stderr) == (True, False)
 
 
-def test_a_server_may_be_stopped_by_what_it_calls(loopback: Loopback, path: Path) -> None:
+def test_a_server_may_be_stopped_by_its_callback(loopback: Loopback, path: Path) -> None:
     servers: list[Server] = []
     servers.append(local_server(path, on_stored=lambda _: servers[0].stop()))
     servers[0].start()
@@ -228,9 +228,7 @@ def test_without_a_callback_notices_go_to_the_log_as_facts(path: Path, caplog: p
     assert isinstance(record.msg, Notice) and str(home) in record.getMessage()
 
 
-def test_a_thread_of_its_own_searches_and_wakes_the_server_and_ends_with_it(
-    loopback: Loopback, endpoint: Endpoint, path: Path
-) -> None:
+def test_a_search_thread_wakes_the_server_and_ends_with_it(loopback: Loopback, endpoint: Endpoint, path: Path) -> None:
     def search_threads() -> list[threading.Thread]:
         return [thread for thread in threading.enumerate() if thread.name.startswith("udpnote search")]
 
@@ -287,7 +285,7 @@ def test_a_new_key_is_taken_up_the_earlier_one_accepted_for_its_time_and_a_damag
     assert isinstance(missing, UdpnoteError) and missing.notice == Notice("key_file_missing", path=file)
 
 
-def test_it_ends_and_acknowledges_nothing_once_its_file_is_deleted(loopback: Loopback) -> None:
+def test_a_server_whose_file_is_deleted_ends_and_acknowledges_nothing(loopback: Loopback) -> None:
     notices: list[Notice] = []
     server = loopback.serve(on_notice=notices.append)
     client = loopback.client()

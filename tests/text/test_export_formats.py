@@ -130,7 +130,7 @@ def test_markup_in_a_note_is_text_however_it_is_put_together(text: str) -> None:
 
 
 class Page(HTMLParser):
-    """What a browser makes of a page: its elements, and the texts of those that have a text."""
+    """The elements of a page as a browser reads it, and the texts, each with the name of its element."""
 
     def __init__(self, content: str) -> None:
         super().__init__()
@@ -153,7 +153,7 @@ def page(name: str, *written: str, author: str = "小明") -> Page:
 
 
 @given(texts, authors)
-def test_markup_in_a_note_is_text(text: str, author: str) -> None:
+def test_html_in_a_note_is_text_on_the_page(text: str, author: str) -> None:
     for content in (text, f"<script>{text}</script> & <p>\n'>\"--><!--"):
         shown = page(content, content, author=author)
         assert [tag for tag, _ in shown.elements[8:]] == ["h1", "h2", "article", "header", "time", "bdi", "a", "p"]
@@ -179,7 +179,7 @@ def rows(*written: str) -> list[list[str]]:
     return list(csv.reader(io.StringIO("".join(csv_table(notes(*written).entries, for_file=False)), newline="")))
 
 
-def test_golden_table() -> None:
+def test_a_golden_table_is_written() -> None:
     table = "".join(csv_table(notes("今天开会 🎉", 'say "hi",\nplease').entries, for_file=True))
     assert table == (
         "\ufeffnumber,written,time_zone,author,text\r\n1,2019-05-09 16:38:08,UTC+08:00,小明,今天开会 🎉\r\n"

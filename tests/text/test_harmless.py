@@ -31,7 +31,7 @@ def test_no_character_alone_controls_a_terminal_or_is_invisible() -> None:
         "\u200fשלום!\u200f (C++\u200e)", "12:30\u061c مرحبا", "\u200eabc" + " " * 28 + "א",
     ],
 )  # fmt: skip
-def test_what_a_language_or_an_emoji_needs_stays(text: str) -> None:
+def test_characters_that_a_language_or_an_emoji_needs_stay(text: str) -> None:
     assert harmless(text) == harmless_lines(text) == text
 
 
@@ -44,7 +44,7 @@ def test_what_a_language_or_an_emoji_needs_stays(text: str) -> None:
         ("\u200fa" + " " * 31 + "א", "\\u200fa" + " " * 31 + "א"), ("א\u202eab\u202c", "א\\u202eab\\u202c"),
     ],
 )  # fmt: skip
-def test_what_hides_between_other_characters_is_shown(text: str, shown: str) -> None:
+def test_characters_that_hide_between_others_are_shown(text: str, shown: str) -> None:
     assert harmless(text) == shown
 
 
@@ -52,7 +52,7 @@ def test_lines_keep_their_ends_and_tabs_and_a_carriage_return_alone_is_replaced(
     assert harmless_lines("a\tb\r\nc\rd\n\x0b\x1b[2J") == "a\tb\r\nc␍d\n␋␛[2J"
 
 
-def test_json_means_the_same() -> None:
+def test_harmless_json_means_the_same() -> None:
     text = "".join(map(chr, [*range(0xD801), *range(0xE000, 0x110000)]))
     line = harmless_json(json.dumps(text, ensure_ascii=False))
     assert (json.loads(line) == text, line.count("\\ud800")) == (True, 1)

@@ -1,4 +1,4 @@
-"""Highlighting: what was searched for is found in the text as it was written."""
+"""Highlighting: the places in a text that match the words of a search."""
 
 from itertools import pairwise
 
@@ -28,7 +28,7 @@ from udpnote.text.word_match import parse_word
         ("x #b", ["#b", "x"], ["x", "#b"]),
     ],
 )  # fmt: skip
-def test_what_was_searched_for_is_found_in_the_text_as_it_was_written(text: str, words: list[str], expected: list[str]) -> None:
+def test_matches_are_found_in_the_text_as_it_was_written(text: str, words: list[str], expected: list[str]) -> None:
     assert [text[start:end] for start, end in occurrences(text, words)] == expected
 
 

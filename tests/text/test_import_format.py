@@ -37,7 +37,7 @@ def test_other_orders_of_dates_are_recognized_by_their_format_and_binary_files_b
 
 
 @pytest.mark.parametrize("data", [b"milk", b"x" * 1000, "今日记录".encode("gb18030")])
-def test_what_is_unknown_is_refused_in_a_short_message(data: bytes) -> None:
+def test_an_unknown_format_is_refused_in_a_short_message(data: bytes) -> None:
     error = unknown_format(data.decode(errors="surrogateescape"))
     assert error.notice.kind == ("import_format_unknown" if data.isascii() else "import_not_unicode")
     assert len(str(error)) < 250

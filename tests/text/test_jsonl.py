@@ -1,4 +1,4 @@
-"""JSON lines: what was exported comes back, to the byte, and a line that is no entry is refused with the reason."""
+"""JSON lines: an exported entry comes back, to the byte, and a line that is no entry is refused with the reason."""
 
 import json
 from datetime import UTC, datetime, timedelta, timezone

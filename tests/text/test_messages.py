@@ -1,4 +1,4 @@
-"""The sentences: each kind of error and notice has one, can be said with its values, and says which notebook is meant."""
+"""The sentences: each kind of error and notice has one, which can be made of its values and has all of them."""
 
 import re
 
@@ -86,7 +86,7 @@ def test_an_error_without_its_sentence_or_values_is_told_by_its_kind_and_not_hid
     assert told(kind, **values) == kind
 
 
-def test_what_another_program_says_is_quoted_unless_it_can_be_translated() -> None:
+def test_a_problem_in_english_is_quoted_in_a_chinese_sentence() -> None:
     assert "(the disk hums)" in told("path_unusable", path="diary", problem="the disk hums")
     with speaking(SIMPLIFIED):
         assert re.search(r"['“]the disk hums['”]", told("path_unusable", path="diary", problem="the disk hums"))

@@ -1,4 +1,4 @@
-"""The old notebook's text file: what was written comes back as the same entries, however often it is imported."""
+"""The text format, which an older program wrote as well: the notes in it come back as the same entries at each import."""
 
 import tracemalloc
 from datetime import datetime, timedelta
@@ -61,7 +61,7 @@ def entries_of(content: str) -> list[Entry]:
     return [each.entry for each in text_entries(read(content), "小明", localize)]
 
 
-def test_golden_text_file() -> None:
+def test_a_golden_text_file_is_written_and_read() -> None:
     written = [(WRITTEN_AT, "我是一个中文"), (WRITTEN_AT + 13_999_999, "buy milk\n\nand eggs:\n  - six\n")]
     assert "".join(text_block(moment, 480, text) for moment, text in written) == GOLDEN
     ends, spaced = (GOLDEN, GOLDEN.rstrip(), GOLDEN + "\n \n\n\u3000\n"), GOLDEN.replace("08\n", "08 \t\n")
@@ -76,7 +76,7 @@ paragraphs = st.lists(texts | st.sampled_from([f"{STAMP[:-1]}", f"  {STAMP[:-1]}
 
 @given(st.lists(st.tuples(moments, offsets, paragraphs.filter(lambda text: "\r\n" not in text)), max_size=5))
 @example([(0, 0, "0\r")])
-def test_what_is_written_comes_back_without_parts_of_seconds_and_blank_ends(entries: list[tuple[int, int, str]]) -> None:
+def test_written_notes_come_back_without_parts_of_seconds_and_blank_ends(entries: list[tuple[int, int, str]]) -> None:
     content = "".join(text_block(*entry) for entry in entries)
     blocks = list(TextBlocks((f"{line}\n" for line in content.split("\n")), _raise))
     assert [block.written.isoformat() for block in blocks] == [iso_time(*entry[:2])[:19] for entry in entries]

@@ -41,7 +41,7 @@ def test_words_are_terms_and_so_is_each_character_of_a_script_without_spaces(tex
     assert terms(text) == expected.split()
 
 
-def test_a_word_that_is_none_is_cut_but_no_word_by_a_portion() -> None:
+def test_a_word_that_is_too_long_is_cut_but_none_by_a_portion() -> None:
     size = limits.TERM_CHARACTERS_MAX
     for letter in "xж":
         assert terms(letter * (2 * size + 1)) == [letter * size] * 2 + [letter]
@@ -111,7 +111,7 @@ def test_the_terms_in_portions_are_the_terms(text: str, characters: int) -> None
     assert [term for portion in terms_in_portions(text, characters) for term in portion] == terms(text)
 
 
-def test_the_table_is_what_the_dictionaries_give() -> None:
+def test_the_table_agrees_with_the_dictionaries() -> None:
     assert TABLE.read_text("utf-8") == han_table(), "run `python -m tests.han_table`"
     assert HAN_VERSION in RULES_VERSION, "an index of another table is built again"
 

@@ -184,7 +184,7 @@ FIXED = {
 }  # fmt: skip
 
 
-def test_what_programs_print_elapsed_times_and_short_forms_are_read() -> None:
+def test_times_that_programs_print_elapsed_times_and_short_forms_are_read() -> None:
     for named, texts in FIXED.items():
         times = re.findall(r"[0-9]{4}-[^ ]+(?: [0-9]{2}:[^ ]+)?", named)
         bounds = tuple(time if ":" in time else f"{time} 00:00:00" for time in (times[0], times[-1]))
@@ -220,13 +220,13 @@ REFUSED = {
 }  # fmt: skip
 
 
-def test_what_can_be_read_in_several_ways_is_refused_with_forms_that_can_be_read() -> None:
+def test_an_ambiguous_text_is_refused_with_forms_that_can_be_read() -> None:
     for text, forms in UNCLEAR.items():
         assert (text, refusal(text)) == (text, ("time_unclear", tuple(forms.split("|"))))
         assert len({span(form) for form in forms.split("|")}) == forms.count("|") + 1
 
 
-def test_what_is_no_time_or_not_only_a_time_is_refused() -> None:
+def test_a_text_that_is_not_a_time_alone_is_refused() -> None:
     for kind, texts in REFUSED.items():
         for text in texts.split("|"):
             assert (text, refusal(text)[0]) == (text, kind)

@@ -18,12 +18,13 @@ from udpnote.text.word_match import (
 
 
 def steps_and_answer(comparing: Generator[SearchRunning, None, bool]) -> tuple[int, bool]:
+    """How often a comparison pauses, and its answer."""
     for steps in range(10_000):
         try:
             assert next(comparing).is_over()
         except StopIteration as end:
             return steps, end.value
-    raise AssertionError("it never ends")
+    raise AssertionError("the comparison never ends")
 
 
 def is_in(text: str, *words: str) -> bool:

@@ -10,7 +10,7 @@ NEW_YEAR = date(2026, 1, 1)
 
 
 def days(*amounts: int) -> dict[date, int]:
-    """The amounts of the days from the second last day of 2025 on."""
+    """Numbers of notes by day, from the second last day of 2025 on."""
     first = NEW_YEAR - timedelta(days=2)
     return {first + timedelta(days=place): amount for place, amount in enumerate(amounts) if amount}
 

@@ -1,4 +1,4 @@
-"""What an import does with a note that the notebook has from an earlier import, whatever has become of it since."""
+"""What an import does with a note that was imported before, and perhaps changed or deleted in the notebook since."""
 
 import pytest
 
