@@ -7,7 +7,7 @@ import asyncio
 from collections.abc import AsyncIterator
 
 from udpnote.errors import Notice
-from udpnote.model.entry import CLIENT_ID_BYTES, SEQUENCE_MAX, SeenEntry
+from udpnote.model.entry import CLIENT_ID_BYTES, NOTHING_SEEN, SEQUENCE_MAX, SeenEntry
 from udpnote.page.follower import RETRY_SECONDS, Follower, has_entry, newest_entry, read_events
 from udpnote.page.page_notebook import PageNotebook
 from udpnote.page.responses import Refusal, encoded, malformed, notice_object
@@ -48,6 +48,8 @@ def parse_cursor(text: str) -> SeenEntry:
             raise ValueError
         seen = SeenEntry(int(number), bytes.fromhex(client_id), int(sequence))
         if len(seen.client_id) != CLIENT_ID_BYTES or max(seen.number, seen.sequence) > SEQUENCE_MAX:
+            raise ValueError
+        if seen.number == 0 and seen != NOTHING_SEEN:  # no notebook can be asked for it
             raise ValueError
     except ValueError:
         raise malformed("Last-Event-ID") from None
