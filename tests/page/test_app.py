@@ -78,7 +78,15 @@ def test_a_mistyped_address_leads_to_the_page(page: PageServer) -> None:
     answer = page.http.get("/notes", headers={"Accept-Language": "zh-CN"})
     assert (answer.status_code, answer.headers["content-type"]) == (404, "text/html; charset=utf-8")
     assert '<html lang="zh-CN">' in answer.text and '<a href="/">打开网页</a>' in answer.text
-    assert page.get("/api/nothing", 404)["kind"] == "page_not_there"
+    for path in ("/api/nothing", "/api/tags/", "/api/notes/1/"):
+        assert page.get(path, 404)["kind"] == "page_not_there"
+
+
+def test_a_refused_method_names_those_that_the_address_takes(page: PageServer) -> None:
+    for path, methods in (("/api/session", {"POST", "DELETE"}), ("/api/entries", {"POST"}), ("/api/tags", {"GET", "HEAD"})):
+        answer = page.http.put(path)
+        assert (answer.status_code, answer.json()["kind"]) == (405, "page_method_refused")
+        assert set(answer.headers["allow"].split(", ")) == methods
 
 
 def test_malformed_requests_are_not_logged(page: PageServer, caplog: pytest.LogCaptureFixture) -> None:

@@ -154,13 +154,14 @@ class Page:
             Route("/", self._index),
             Route("/static/{name}", self._static),
             Route("/api/state", self._state),
-            Route("/api/session", self._begin_session, methods=["POST"]),
-            Route("/api/session", self._end_session, methods=["DELETE"]),
+            Route("/api/session", self._change_session, methods=["POST", "DELETE"]),
             *ReadingRoutes(self.notebook_of).routes(),
             *WritingRoutes(self.notebook_of).routes(),
             *StreamRoutes(self.notebook_of).routes(),
         ]
-        return Starlette(routes=routes, exception_handlers={Refusal: _refused, HTTPException: _http_error})
+        starlette = Starlette(routes=routes, exception_handlers={Refusal: _refused, HTTPException: _http_error})
+        starlette.router.redirect_slashes = False  # a path with a further slash is one that the page does not have
+        return starlette
 
     async def _index(self, request: Request) -> Response:
         """Answer with the page itself, which needs no session."""
@@ -207,6 +208,10 @@ class Page:
         if notebook is self.base and not state["away"] and _cookie_name(request) in request.cookies:
             _forget_cookie(request, response)  # the notebook is open, so it has no sessions any more
         return response
+
+    async def _change_session(self, request: Request) -> Response:
+        """Begin or end a session. Raises the refusals of `_begin_session`."""
+        return await (self._begin_session if request.method == "POST" else self._end_session)(request)
 
     async def _begin_session(self, request: Request) -> Response:
         """Begin a session for a browser that gives a join code, and set the cookie with the session's token.
