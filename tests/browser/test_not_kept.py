@@ -1,5 +1,7 @@
 """What a person types is not lost by a wrong press, and a browser that keeps nothing says what that means."""
 
+from itertools import pairwise
+
 from tests.support.page_site import Site
 from tests.support.visitor import Visitors
 
@@ -73,3 +75,21 @@ def test_the_error_about_a_long_name_vanishes_when_the_name_is_empty(site: Site,
         field.fill(name)
         amy.page.keyboard.press("Enter")
         wrong.locator(":scope:not(:empty)" if is_wrong else ":scope:empty").wait_for(state="attached")
+
+
+def test_an_earlier_text_that_the_history_has_only_in_part_is_not_brought_back(site: Site, visitors: Visitors) -> None:
+    site.start()
+    amy = visitors.visit(site.address)
+    texts = [letter * 700_000 for letter in "abc"]
+    amy.write(texts[0])
+    for before, after in pairwise(texts):
+        amy.sees_nothing_waiting()
+        amy.edit(before[:9], after)
+        amy.page.locator("#send").click()
+    amy.sees_nothing_waiting()
+    amy.menu("Take back my last change")
+    amy.sees("bbb")
+    amy.sees_nothing_waiting()
+    amy.menu("Take back my last change")
+    amy.page.locator("#toast", has_text="cannot load the whole earlier text").wait_for()
+    assert site.texts() == [*texts, texts[1]]

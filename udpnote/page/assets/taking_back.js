@@ -39,6 +39,8 @@ export class TakingBack {
     if (versions.slice(place).some((version) => version.client !== write.client)) return "undo_changed";
     const { number, client, sequence } = versions.at(-1);
     const seen = { number, client, sequence };
+    const isCut = write.kind !== "note" && versions[place - 1]?.is_cut;
+    if (isCut) return "undo_of_cut"; // a revision with it would lose the rest of the text
     const entry = write.kind === "note" ? { kind: "deletion", text: "" } : before(versions.slice(0, place));
     if (entry === null) return "gone";
     const fields = this.change({ ...entry, revises: number, seen, notebook: write.notebook });

@@ -75,6 +75,7 @@ export const ENGLISH = {
   undo_changed: "Nothing is taken back: somebody else has changed the note since.",
   undo_of_waiting_deletion: "Nothing is taken back yet: the note may be deleted already. When the notebook has answered, “Take back my last change” in the menu brings it back.",
   undo_of_waiting_revision: "Nothing is taken back yet: the new text may be stored already. When the notebook has answered, “Take back my last change” in the menu brings the earlier text back.",
+  undo_of_cut: "Nothing is taken back: this page cannot load the whole earlier text. Where udpnote is installed, `udpnote show NUMBER --history` shows it.",
   undo_failed: "Nothing is taken back: the notebook does not answer. Try again later.",
   gone: "This note is not in the notebook any more.",
   who: "Who writes?",

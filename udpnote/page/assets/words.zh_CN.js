@@ -69,6 +69,7 @@ export const SENTENCES = {
   undo_changed: "没有撤销：后来又有人修改过这条笔记。",
   undo_of_waiting_deletion: "暂时无法撤销：这条笔记可能已经删除。记事本应答后，菜单里的“撤销我的上一次改动”可以恢复它。",
   undo_of_waiting_revision: "暂时无法撤销：新内容可能已经存入。记事本应答后，菜单里的“撤销我的上一次改动”可以恢复原来的内容。",
+  undo_of_cut: "没有撤销：这个网页无法载入原来的全部内容。在装有 udpnote 的电脑上，`udpnote show 编号 --history` 会显示它。",
   undo_failed: "没有撤销：记事本没有应答。请稍后再试。",
   gone: "记事本里已经没有这条笔记。",
   who: "怎么署名？",

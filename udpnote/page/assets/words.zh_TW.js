@@ -69,6 +69,7 @@ export const SENTENCES = {
   undo_changed: "沒有復原：後來又有人修改過這則筆記。",
   undo_of_waiting_deletion: "暫時無法復原：這則筆記可能已經刪除。記事本回應後，選單裡的「復原我的上一次改動」可以還原它。",
   undo_of_waiting_revision: "暫時無法復原：新內容可能已經存入。記事本回應後，選單裡的「復原我的上一次改動」可以還原原來的內容。",
+  undo_of_cut: "沒有復原：這個網頁無法載入原來的全部內容。在裝有 udpnote 的電腦上，`udpnote show 編號 --history` 會顯示它。",
   undo_failed: "沒有復原：記事本沒有回應。請稍後再試。",
   gone: "記事本裡已經沒有這則筆記。",
   who: "怎麼署名？",
