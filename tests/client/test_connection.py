@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.killed import FORKING, printed_by
 from tests.support.loopback import Loopback
 from tests.support.processes import DEADLINE_SECONDS, eventually
 from tests.support.source import modules
@@ -323,3 +324,17 @@ def test_a_thread_that_waits_for_the_lock_gets_it_after_the_round_of_the_thread_
     receiving.join()
     connection.close()
     assert waited <= 3, "the other thread has almost never taken the lock again before"
+
+
+def test_a_child_process_cannot_use_the_client_and_does_not_close_it(loopback: Loopback) -> None:
+    server = loopback.serve()
+    program = f"""{FORKING}
+from udpnote import Client
+with Client(server="127.0.0.1:{server.port}", outbox={str(loopback.folder / "outbox.sqlite3")!r}, wait=5.0) as client:
+    print(client.send("by the parent").number)
+    in_child(lambda: client.send("by the child"))
+    in_child(lambda: list(client.waiting()))
+    in_child(client.close)
+    print(client.send("by the parent again").number)
+"""
+    assert printed_by(program).split() == ["1", *["client_of_another_process"] * 2, "None", "2"]

@@ -16,6 +16,7 @@ import pytest
 
 from tests.support.errors import raises
 from tests.support.golden import STREAM_ID
+from tests.support.killed import FORKING, printed_by
 from tests.support.loopback import Loopback
 from tests.support.processes import eventually
 from udpnote import Server
@@ -176,6 +177,27 @@ def test_a_server_that_is_forgotten_unstarted_warns_and_frees_its_port(path: Pat
     program = f"from udpnote import Server; kept = Server({str(path)!r}, bind='127.0.0.1', port={port})"
     done = subprocess.run([sys.executable, "-W", "default", "-c", program], capture_output=True, text=True, check=True)
     assert ("neither started nor stopped" in done.stderr, "Traceback" in done.stderr) == (True, False)
+
+
+def test_a_child_process_cannot_serve_and_neither_closes_nor_stops_the_server(loopback: Loopback, path: Path) -> None:
+    loopback.reserve_port()
+    program = f"""{FORKING}
+import gc
+from udpnote import Client, Server
+def forget():
+    global server
+    del server
+    gc.collect()
+server = Server({str(path)!r}, bind="127.0.0.1", port={loopback.port})
+in_child(server.start)
+in_child(server.stop)
+in_child(forget)
+with server, Client(server="127.0.0.1:{loopback.port}", outbox={str(loopback.folder / "outbox.sqlite3")!r}, wait=5.0) as client:
+    in_child(server.stop)
+    print(client.send("to the parent").number)
+print("stopped")
+"""
+    assert printed_by(program).split() == ["server_of_another_process", "None", "None", "None", "1", "stopped"]
 
 
 def test_a_server_may_be_stopped_by_its_callback(loopback: Loopback, path: Path) -> None:

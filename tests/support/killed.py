@@ -18,6 +18,21 @@ def printed_by(program: str, *, under: Sequence[str] = ()) -> str:
     return done.stdout + done.stderr
 
 
+FORKING = """
+import os, sys
+from udpnote import errors
+def in_child(action):
+    sys.stdout.flush()
+    if not (pid := os.fork()):
+        try:
+            print(action(), flush=True)
+        except errors.UdpnoteError as error:
+            print(error.notice.kind, flush=True)
+        os._exit(0)
+    os.waitpid(pid, 0)
+"""
+"""Source code of a function that runs `action` in a child process, and prints what it returns or which error it raises."""
+
 _FORKING = """
 import json, os, signal, sys
 def step():

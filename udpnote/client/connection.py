@@ -156,6 +156,7 @@ class Connection:
         """How often `wake` was called. A thread reads this before it looks, without the lock, for something to do. If the value
         has changed when the thread has the lock, it does not wait, because `wake` may have ended another thread's wait."""
         self._is_closing = self._is_closed = False
+        self._process = os.getpid()
 
     @property
     def is_closed(self) -> bool:
@@ -165,8 +166,10 @@ class Connection:
     def lock_to_close(self) -> AbstractContextManager[None]:
         """A context manager like `lock`. From now on, `receive` ends the block of `lock` in every thread, also if it waits now.
 
-        Else a thread that looks for the notebook would keep the lock for as long as it looks.
+        Else a thread that looks for the notebook would keep the lock for as long as it looks. In a child process, raises
+        `ClientClosed`.
         """
+        self._check_process()
         self._is_closing = True
         self.wake()
         return self.lock()
@@ -182,8 +185,9 @@ class Connection:
 
         Waits until no other thread holds the lock. If the other thread waits for datagrams, this wakes it, so that it gives the
         lock back. A thread may take the lock again while it holds it. Raises `ClientClosed` if the client is closed, or if
-        another thread closes it while the block receives.
+        another thread closes it while the block receives. In a child process, which `os.fork` has made, always raises it.
         """
+        self._check_process()
         is_next = self._turn.acquire(timeout=LOCK_POLL_SECONDS)
         try:
             if not self._lock.acquire(blocking=False):
@@ -265,6 +269,11 @@ class Connection:
         """Wait as `receive` does, and pass on to all listeners what has arrived. A time in the past means: do not wait."""
         if datagrams := self.receive(until):
             self.pass_on(datagrams, self.now())
+
+    def _check_process(self) -> None:
+        """Raise `ClientClosed` in a child process. It shares the sockets, and does not have SQLite's locks on the outbox."""
+        if os.getpid() != self._process:
+            raise ClientClosed("client_of_another_process")
 
     def _wait_for_lock(self) -> None:
         """Take `_lock`, which another thread holds. If that thread waits for datagrams, end this wait."""

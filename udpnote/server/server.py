@@ -38,7 +38,7 @@ class Server:
     """A notebook's server. The constructor binds its UDP port. It serves from `start` or `serve_forever` on, until `stop`.
 
     `with Server("notes.sqlite3") as server:` starts the server, and stops it at the end of the block. A server that has stopped
-    cannot serve again.
+    cannot serve again. After `os.fork`, the child process cannot use it.
 
     - `file`: the notebook's file, which is created if it does not exist. Default: the one in the user's data directory.
     - `name`: the notebook's name, 1 to 128 bytes of UTF-8. Default: the name it has, or this host's name.
@@ -119,6 +119,7 @@ class Server:
         self._has_begun = False
         self._is_stopped = False  # not an `Event`: `stop` in a signal handler could wait for a lock of the interrupted code
         self._thread: threading.Thread | None = None
+        self._process = os.getpid()  # a child process shares the sockets, and does not have SQLite's locks on the notebook
         # The caller can ask for these even after the server has ended and closed its file and its sockets.
         self._name, self._notebook_id = self._notebook.name, self._notebook.notebook_id.hex()
         self._addresses = [format_address(address) for address in self._endpoint.addresses]
@@ -179,7 +180,7 @@ class Server:
 
         After `start`, this waits until the background thread has ended, unless that thread itself calls this. `serve_forever`
         returns soon after this call. If the server was not started, this closes it, and raises `NotebookLost` for the same
-        reasons as `serve_forever`.
+        reasons as `serve_forever`. In a child process, which `os.fork` has made, this does not end the parent's server.
         """
         self._is_stopped = True
         self._endpoint.wake()
@@ -189,7 +190,12 @@ class Server:
             self._thread.join()
 
     def _begin(self) -> None:
-        """Record that the server serves from now on. Raises `UdpnoteError` if it has served or stopped before."""
+        """Record that the server serves from now on.
+
+        Raises `UdpnoteError` if it has served or stopped before, or was made by another process.
+        """
+        if os.getpid() != self._process:
+            raise UdpnoteError("server_of_another_process")
         if self._is_stopped or self._has_begun:
             raise UdpnoteError("server_ended" if self._is_stopped else "server_started")
         self._has_begun = True
@@ -209,6 +215,8 @@ class Server:
             self._on_notice(error.notice)
 
     def _close(self) -> None:
+        if os.getpid() != self._process:  # the end of a child process, even by an error, leaves the parent's files as they are
+            return
         with closing(self._search_thread), closing(self._notebook):
             self._endpoint.close()
             if self._text_file is not None:
@@ -233,7 +241,9 @@ class Server:
         self.stop()
 
     def __del__(self) -> None:
-        if not getattr(self, "_has_begun", True) and not self._is_stopped:  # it has neither if the constructor failed
+        if getattr(self, "_process", 0) != os.getpid():  # the constructor failed, or this is a child process
+            return
+        if not self._has_begun and not self._is_stopped:
             warnings.warn(f"{self!r} was neither started nor stopped", ResourceWarning, stacklevel=2, source=self)
             if not sys.is_finalizing():  # at Python's exit, `stop` can import nothing, and the system closes everything anyway
                 self.stop()

@@ -76,6 +76,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     ),
     "server_ended": "this Server has stopped and cannot serve again: make a new Server",
     "server_started": "this Server was started already: `stop` ends it",
+    "server_of_another_process": "`os.fork` has copied this Server from another process: make a new Server in this process",
     # Keys
     "key_file_missing": (
         "the key file {path} is missing, and no server of the notebook starts without it. No entry is harmed. Restore the "
