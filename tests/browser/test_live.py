@@ -243,6 +243,7 @@ def test_a_notebook_that_was_restored_from_an_older_copy_is_shown_as_it_is_now(s
     amy, backup = _visit_before_restoration(site, visitors)
     amy.page.evaluate(COUNT_NOTES)
     site.restore(backup)
+    amy.page.locator("#toast", has_text="restored from an older copy").wait_for()
     site.send("after the restoration")
     amy.sees("kept", "after the restoration")
     eventually(lambda: amy.texts() == ["kept", "after the restoration"])

@@ -44,6 +44,13 @@ NOTE_CONNECTION = """document.addEventListener("DOMContentLoaded", () => {
 })"""
 """Collects in `shown` what the page says of its connection."""
 
+COLLECT_TOASTS = """() => {
+    window.toasts = []
+    const toast = document.querySelector("#toast")
+    new MutationObserver(() => toast.textContent && toasts.push(toast.textContent)).observe(toast, { childList: true })
+}"""
+"""Collects in `toasts` what the page says for a few seconds."""
+
 REFUSAL = {"kind": "refused", "reason": "The page refuses it."}
 
 
@@ -115,6 +122,26 @@ def test_a_waiting_note_names_its_notebook_if_the_page_shows_another(site: Site,
     amy.page.evaluate("dispatchEvent(new Event('online'))")
     notebook = f"kitchen ({amy.page.evaluate(KNOWN)[0][:8]})"
     amy.page.locator("#waiting", has_text=f"waits for another notebook, {notebook}").wait_for()
+
+
+def test_another_notebook_that_the_page_shows_since_its_restart_is_not_called_an_older_copy(
+    site: Site, visitors: Visitors
+) -> None:
+    site.start()
+    amy = visitors.visit(site.address)
+    amy.write("in the kitchen")
+    amy.sees("in the kitchen")
+    amy.sees_nothing_waiting()
+    amy.page.evaluate(COLLECT_TOASTS)
+    site.end_page()
+    site.server.stop()
+    site.notebook = site.folder / "attic.sqlite3"
+    site.serve()
+    site.start_page()
+    site.send("in the attic")
+    amy.sees("in the attic")
+    amy.wait_until("document.querySelector('#notice-connection') === null")
+    assert (amy.texts(), amy.page.evaluate("toasts")) == (["in the attic"], [])
 
 
 def test_imported_notes_whose_long_sequences_javascript_would_round_can_be_edited_and_deleted(

@@ -23,6 +23,9 @@ export class Notebook {
   /** The data of the latest event `ready` of the stream. */
   #ready = { newest: 0, served: null };
 
+  /** The id of the notebook from which the latest event `ready` or `restored` came; undefined: there was none yet. */
+  #streamed;
+
   /** Whether the server has no stream for this browser: then each attempt to get one loads the notes again. */
   #isPolled = false;
 
@@ -259,6 +262,7 @@ export class Notebook {
         this.#isPolled = false;
         this.showConnection("live");
         this.#ready = data;
+        this.#streamed = this.id;
         if (this.#codeChoice) this.refresh(); // this browser needs no join code now
         else this.#catchUp();
         return;
@@ -269,8 +273,7 @@ export class Notebook {
       case "restored":
         this.#newest = 0;
         this.timeline.clear({ stayOnPage: true }); // numbers may name other notes than before
-        if (data.cause !== "far_behind") this.telling.toast(this.words.say("restored"));
-        this.refresh();
+        this.#loadAnew(data.cause);
         return;
       case "away":
         this.showConnection("away", data.reason);
@@ -295,6 +298,17 @@ export class Notebook {
       case "lost":
         this.showConnection("lost");
     }
+  }
+
+  /**
+   * Load the notes again for the `cause` of an event `restored`, and say so if an older copy has replaced the notebook. The server
+   * takes another notebook for an older copy, too, if the page was started again and shows that one now.
+   */
+  async #loadAnew(cause) {
+    const before = this.#streamed ?? this.id;
+    await this.refresh();
+    this.#streamed = this.id;
+    if (cause === "restored" && this.id === before) this.telling.toast(this.words.say("restored"));
   }
 
   /**
