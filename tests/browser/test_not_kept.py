@@ -3,7 +3,13 @@
 from itertools import pairwise
 
 from tests.support.page_site import Site
-from tests.support.visitor import Visitors
+from tests.support.visitor import WITH_A_WORKER, Visitors
+
+GET_AND_KEPT = """async () => {
+    const shown = await (await fetch("/static/page.css")).text()
+    return [shown, await (await (await caches.open("udpnote-page")).match("/static/page.css")).text()]
+}"""
+"""Gets a file through the service worker. Returns its text, and that of the file which the service worker has kept."""
 
 FULL = "IDBObjectStore.prototype.add = () => { throw new DOMException('full', 'QuotaExceededError') }; 0"
 """From now on, the browser has no room to keep anything."""
@@ -75,6 +81,19 @@ def test_the_error_about_a_long_name_vanishes_when_the_name_is_empty(site: Site,
         field.fill(name)
         amy.page.keyboard.press("Enter")
         wrong.locator(":scope:not(:empty)" if is_wrong else ":scope:empty").wait_for(state="attached")
+
+
+def test_a_browser_without_room_shows_the_file_of_the_server_not_the_one_that_it_has_kept(
+    site: Site, visitors: Visitors
+) -> None:
+    site.start()
+    amy = visitors.visit(site.address, **WITH_A_WORKER)
+    amy.wait_until("navigator.serviceWorker.controller !== null")
+    amy.page.evaluate("caches.open('udpnote-page').then((cache) => cache.put('/static/page.css', new Response('kept')))")
+    devtools = amy.profile.new_cdp_session(amy.page)
+    devtools.send("Storage.overrideQuotaForOrigin", {"origin": site.address, "quotaSize": 1})
+    shown, kept = amy.page.evaluate(GET_AND_KEPT)
+    assert (shown != "kept", kept) == (True, "kept")
 
 
 def test_an_earlier_text_that_the_history_has_only_in_part_is_not_brought_back(site: Site, visitors: Visitors) -> None:

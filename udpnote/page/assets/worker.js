@@ -35,7 +35,8 @@ async function answer(request, pathname) {
   const cache = await caches.open(CACHE);
   try {
     const response = await fetch(request, { signal: AbortSignal.timeout(ANSWER_SECONDS_MAX * 1000) });
-    if (response.ok) await cache.put(pathname, response.clone());
+    await response.clone().blob(); // fails if the server falls silent before the end
+    if (response.ok) await cache.put(pathname, response.clone()).catch(() => {}); // the browser may have no room for it
     return response;
   } catch (error) {
     const kept = await cache.match(pathname);
