@@ -17,9 +17,7 @@ from udpnote.text.search_terms import tags
         ("two\nlines\n", ["x", "y"], "two\nlines\n#x #y"),
     ],
 )  # fmt: skip
-def test_a_text_gets_the_tags_that_it_does_not_have_once_and_as_they_are_spelled(
-    text: str, added: list[str], tagged: str
-) -> None:
+def test_a_text_gets_each_tag_that_it_lacks_once_and_as_it_is_spelled(text: str, added: list[str], tagged: str) -> None:
     assert with_tags(text, added) == tagged
     assert {tag.lower().lstrip("#＃") for tag in added} <= set(tags(tagged))
 

@@ -25,9 +25,7 @@ def test_the_progress_ends_at_the_size_of_the_folder_though_some_files_are_bad_o
 
 
 @pytest.mark.parametrize("bytes_at_first", [0, FILE_BYTES_MAX + 1])
-def test_a_file_that_is_or_becomes_too_long_is_named_with_the_limit_of_files_and_not_that_of_entries(
-    tmp_path: Path, bytes_at_first: int
-) -> None:
+def test_a_file_that_is_or_becomes_too_long_is_named_with_the_limit_of_files(tmp_path: Path, bytes_at_first: int) -> None:
     (tmp_path / "long.md").touch()
     os.truncate(tmp_path / "long.md", bytes_at_first)
     folder = ImportFolder(str(tmp_path))

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tests.support.json_page import differences
 from tests.support.machine import Machine, change, note
-from tests.support.processes import free_port
+from tests.support.processes import Result
 from udpnote.model.entry import Kind
 
 COMMANDS = {
@@ -35,14 +35,19 @@ COMMANDS = {
 }
 
 
-def test_each_command_prints_an_object_per_line_with_the_keys_that_the_page_on_json_explains(served: Machine) -> None:
+def results(machine: Machine) -> Iterator[tuple[str, Result]]:
+    """Run all `COMMANDS`; each with its name, and after what it needs."""
     for name, line in COMMANDS.items():
         if name == "import":
-            served.run("export", "-o", f"{served.home}/b.jsonl")
+            machine.run("export", "-o", f"{machine.home}/b.jsonl")
         if name == "outbox":
-            served.send("--server", f"127.0.0.1:{free_port()}", "--wait", "0", "later")
-            served.run(f"seal --file {served.home}/b")
-        result = served.run(line.format(home=served.home))
+            machine.send("--server", "127.0.0.1:1", "--wait", "0", "later")
+            machine.run(f"seal --file {machine.home}/b")
+        yield name, machine.run(line.format(home=machine.home))
+
+
+def test_each_command_prints_an_object_per_line_with_the_keys_that_the_page_on_json_explains(served: Machine) -> None:
+    for name, result in results(served):
         assert (name, result.code, differences(name, map(json.loads, result.lines))) == (name, 0, set()), result
 
 
@@ -61,13 +66,7 @@ def outcomes(home: Path, language: str) -> Iterator[object]:
     for ending in ("jsonl", "md", "txt", "csv", "html"):
         machine.run(f"export -o {home}/notes.{ending}")
     yield {each.name: each.read_bytes() for each in home.glob("notes.*")}
-    for name, line in COMMANDS.items():
-        if name == "import":
-            machine.run("export", "-o", f"{home}/b.jsonl")
-        if name == "outbox":
-            machine.send("--server", "127.0.0.1:1", "--wait", "0", "later")
-            machine.run(f"seal --file {home}/b")
-        result = machine.run(line.format(home=home))
+    for name, result in results(machine):
         yield name, result.code, VARIED.sub("", result.out.replace(str(home), "").replace(str(machine.port), ""))
     machine.close()
 

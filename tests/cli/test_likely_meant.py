@@ -99,7 +99,7 @@ def test_the_message_is_followed_by_the_command_line_that_was_likely_meant(kind:
         (f"sned {'milk ' * 100}", "command_unknown", Notice("help_is_in", line="udpnote send --help")),
     ],
 )  # fmt: skip
-def test_otherwise_an_example_another_command_or_the_help_is_named(line: str, kind: str, after: Notice) -> None:
+def test_without_a_likely_line_an_example_a_command_or_the_help_is_named(line: str, kind: str, after: Notice) -> None:
     assert told(line) == (kind, after)
 
 

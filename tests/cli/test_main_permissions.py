@@ -47,7 +47,7 @@ def test_all_that_udpnote_makes_is_its_owners_only_and_nobody_is_warned(machine:
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
-def test_what_root_makes_beside_another_users_notebook_belongs_to_that_user(machine: Machine) -> None:
+def test_a_file_that_root_makes_beside_another_users_notebook_is_that_users(machine: Machine) -> None:
     machine.keep(note(1, "milk"))
     Path(f"{machine.notebook}.index").unlink()
     (machine.home / "deep").mkdir(mode=0o700)

@@ -84,7 +84,7 @@ def test_a_day_on_which_the_clocks_change_is_shorter_or_longer(use_zone: UseZone
     assert shown(start - 1)[:10] < day == shown(start)[:10] == shown(end - 1)[:10] < shown(end)[:10]
 
 
-def test_in_the_hour_that_came_twice_today_begins_at_midnight_and_hours_are_those_that_have_passed(
+def test_today_begins_at_midnight_and_hours_count_as_they_pass_although_an_hour_comes_twice(
     use_zone: UseZone,
 ) -> None:
     use_zone("America/Havana")

@@ -201,7 +201,7 @@ def test_a_waiting_change_of_an_entry_that_a_follower_showed_is_refused_if_a_res
 # Several notebooks
 
 
-def test_a_client_keeps_the_first_notebook_that_it_found_even_if_another_command_chooses_another_one(lan: Lan) -> None:
+def test_a_client_keeps_the_first_notebook_that_it_found_although_another_client_chooses_anew(lan: Lan) -> None:
     lan.serve()
     client = lan.client()
     with raises(ServerNotFound, "name_or_id_not_found", name_or_id="attic"):

@@ -101,7 +101,7 @@ def test_a_known_notebook_is_meant_if_it_is_the_choice_or_the_only_one_that_fits
     assert choose(destination, [HOME, WORK, WORK_TOO], chosen) == meant
 
 
-def test_waiting_entries_have_each_destination_once_and_a_key_is_used_only_where_it_belongs(outbox: Outbox) -> None:
+def test_each_destination_of_waiting_entries_comes_once_and_a_key_is_used_only_where_it_belongs(outbox: Outbox) -> None:
     by_key, by_name = Destination(None, 6683, None, KEY_ID), Destination("fe80::1", 6683, "work")
     for notebook in (HOME, WORK, WORK):
         add(outbox, notebook=notebook)

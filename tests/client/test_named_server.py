@@ -64,7 +64,7 @@ def test_a_client_that_also_names_the_other_notebook_gets_no_notice(replaced: La
     assert (client.delete(1).number, replaced.notices) == (2, [])
 
 
-def test_a_change_that_waits_for_a_silent_server_waits_for_the_notebook_that_was_there_and_a_note_for_the_server(
+def test_at_a_silent_named_server_a_change_waits_for_its_notebook_and_a_note_for_any_that_answers(
     lan: Lan,
 ) -> None:
     kitchen = lan.serve("kitchen")

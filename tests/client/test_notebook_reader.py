@@ -128,7 +128,7 @@ def test_two_readings_may_be_interleaved_and_one_that_is_given_up_leaves_the_cli
     assert client.send("one more").number == next(client.log(newest_first=True)).number == 1501
 
 
-def test_a_reading_whose_consumer_pauses_goes_on_though_another_call_got_its_answers_meanwhile(lan: Lan) -> None:
+def test_a_reading_goes_on_although_another_call_has_got_its_answers_during_a_pause(lan: Lan) -> None:
     lan.serve()
     client = lan.client(wait=2.0)
     texts = [f"{number} " + "x" * 900 for number in range(300)]
@@ -185,7 +185,7 @@ def test_a_file_that_is_no_notebook_is_not_read(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [tmp_path / "notes.txt"]
 
 
-def test_a_file_is_searched_without_being_changed_and_goes_on_where_it_was_if_its_index_is_damaged(lan: Lan) -> None:
+def test_a_search_leaves_a_file_as_it_was_and_goes_on_if_the_index_is_damaged(lan: Lan) -> None:
     server = lan.serve()
     list(lan.client().send_many(["今天开会"] * 600))
     server.stop()
@@ -263,7 +263,7 @@ def test_an_answer_to_another_question_is_an_error_and_unknown_counts_of_a_later
     assert Liar(version(1, 0)).tags() == []
 
 
-def test_a_tag_that_is_read_before_its_last_note_is_deleted_and_after_a_new_one_is_stored_is_listed_once() -> None:
+def test_a_tag_that_arrives_twice_because_its_notes_changed_meanwhile_is_listed_once() -> None:
     notebook = Liar(Tally(1, "home", 2), Tally(2, "work", 1), Tally(900, "home", 1))
     assert [(tally.label, tally.amount) for tally in notebook.tags()] == [("home", 1), ("work", 1)]
 

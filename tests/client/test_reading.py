@@ -31,7 +31,7 @@ def test_a_silent_server_is_given_up_after_a_while_and_named_with_its_id_beside_
         list(lan.client("stranger.sqlite3").entries())
 
 
-def test_a_search_index_that_does_not_grow_is_given_up_after_a_while_as_that_and_not_as_a_silent_server(lan: Lan) -> None:
+def test_a_search_gives_up_on_an_index_that_does_not_grow_and_tells_it_from_a_silent_server(lan: Lan) -> None:
     server = lan.serve()
     client = lan.client()
     client.send("here")

@@ -9,7 +9,7 @@ from udpnote.storage.database import IN_MEMORY
 from udpnote.storage.outbox import Outbox
 
 
-def test_an_entry_that_waits_under_a_new_sequence_is_not_taken_for_one_that_another_command_has_removed() -> None:
+def test_an_entry_with_a_new_sequence_is_not_taken_for_one_that_another_command_has_removed() -> None:
     outcomes, first = Outcomes(None, lambda _: None), Entry(b"a" * 16, 1, Kind.NOTE, 1, 0, "ann", "one")
     renewed = first._replace(client_id=bytes(16), sequence=2)
     outcomes.expect([first])

@@ -232,7 +232,7 @@ def test_a_call_sends_notes_that_waited_before_its_own_and_is_idle_after_its_own
     assert world.session.is_idle
 
 
-def test_waiting_notes_leave_together_and_revisions_and_notes_for_other_notebooks_between_them_do_not(world: World) -> None:
+def test_waiting_notes_leave_together_without_the_revisions_and_the_notes_of_others_between_them(world: World) -> None:
     two_hours, notes = 7_200_000_000, list[Entry]()
     for number in range(20):
         author, written_at = ["amy@pi", "小明"][number % 2], number % 15 * two_hours

@@ -24,9 +24,7 @@ SLOW = Weather(latency_seconds=(0.15, 0.15))
 
 
 @pytest.mark.parametrize("call", CALLS)
-def test_a_lost_first_datagram_is_sent_again_after_the_round_trip_of_the_call_before_not_after_a_second(
-    lan: Lan, call: str
-) -> None:
+def test_a_lost_first_datagram_is_sent_again_after_the_round_trip_that_the_call_before_has_learned(lan: Lan, call: str) -> None:
     lan.serve()
     CALLS[call](lan.client())
     lan.network.deaf.add(KITCHEN)
@@ -52,7 +50,7 @@ def test_a_server_that_has_become_slow_is_neither_looked_for_nor_sent_many_datag
 
 @pytest.mark.parametrize("call", CALLS)
 @pytest.mark.parametrize("is_forged", [False, True])
-def test_a_server_whose_port_is_said_to_be_closed_is_looked_for_at_once_and_the_hint_believed_no_further(
+def test_a_hint_that_the_port_of_the_server_is_closed_starts_a_discovery_at_once_and_no_silence(
     lan: Lan, call: str, is_forged: bool
 ) -> None:
     server = lan.serve()

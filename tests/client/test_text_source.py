@@ -16,9 +16,7 @@ def at_once() -> float:
 @pytest.mark.parametrize(
     ("under_way_max", "chunk"), [(256, 128), (600, 300), (1024, 512), (9999, 512)]
 )  # fmt: skip
-def test_half_of_the_texts_that_may_be_under_way_are_taken_while_the_server_stores_the_others(
-    under_way_max: int, chunk: int
-) -> None:
+def test_half_as_many_texts_are_taken_at_once_as_may_be_under_way(under_way_max: int, chunk: int) -> None:
     taken: list[str] = []
     under_way: list[int] = []
 

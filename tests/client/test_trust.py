@@ -104,7 +104,7 @@ def test_a_note_that_is_on_its_way_goes_on_sealed_when_another_command_joins(lan
     assert (sent.state, sent.number) == (State.STORED, 2)
 
 
-def test_the_owner_on_the_notebooks_host_need_not_join_whether_it_was_open_before_or_its_key_has_changed(
+def test_on_the_host_of_a_notebook_its_owner_need_not_join_after_sealing_or_a_change_of_key(
     lan: Lan, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("UDPNOTE_FILE", str(lan.notebook()))

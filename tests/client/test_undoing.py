@@ -64,7 +64,7 @@ def test_each_write_is_taken_back_and_the_note_is_what_it_was_before(
     assert len(versions(client)) == 2 * len(deeds)
 
 
-def test_a_plan_names_the_last_write_and_can_be_carried_out_once_and_the_next_plan_names_the_write_before(lan: Lan) -> None:
+def test_a_plan_undoes_the_last_write_once_and_the_next_plan_the_write_before(lan: Lan) -> None:
     lan.serve()
     client = lan.client()
     for deed in ("one", "two"):
@@ -112,7 +112,7 @@ def test_an_edit_that_overtook_another_is_taken_back_to_that_one(lan: Lan) -> No
 
 
 @pytest.mark.parametrize(("is_stored", "is_same"), [(True, False), (False, False), (False, True)])
-def test_a_queued_note_that_may_be_stored_is_deleted_once_when_it_has_a_number_also_by_another_process(
+def test_undo_of_a_queued_note_that_may_be_stored_deletes_it_once_also_in_another_process(
     lan: Lan, is_stored: bool, is_same: bool
 ) -> None:
     server = lan.serve()
@@ -142,7 +142,7 @@ def test_a_queued_note_that_may_be_stored_is_deleted_once_when_it_has_a_number_a
     assert plan.write.number == 1, "the next undo takes back the write before"
 
 
-def test_a_queued_note_is_delivered_first_if_the_server_answers_and_is_only_removed_if_it_was_sent_nowhere(lan: Lan) -> None:
+def test_undo_discards_a_note_that_was_sent_nowhere_and_delivers_another_before_it_deletes_that(lan: Lan) -> None:
     client = lan.client()
     with pytest.raises(Queued):
         client.send("unsent", wait=0.1)

@@ -21,7 +21,7 @@ TWIN = HOME._replace(notebook_id=b"t" * 16, host="fe80::1", scope=3)
 CELLAR = HOME._replace(notebook_id=b"c" * 16, name="cellar")
 
 
-def test_a_name_that_two_notebooks_have_is_followed_by_the_start_of_the_id_and_a_server_is_written_as_it_is_typed() -> None:
+def test_a_name_that_two_notebooks_have_is_followed_by_the_start_of_the_id() -> None:
     for known in ([HOME, CELLAR], [CELLAR], []):
         assert (display_name(HOME, known), name_or_id(HOME, known)) == ("家里 2", "家里 2")
     assert display_name(HOME, [CELLAR, HOME, TWIN]) == display_name(HOME, [TWIN])
@@ -30,10 +30,16 @@ def test_a_name_that_two_notebooks_have_is_followed_by_the_start_of_the_id_and_a
         assert str(display_name(HOME, [TWIN], shown="家…")) == "家…（68686868）"
     assert name_or_id(TWIN, [HOME, TWIN]) == short_id(TWIN) == "74747474"
     assert display_name(CELLAR, [CELLAR, HOME, TWIN]) == "cellar"
+
+
+def test_the_server_of_a_destination_is_written_as_it_is_typed() -> None:
     assert Destination().server is None
     assert Destination("pi.local", 7000).server == "pi.local:7000"
     assert Destination("fe80::1", 7000).server == "[fe80::1]:7000"
     assert (Destination().names_nothing, Destination(None, 7000).names_nothing) == (True, False)
+
+
+def test_a_notebook_is_at_its_address_and_at_the_server_under_which_it_was_joined() -> None:
     assert address_of(HOME) == ("192.0.2.7", 6683)
     assert address_of(TWIN) == ("fe80::1", 6683, 0, 3)
     sealed = SealedNotebook(HOME, "pi.local:6683")

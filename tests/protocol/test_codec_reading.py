@@ -121,7 +121,7 @@ def test_a_full_page_is_as_long_as_a_read_and_one_byte_more_is_a_mistake_of_the_
     assert {refusal(with_check(body[:-missing])) for missing in range(1, 10)} == {"malformed"}
 
 
-def test_on_a_page_only_a_note_revises_nothing_only_a_deletion_has_no_text_and_a_whole_text_is_utf_8() -> None:
+def test_an_entry_on_a_page_has_the_fields_of_its_kind_and_a_whole_text_is_utf_8() -> None:
     for kind, revises, text in ((1, 0, "y"), (2, 4, "y"), (3, 4, "")):
         assert decode(page(entry(kind, revises, text)))
     for revises in (0, 4):

@@ -82,7 +82,7 @@ def test_a_loss_halves_the_window_at_most_once_per_round_trip_down_to_two_and_th
     assert window.datagrams == 2
 
 
-def test_a_collapse_leaves_two_datagrams_and_slow_start_up_to_half_of_the_window_before_and_a_new_path_ten() -> None:
+def test_a_window_collapses_to_two_and_doubles_up_to_half_of_the_earlier_one_and_restarts_with_ten() -> None:
     window = grown_window(80)
     window.collapse(now=2.0)
     assert window.datagrams == 2

@@ -37,16 +37,22 @@ from udpnote.protocol.payloads import ATTEMPT_MAX
 from udpnote.protocol.server_contact import SILENT_INTERVAL_SECONDS, KeyChanged, WrongServer
 
 
-def test_entries_are_sent_at_once_once_and_padded_to_one_size_if_that_at_most_doubles_them() -> None:
+def test_entries_are_sent_at_once_and_only_once() -> None:
     delivery = new_delivery(entry(1), entry(1))
     delivery.add([entry(1)], 0.1)
     (append,) = sent(delivery)
     assert (append.notebook_id, [append.part]) == (NOTEBOOK_ID, split(entry(1), PART_BYTES))
     assert (sent(delivery), delivery.outstanding) == ([], 1)
+
+
+def test_without_entries_no_timer_runs() -> None:
     delivery = new_delivery()
-    assert delivery.next_timeout() is None, "without entries, no timer runs"
+    assert delivery.next_timeout() is None
     delivery.handle_timeout(1000.0)
     assert (sent(delivery), delivery.events()) == ([], [])
+
+
+def test_entries_are_padded_to_one_size_if_that_at_most_doubles_them() -> None:
     similar = (entry(1, "s" * 600), entry(3, "l" * 700))
     assert len({len(datagram) for datagram in new_delivery(*similar).datagrams_to_send()}) == 1
     assert [append.part for append in sent(new_delivery(*similar))] == [split(one, PART_BYTES)[0] for one in similar]
@@ -209,7 +215,7 @@ def test_revisions_are_sent_one_at_a_time_in_order_and_notes_beside_them(status:
 
 
 @pytest.mark.parametrize("status", [Status.NO_SPACE, Status.NOT_WRITABLE])
-def test_if_a_revision_cannot_be_stored_now_those_after_it_are_rejected_too_but_not_if_a_note_cannot(status: Status) -> None:
+def test_a_rejected_revision_takes_those_after_it_along_and_a_rejected_note_does_not(status: Status) -> None:
     delivery = new_delivery(revision(1), revision(2), deletion(3))
     delivery.receive_datagram(ack(*sent(delivery), status=status), 0.1)
     assert delivery.events() == [Rejected(one, status) for one in (revision(1), revision(2), deletion(3))]

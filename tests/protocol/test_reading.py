@@ -170,7 +170,7 @@ def test_one_page_is_asked_for_at_each_gap_from_the_front_and_more_behind_the_la
     assert asked(reads) == [(begins(number), 1) for number in (1, 3, 5, 7)], "a window of four"
 
 
-def test_late_pages_of_a_burst_that_was_given_up_are_used_and_give_a_sample_if_it_is_one_of_the_latest_bursts() -> None:
+def test_late_pages_of_a_burst_that_was_given_up_are_used_and_teach_the_round_trip() -> None:
     reader, book = new_reading(), book_of(100)
     late = answers(book, *reader.sent())
     for _ in range(2):
@@ -178,6 +178,9 @@ def test_late_pages_of_a_burst_that_was_given_up_are_used_and_give_a_sample_if_i
     reader.receive(*late, now=0.4)
     assert reader.numbers_read() == list(range(1, 21))
     assert (reader.next_timeout() or 0.0) > 0.5, "0.4 seconds of round trip are learned from"
+
+
+def test_pages_of_a_burst_before_the_latest_bursts_teach_no_round_trip() -> None:
     reader, book = new_reading(), book_of(100)
     late, now = answers(book, *reader.sent()), 0.0
     for _ in range(BURSTS_TIMED_MAX):
@@ -264,7 +267,7 @@ def begun(query: Query = NOTES, *, follows: bool = False) -> tuple[Reader, Read]
     return reader, reader.sent()[0]
 
 
-def test_a_page_of_another_stream_or_that_leads_back_or_waits_for_a_reader_that_does_not_follow_is_no_answer() -> None:
+def test_a_page_of_another_stream_one_that_leads_back_and_a_wait_without_following_are_no_answers() -> None:
     reader, read = begun()
     for state in PageState:
         reader.receive(page(read._replace(stream_id=bytes(8)), note(1), following=Cursor(2, 0), state=state), now=0.01)

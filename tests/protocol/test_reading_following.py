@@ -75,7 +75,7 @@ def test_a_follower_refreshes_its_read_before_the_lease_ends() -> None:
     assert (reader.items(), reader.events()) == ([], [])
 
 
-def test_news_arrives_without_a_timer_and_the_next_read_is_sent_at_once_and_once_and_for_more_news_does_not_wait() -> None:
+def test_news_arrives_without_a_timer_and_the_next_read_is_sent_at_once_and_only_once() -> None:
     book = Book(*notes(3))
     reader, waiting = kept(book)
     now, [again] = reader.sent_next()
@@ -85,6 +85,9 @@ def test_news_arrives_without_a_timer_and_the_next_read_is_sent_at_once_and_once
     assert reader.items() == [note(4, "news")]
     [after] = reader.sent()
     assert (after.cursor, after.wait_milliseconds, after.burst) == (Cursor(5, 0), 15_000, again.burst + 1)
+
+
+def test_after_the_first_page_of_the_news_the_others_are_read_without_a_wait() -> None:
     book = Book(*notes(3))
     reader, waiting = kept(book)
     book.add(*notes(9, first=4))
@@ -221,7 +224,7 @@ def test_a_follower_of_a_restored_notebook_goes_back_to_where_it_differs_and_sho
     assert rounds < 20
 
 
-def test_a_follower_that_has_shown_nothing_knows_the_newest_entry_and_a_reading_that_does_not_follow_names_none() -> None:
+def test_a_follower_that_has_shown_nothing_names_the_newest_entry_and_other_readings_name_none() -> None:
     _, waiting = at_end(Book(*notes(3)), start=4)
     assert waiting.seen == seen(3)
     assert new_reading(LOG, follows=True, start=4, seen=(seen(3),)).sent()[0].seen == seen(3)
@@ -230,7 +233,7 @@ def test_a_follower_that_has_shown_nothing_knows_the_newest_entry_and_a_reading_
     assert {each.seen for each in reader.sent()} == {NOTHING_SEEN}
 
 
-def test_a_server_that_always_says_that_the_notebook_is_an_older_copy_is_not_asked_for_ever() -> None:
+def test_a_server_that_always_reports_an_older_copy_is_not_asked_for_ever() -> None:
     reader, waiting = at_end(Book(*notes(9)))
     reads = [waiting]
     for _ in range(9):

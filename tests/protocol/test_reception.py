@@ -109,7 +109,7 @@ def ack(*verdicts: tuple[Part, int, Status, int], client_id: bytes = CLIENT_ID) 
     return Ack(TOKEN, client_id, tuple(parts))
 
 
-def test_nothing_is_acknowledged_before_it_is_confirmed_and_then_once_unless_it_came_too_early() -> None:
+def test_notes_are_acknowledged_once_they_are_confirmed_and_early_ones_are_dropped() -> None:
     server = Server()
     server.receive(append(part(1)), append(part(2)))
     assert server.reception.notes_to_store() == server.reception.notes_to_store() == [part(1), part(2)]

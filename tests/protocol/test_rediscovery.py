@@ -89,7 +89,7 @@ def in_vain(rediscovery: Rediscovery, now: float, count: int) -> list[InVain]:
     return found
 
 
-def test_a_silent_server_is_asked_for_at_once_and_after_each_discovery_in_vain_after_twice_the_pause_up_to_a_limit() -> None:
+def test_a_silent_server_is_looked_for_at_once_and_again_after_pauses_that_double_up_to_a_limit() -> None:
     rediscovery = new_rediscovery()
     rediscovery.begin(1.0)
     rediscovery.begin(1.0)
@@ -263,7 +263,7 @@ def test_another_notebook_with_the_name_or_else_the_address_is_reported_when_the
     assert (rediscovery.events(), rediscovery.another) == ([ServerMoved(NEW_ADDRESS)], None)
 
 
-def test_another_notebook_is_not_reported_after_the_server_was_found_nor_by_a_later_discovery_without_its_answer() -> None:
+def test_another_notebook_that_answers_after_the_server_is_reported_neither_then_nor_later() -> None:
     rediscovery, question = begun()
     assert rediscovery.receive_datagram(encode(offer(question, HOME)), NEW_ADDRESS, 1.0)
     another = HOME._replace(notebook_id=b"o" * 16)
@@ -287,7 +287,7 @@ def test_a_second_server_of_the_notebook_is_reported_until_a_request_is_answered
         assert rediscovery.address == OLD_ADDRESS
 
 
-def test_an_impostor_has_the_id_or_in_the_open_the_name_of_a_sealed_notebook_but_not_its_key() -> None:
+def test_an_impostor_has_the_id_of_a_sealed_notebook_without_its_key_or_its_name_without_any() -> None:
     unsealed, strange = dict[str, Any](key_id=None), dict[str, Any](key_id=b"stranger")
     other_id, other_name = dict[str, Any](notebook_id=b"x" * 16), dict[str, Any](name="客厅")
     for changes in (unsealed, strange, unsealed | other_id, unsealed | other_name):
@@ -296,6 +296,9 @@ def test_an_impostor_has_the_id_or_in_the_open_the_name_of_a_sealed_notebook_but
         assert not is_impostor_of(found(SEALED_HOME._replace(**changes), IMPOSTOR), SEALED_HOME)
     for changes in ({}, strange):
         assert not is_impostor_of(found(HOME._replace(**changes), IMPOSTOR), HOME)
+
+
+def test_a_notebook_that_was_found_is_known_at_its_address() -> None:
     addresses: tuple[Address, ...] = (("192.0.2.7", 7000), ("fe80::1", 7000, 0, 3))
     for address in addresses:
         assert address_of(known_notebook(found(HOME, address))) == address

@@ -59,7 +59,7 @@ def test_the_other_end_opens_what_one_end_seals_up_to_a_limit_and_the_same_end_d
             sealing.wrap(bytes(BODY_BYTES_MAX + 1))
 
 
-def test_no_two_datagrams_are_alike_though_their_bodies_are_and_both_ends_agree_on_the_id_of_their_key() -> None:
+def test_equal_bodies_make_different_datagrams_and_both_ends_agree_on_the_id_of_their_key() -> None:
     datagrams = [CLIENT.wrap(BODY) for _ in range(200)]
     for start, end in ((4, 4 + SALT_BYTES), (20, 24), (24, 40), (-16, None)):
         assert len({datagram[start:end] for datagram in datagrams}) == 200, "salt, hint, text and tag are random to a stranger"

@@ -104,7 +104,7 @@ def test_an_answer_ends_the_silence_and_the_backoff_and_a_server_that_was_found_
     assert made.record_loss(sent_at=2.0, now=2.0 + SILENCE - 0.01) is None, "and the silence counts from then on"
 
 
-def test_losses_halve_and_collapse_the_window_and_those_of_one_round_trip_double_the_timeout_once() -> None:
+def test_losses_halve_and_then_collapse_the_window_and_double_the_timeout_once_per_round_trip() -> None:
     made = contact()
     answer(made, 0.0)
     for sent_at in (0.0, 0.005, 0.01):
@@ -122,7 +122,7 @@ def test_losses_halve_and_collapse_the_window_and_those_of_one_round_trip_double
     assert contact().timer.timeout_seconds == pytest.approx(0.03)
 
 
-def test_a_timer_expires_at_its_timeout_or_when_the_server_counts_as_silent_but_not_before_its_first_timeout() -> None:
+def test_a_timer_expires_at_its_timeout_or_earlier_when_the_server_would_count_as_silent() -> None:
     made = contact(now=5.0)
     assert made.expires_at(5.5) == pytest.approx(5.53)
     while made.timer.timeout_seconds < 1.0:
@@ -143,7 +143,7 @@ def test_the_server_of_another_notebook_is_reported_once_and_left_alone(key_id: 
     assert made.next_probe_at == 1.0 + SILENT_INTERVAL_SECONDS
 
 
-def test_a_changed_key_is_reported_by_a_sealed_server_only_even_during_a_silence_and_never_shortens_it() -> None:
+def test_a_change_of_key_is_reported_by_a_sealed_server_only_and_shortens_no_silence() -> None:
     made = silent(KEY_ID)
     made.next_probe_at = 30.0
     for now, until in ((2.0, 30.0), (29.0, 29.0 + SILENT_INTERVAL_SECONDS)):

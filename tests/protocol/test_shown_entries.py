@@ -104,7 +104,7 @@ def test_a_new_entry_with_an_older_time_is_shown_if_all_is_remembered_or_after_a
 
 
 @pytest.mark.parametrize("began", [1, 100])
-def test_entries_from_before_both_are_not_shown_again_if_a_newer_copy_is_restored_after_an_older_one(began: int) -> None:
+def test_a_newer_copy_restored_after_an_older_one_shows_only_the_entries_stored_since(began: int) -> None:
     shown = ShownEntries(map(seen, {began, 84, 68} if began > 1 else ()), stored_until=STORED_AT + began)
     for number in range(began + 1, 121):
         shown.remember(old(number))

@@ -67,7 +67,7 @@ def test_a_batch_is_not_answered_if_the_notebook_is_lost(notebook: Notebook, pat
         notebook.close()
 
 
-def test_an_offer_counts_the_entries_of_the_batches_before_and_dropped_datagrams_are_reported_once(notebook: Notebook) -> None:
+def test_an_offer_counts_the_entries_of_earlier_batches_and_dropped_datagrams_are_reported_once(notebook: Notebook) -> None:
     notebook.rename("kitchen")
     handler = RequestHandler(notebook)
     handler.handle([append(notebook, 1, "text")], WRITTEN_AT)

@@ -73,7 +73,7 @@ def test_the_file_says_to_a_person_what_it_is_and_that_it_is_secret(path: Path) 
     )
 
 
-def test_a_file_that_a_person_has_mended_is_read_and_is_beside_the_notebook_not_beside_a_link_to_it(tmp_path: Path) -> None:
+def test_a_key_file_is_beside_the_notebook_not_beside_a_link_and_may_be_written_by_a_person(tmp_path: Path) -> None:
     path = tmp_path / "notes.key"
     (tmp_path / "link").symlink_to("notes")
     assert {key_path(str(tmp_path / name)) for name in ("notes", "link")} == {str(path)}
@@ -163,7 +163,7 @@ def test_the_keys_are_fsynced_before_the_rename_and_the_folder_after_it(path: Pa
 # Changing keys
 
 
-def test_a_new_key_replaces_the_current_one_the_oldest_is_dropped_and_one_that_is_current_again_is_no_earlier_one() -> None:
+def test_a_new_key_replaces_the_current_one_drops_the_oldest_and_is_no_earlier_one_as_well() -> None:
     assert rotated(NotebookKeys(KEYS[1]), KEYS[0], accepted_until=MOMENT) == TWO_KEYS
     keys = NotebookKeys(KEYS[0])
     for number, key in enumerate(KEYS[1:], 1):

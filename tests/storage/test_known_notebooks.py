@@ -84,7 +84,7 @@ def test_a_notebook_whose_answer_is_not_saved_does_not_become_the_chosen_one(out
 
 
 @pytest.mark.parametrize("before", [HERE, SEALED], ids=["open", "another key"])
-def test_joining_replaces_what_was_known_of_a_notebook(outbox: Outbox, other: Outbox, before: KnownNotebook) -> None:
+def test_joining_replaces_the_known_facts_about_a_notebook(outbox: Outbox, other: Outbox, before: KnownNotebook) -> None:
     if before is SEALED:
         outbox.join(SEALED, KEY)
     outbox.remember(before)

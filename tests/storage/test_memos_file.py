@@ -30,7 +30,7 @@ INSERT INTO attachment VALUES (1, 1), (2, 1);
 
 
 @pytest.mark.parametrize("schema", [OLD, NEW])
-def test_memos_come_in_the_order_of_their_times_with_what_the_version_has(tmp_path: Path, schema: str) -> None:
+def test_memos_come_by_time_with_the_fields_of_their_version(tmp_path: Path, schema: str) -> None:
     path = tmp_path / "memos 100%.db"
     with closing(sqlite3.connect(path)) as memos:
         memos.executescript("PRAGMA journal_mode=WAL;" + schema)

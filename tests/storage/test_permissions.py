@@ -64,7 +64,7 @@ def test_one_command_mends_all_files_of_a_database(tmp_path: Path, name: str, mo
     assert too_open([name], []) == []
 
 
-def test_each_database_and_each_folder_has_a_notice_of_its_own_but_not_what_is_meant_for_all_users(tmp_path: Path) -> None:
+def test_each_database_and_each_folder_has_its_own_notice_unless_it_is_meant_for_all_users(tmp_path: Path) -> None:
     files = [make(tmp_path / name, 0o644) for name in ("a", "b")]
     folder, shared = make_folder(tmp_path / "folder", 0o755), make_folder(tmp_path / "tmp", 0o1777)
     (tmp_path / "history").symlink_to("/dev/null")

@@ -80,9 +80,7 @@ def test_each_thing_that_an_import_leaves_out_has_a_sentence_of_its_own() -> Non
         ("more_not_imported", {"count": "one"}), ("several_notebooks", {"found": [None]}),
     ],
 )  # fmt: skip
-def test_an_error_without_its_sentence_or_values_is_told_by_its_kind_and_not_hidden_by_another_error(
-    kind: str, values: dict[str, object]
-) -> None:
+def test_an_error_that_cannot_be_put_into_words_is_told_by_its_kind(kind: str, values: dict[str, object]) -> None:
     assert told(kind, **values) == kind
 
 

@@ -86,7 +86,7 @@ def test_written_notes_come_back_without_parts_of_seconds_and_blank_ends(entries
         assert not text[len(block.text) :].strip()
 
 
-def test_a_line_that_is_no_time_and_a_time_below_a_time_are_text_and_before_the_first_time_there_is_none() -> None:
+def test_an_invalid_time_and_a_time_right_below_another_are_text_and_no_text_may_precede_all_times() -> None:
     lines = ("2019/13/45 16:37:08", "2019/05/09 24:00:00", "0000/01/01 00:00:00", f"\u3000{STAMP[:-1]}")
     for text in (*(f"milk\n\n{line}" for line in lines), f"{STAMP}or so"):
         assert read(f"{STAMP}{text}\n\n") == [TextBlock(1, WRITTEN, text)]

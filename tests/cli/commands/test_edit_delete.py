@@ -152,7 +152,7 @@ def test_the_editors_file_is_removed_if_the_text_is_in_the_outbox_and_kept_if_it
     ],
     ids=["changed", "saved by the editor at its end", "unchanged"],
 )
-def test_a_signal_ends_edit_and_the_editor_and_a_changed_text_is_kept_and_named_now_and_by_the_next_edit(
+def test_a_signal_ends_edit_and_its_editor_and_a_changed_text_is_kept_and_named_until_it_is_removed(
     noted: Machine, number: int, script: str, kept: str | None
 ) -> None:
     environ = editor(noted, script)

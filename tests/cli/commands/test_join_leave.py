@@ -73,7 +73,7 @@ def test_join_and_use_print_the_notebook_as_json_and_find_shows_the_seal_to_thos
 @pytest.mark.parametrize(
     ("keys", "code"), [([TYPING_ERROR] * 3, 2), ([TYPING_ERROR, "\x04"], 2), (["\x03"], 130), ([TYPING_ERROR, ""], 0)]
 )
-def test_at_a_terminal_the_code_is_asked_for_not_shown_and_joining_ends_on_demand_and_after_three_errors(
+def test_join_asks_a_terminal_for_the_code_without_showing_it_until_ctrl_c_or_three_errors(
     sealed: Machine, keys: list[str], code: int
 ) -> None:
     terminal = sealed.terminal()

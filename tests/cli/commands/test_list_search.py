@@ -28,7 +28,7 @@ def diary(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
     machine.close()
 
 
-def test_a_list_in_a_pipe_has_whole_lines_marks_what_was_revised_and_leaves_out_what_was_deleted(machine: Machine) -> None:
+def test_a_list_in_a_pipe_has_whole_lines_marks_revised_notes_and_leaves_out_deleted_ones(machine: Machine) -> None:
     machine.keep(
         note(1, "buy milk"), note(2, "two #a #会议\nlines"), change(Kind.REVISION, 3, "买牛奶 #food", 1),
         note(4, "gone"), change(Kind.DELETION, 5, "", 4),

@@ -78,7 +78,7 @@ def test_a_large_outbox_is_printed_while_it_is_read(machine: Machine, option: st
     assert process.wait().code == 0
 
 
-def test_sending_delivers_all_that_waits_once_and_keeps_it_where_no_server_answers(machine: Machine) -> None:
+def test_outbox_send_delivers_each_entry_once_and_keeps_those_without_an_answer(machine: Machine) -> None:
     machine.send("--wait", "0", typed="one\ntwo\n")
     result = machine.run("outbox --send --wait 0.2")
     assert (result.code, machine.waiting(), "one" in result.out) == (75, ["one", "two"], True)

@@ -97,7 +97,7 @@ def test_a_notebook_that_is_being_served_is_neither_sealed_nor_unsealed(machine:
         machine.stop()
 
 
-def test_no_command_makes_a_missing_notebook_and_an_open_one_has_no_key_even_if_a_file_was_left(opened: Machine) -> None:
+def test_no_command_makes_a_missing_notebook_and_an_open_one_has_no_key_although_a_file_is_left(opened: Machine) -> None:
     for command in ("seal", "unseal", "key show", "key rotate"):
         opened.refused(f"{command} --file {opened.home}/cellar.sqlite3", facts=[f"{opened.home}/cellar.sqlite3"])
     assert not list(opened.home.glob("cellar*"))

@@ -73,7 +73,7 @@ def state(systemd: Systemd) -> dict[str, Any]:
     return dict(found)
 
 
-def test_install_says_what_it_does_writes_the_unit_starts_the_server_and_says_where_it_is(systemd: Systemd) -> None:
+def test_install_names_its_steps_writes_the_unit_starts_the_server_and_names_its_address(systemd: Systemd) -> None:
     machine = systemd.machine
     dry = machine.run("service install --name '厨房 2' --dry-run")
     assert (dry.code, systemd.changes(), systemd.units.exists()) == (0, [], False)

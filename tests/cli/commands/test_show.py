@@ -14,7 +14,7 @@ def test_a_note_is_shown_whole_with_line_breaks_and_without_control_characters(m
     assert machine.show("show 1").text == result.out.replace("\t", " " * 8).replace("\n", "\r\n")
 
 
-def test_any_number_of_a_note_shows_it_once_with_its_writers_time_and_its_latest_version(machine: Machine) -> None:
+def test_show_finds_a_note_by_any_of_its_numbers_and_prints_its_latest_version_once(machine: Machine) -> None:
     machine.keep(
         note(1, "buy milk", "2026-11-22T18:00:00-05:00"), change(Kind.REVISION, 2, "buy oat milk", 1), note(3, "third"),
         change(Kind.REVISION, 4, "fourth", 3), change(Kind.REVISION, 5, "fifth", 4),

@@ -95,7 +95,7 @@ def test_from_a_pipe_ctrl_c_ends_write_while_an_entry_waits_for_an_answer(machin
     assert (process.wait().code, machine.waiting()) == (130, ["one"])
 
 
-def test_the_lines_stay_with_their_notebook_whose_shortened_name_is_told_first_and_again_when_it_has_changed(
+def test_lines_stay_in_one_notebook_and_its_shortened_name_is_told_again_when_it_has_changed(
     machine: Machine,
 ) -> None:
     server = machine.serve("厨" * 30)

@@ -58,7 +58,7 @@ def test_the_calendar_is_of_the_last_year_in_as_many_parts_as_the_width_needs(wi
 
 
 @pytest.mark.parametrize(("year", "days", "weeks"), [(2026, 327, 48), (2012, 366, 54), (1, 365, 53), (9999, 1, 1)])
-def test_a_year_is_drawn_as_far_as_it_has_come(year: int, days: int, weeks: int) -> None:
+def test_a_year_is_drawn_up_to_today(year: int, days: int, weeks: int) -> None:
     drawn = [without_styles(line) for line in year_calendar({}, year, TODAY, 80)]
     assert (drawn[0][:8], drawn[-1]) == ("     Jan", "     · 0   notes a day")
     assert ("".join(drawn[1:8]).count("·"), max(map(len, drawn[1:8])) - 5) == (days, weeks)

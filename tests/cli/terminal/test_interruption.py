@@ -67,7 +67,7 @@ def test_ctrl_c_ends_a_command_while_python_shuts_down_without_a_traceback(pausi
     assert (result.code, result.err) == (-signal.SIGINT, f"udpnote: {Notice('nothing_waits')}\n")
 
 
-def test_a_starting_command_goes_on_where_ctrl_c_is_ignored_as_in_the_background_of_a_shell(pausing: Pausing) -> None:
+def test_a_starting_command_that_has_inherited_an_ignored_ctrl_c_goes_on(pausing: Pausing) -> None:
     handler = signal.signal(signal.SIGINT, signal.SIG_IGN)  # which the command inherits
     try:
         process = pausing("--show-completion", "typer", f"{PAUSE}; sys.exit(7)")

@@ -57,7 +57,7 @@ def test_another_entry_under_the_last_number_is_noticed(path: str, partly_indexe
     assert indexed_at(path, partly_indexed) == indexed
 
 
-def test_an_index_whose_file_alone_was_removed_does_not_take_the_log_of_before(path: str, hundred: Writings) -> None:
+def test_a_new_index_does_not_use_the_log_of_an_index_file_that_was_removed(path: str, hundred: Writings) -> None:
     with caught_up(path, hundred):
         pass  # the log is in the file now
     with opened(path, hundred) as index:

@@ -196,7 +196,7 @@ def thread() -> Iterator[SearchThread]:
         yield thread
 
 
-def test_the_search_thread_works_apart_reports_what_is_done_and_goes_on_after_a_job_that_fails() -> None:
+def test_the_search_thread_runs_jobs_reports_each_when_it_is_done_and_survives_one_that_fails() -> None:
     def fail() -> None:
         raise sqlite3.DatabaseError("malformed")
 

@@ -37,7 +37,7 @@ def backed_up(killed: Killed, copy: Path) -> Backup:
 
 
 @pytest.mark.parametrize("damage", [zero, flip, cut])
-def test_a_backup_of_a_notebook_with_a_damaged_log_has_what_can_be_read_and_is_not_complete(
+def test_a_backup_of_a_notebook_with_a_damaged_log_has_the_readable_entries_and_is_not_complete(
     killed: Killed, copy: Path, damage: Damage
 ) -> None:
     killed.damage(damage, killed.frames[-1])

@@ -95,7 +95,7 @@ def test_another_path_to_the_same_file_does_not_let_a_second_server_in(tmp_path:
     assert printed_by(attempt) == ""
 
 
-def test_a_second_attempt_in_the_same_process_is_refused_and_leaves_sqlites_locks_on_the_file(tmp_path: Path) -> None:
+def test_a_second_opening_in_one_process_is_refused_and_leaves_sqlites_locks_on_the_file(tmp_path: Path) -> None:
     path, link = tmp_path / "notebook", tmp_path / "link"
     link.symlink_to(path)
     reading = f"import sqlite3; c = sqlite3.connect({str(path)!r}); c.execute('SELECT * FROM entries').fetchall(); c.close()"

@@ -186,9 +186,7 @@ def test_nothing_is_acknowledged_once_another_program_has_overwritten_the_log_fr
 
 
 @pytest.mark.parametrize("mode", ["PASSIVE", "RESTART", "TRUNCATE"])
-def test_a_log_that_sqlite_begins_again_after_the_checkpoint_of_another_program_is_not_called_overwritten(
-    path: Path, mode: str
-) -> None:
+def test_a_log_begun_anew_after_the_checkpoint_of_another_program_is_not_called_overwritten(path: Path, mode: str) -> None:
     notebook = opened(path)
     if mode != "TRUNCATE":
         notebook.preallocate_log()

@@ -146,7 +146,7 @@ def test_runs_that_arrive_together_are_stored_in_order_and_each_keeps_its_own_fi
         bundle(entry(1, "a"), entry(2, "b")._replace(author="eve@pi")), bundle(entry(9, "e"), entry(9, "f"), entry(10, "g")),
     ],
 )  # fmt: skip
-def test_a_run_with_a_stored_or_conflicting_note_is_split_and_its_notes_have_verdicts_of_their_own(
+def test_a_run_that_has_a_stored_or_conflicting_note_is_split_and_each_note_judged_alone(
     notebook: Notebook, again: NoteRun | Bundle
 ) -> None:
     """The notes 1, 2 and 4 are stored; between the last two, another client's note is."""

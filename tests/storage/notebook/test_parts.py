@@ -151,7 +151,7 @@ def test_parts_whose_batch_was_rolled_back_are_counted_only_when_they_are_kept(t
         assert unfinished(notebook._connection) == list(range(1, count + 1))
 
 
-def test_the_entry_that_is_added_to_stays_even_if_it_alone_is_past_the_bound(connection: sqlite3.Connection) -> None:
+def test_the_entry_that_gets_a_part_stays_even_if_it_alone_exceeds_the_limit(connection: sqlite3.Connection) -> None:
     partial_entries = PartialEntries(connection, bytes_max=10)
     for index in range(2):
         keep(partial_entries, connection, 1, now=index, index=index)

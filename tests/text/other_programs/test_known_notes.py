@@ -48,7 +48,7 @@ def log(*changes: str) -> Log:
         (("delete",), "第二", Fate.THERE_ALREADY),
     ],
 )
-def test_a_changed_text_revises_what_was_imported_but_not_what_somebody_has_changed(
+def test_a_changed_text_revises_its_imported_note_unless_somebody_has_changed_that(
     changes: tuple[str, ...], text: str, fate: Fate
 ) -> None:
     decision = KnownNotes(log(*changes).entries, CLIENT).decide(NOTE._replace(text=text), "lin")
