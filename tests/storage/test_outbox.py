@@ -129,6 +129,16 @@ def test_ctrl_c_at_any_step_leaves_an_outbox_that_can_be_used_again_or_closed(ad
     assert steps > 20
 
 
+@pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
+def test_an_outbox_that_is_forgotten_without_being_closed_leaves_no_file_open(path: Path) -> None:
+    before = os.listdir("/dev/fd")
+    outbox = Outbox(path)
+    add(outbox, "one")
+    del outbox
+    gc.collect()
+    assert len(os.listdir("/dev/fd")) == len(before)
+
+
 @pytest.fixture
 def synced(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """The length of the log at each fdatasync that Python calls. SQLite's own calls are not counted."""

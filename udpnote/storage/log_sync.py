@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable
 from contextlib import suppress
 from functools import cache
+from io import FileIO
 
 from udpnote.errors import StorageError
 from udpnote.storage.file_status import FileStatus, from_stat, status_at
@@ -34,7 +35,7 @@ class LogSync:
         self._log = f"{self._file}-wal"
         self._identity = from_stat(os.stat(path)).identity
         self._log_identity: tuple[int, int] | None = None
-        self._descriptor: int | None = None
+        self._opened_log: FileIO | None = None  # a program that forgets a client without closing it still closes this file
         self._begun = 0  # how often `begin` was called
         with suppress(FileNotFoundError):  # a copy that was just put into WAL mode has no log yet
             self._opened()
@@ -73,16 +74,16 @@ class LogSync:
 
     def close(self) -> None:
         """Close the file of the log, if it is open."""
-        if self._descriptor is not None:
-            os.close(self._descriptor)
-            self._descriptor = None
+        if self._opened_log is not None:
+            self._opened_log.close()
+            self._opened_log = None
 
     def _opened(self) -> int:
         """The descriptor of the log's file, which is opened if necessary. SQLite makes that file with the first transaction."""
-        if self._descriptor is None:
-            self._descriptor = os.open(self._log, os.O_RDONLY | os.O_CLOEXEC)
-            self._log_identity = from_stat(os.fstat(self._descriptor)).identity
-        return self._descriptor
+        if self._opened_log is None:
+            self._opened_log = FileIO(self._log)
+            self._log_identity = from_stat(os.fstat(self._opened_log.fileno())).identity
+        return self._opened_log.fileno()
 
     def _status_at(self, path: str, *, follows: bool = True) -> FileStatus:
         """What `status_at` returns. Raises `OSError`."""
