@@ -168,7 +168,7 @@ class Queued(UdpnoteError):
 
 
 class ClientClosed(UdpnoteError):
-    """The client was used after it was closed, or in a child process that `os.fork` has made."""
+    """The client or `FileReader` was used after it was closed, or in a child process that `os.fork` has made."""
 
 
 class EntryRefused(UdpnoteError):

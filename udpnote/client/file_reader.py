@@ -1,15 +1,16 @@
 """Reads a notebook's file directly, on the notebook's host, whether its server runs or not."""
 
 import os
+import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager, suppress
 from enum import Enum, auto
 from types import TracebackType
 from typing import Self
 
 from udpnote.client.notebook_reader import NotebookReader
-from udpnote.errors import Notice, StorageError
+from udpnote.errors import ClientClosed, Notice, StorageError
 from udpnote.machine.clock import wall_microseconds
 from udpnote.model.entry import StoredEntry
 from udpnote.model.query import (
@@ -52,6 +53,8 @@ class FileReader(NotebookReader):
     If other users of this machine have access to the file, `on_notice` is called before the constructor returns, but only once
     for each file. It is also called if a notebook that is followed was restored from an older copy. Tests give their own
     `sleep`, whose argument is in seconds.
+
+    Several threads may use one reader. After `close`, and in a child process that `os.fork` has made, it raises `ClientClosed`.
     """
 
     def __init__(
@@ -65,6 +68,9 @@ class FileReader(NotebookReader):
         path = absolute_path(path, "path")
         notices = [] if on_notice is None else too_open([path], [])  # SQLite makes and removes log files from the next line on
         self._file = ReadOnlyNotebook(path)
+        self._lock = threading.RLock()  # held while a thread uses `_file`: two at once would crash Python
+        self._is_closed = False
+        self._process = os.getpid()
         self._on_notice = on_notice
         for notice in untold(notices, find_places(os.environ).told) if notices else ():
             self._notify(notice)
@@ -78,13 +84,16 @@ class FileReader(NotebookReader):
         self.close()
 
     def close(self) -> None:
-        """Close the file."""
-        self._file.close()
+        """Close the file. A second call does nothing, and neither does one in a child process."""
+        with suppress(ClientClosed), self._opened() as file:
+            self._is_closed = True
+            file.close()
 
     @property
     def name(self) -> str:
         """The notebook's name."""
-        return self._file.name
+        with self._opened() as file:
+            return file.name
 
     def _now(self) -> int:
         return wall_microseconds()
@@ -115,12 +124,13 @@ class FileReader(NotebookReader):
         while True:
             for page in self._found(query, place):
                 yield [item for item in page if not isinstance(item, StoredEntry) or shown.remember(item)]
-            shown.add(self._file.seen_at(place.cursor.number - 1))  # perhaps an entry that the query leaves out
+            with self._opened() as file:
+                shown.add(file.seen_at(place.cursor.number - 1))  # perhaps an entry that the query leaves out
             self._sleep(POLL_SECONDS)
-            if self._file.is_replaced:
-                self._open_restored_copy()
-            while self._file.seen_at(shown.latest.number) != shown.latest:
-                shown.go_back()
+            self._open_restored_copy()
+            with self._opened() as file:
+                while file.seen_at(shown.latest.number) != shown.latest:
+                    shown.go_back()
             if shown.is_going_back:
                 shown.confirm()
                 place.cursor = Cursor(shown.latest.number + 1, 0)
@@ -128,13 +138,16 @@ class FileReader(NotebookReader):
 
     def _open_restored_copy(self) -> None:
         """If the file at the path was replaced by a copy of the same notebook, read that copy from now on."""
-        try:
-            copy = ReadOnlyNotebook(self._file.path)
-        except StorageError:  # perhaps it is usable later
-            return
-        if copy.notebook_id == self._file.notebook_id:
-            copy, self._file = self._file, copy
-        copy.close()
+        with self._opened() as file:
+            if not file.is_replaced:
+                return
+            try:
+                copy = ReadOnlyNotebook(file.path)
+            except StorageError:  # perhaps it is usable later
+                return
+            if copy.notebook_id == file.notebook_id:
+                copy, self._file = file, copy
+            copy.close()
 
     def _found(self, query: Query, place: "_Place") -> Iterator[list[Item]]:
         """Yield the results of `query` that the file has now, from `place` on, in pages.
@@ -156,7 +169,9 @@ class FileReader(NotebookReader):
                     items_max = min(2 * items_max, PAGE_ITEMS_MAX)
                 case IndexBehind(indexed):
                     if self._on_indexing is not None:
-                        self._on_indexing(indexed, self._file.last_number())
+                        with self._opened() as file:
+                            last_number = file.last_number()
+                        self._on_indexing(indexed, last_number)
 
     def _page(self, query: Query, place: "_Place", items_max: int) -> "tuple[list[Item], _PageEnd | IndexBehind]":
         """Read at most `items_max` results of `query` from `place` on. Return them, and why the page ends after them.
@@ -167,7 +182,10 @@ class FileReader(NotebookReader):
         """
         page: list[Item] = []
         characters = 0
-        with closing(self._file.lookup.answer(query, place.cursor, _timer(INDEXING_STEP_SECONDS))) as steps:
+        with (
+            self._opened() as file,
+            closing(file.lookup.answer(query, place.cursor, _timer(INDEXING_STEP_SECONDS))) as steps,
+        ):
             for found in steps:
                 match found:
                     case IndexBehind():
@@ -183,6 +201,16 @@ class FileReader(NotebookReader):
                         if len(page) >= items_max or characters >= PAGE_CHARACTERS_MAX:
                             return page, _PageEnd.FULL
         return page, _PageEnd.ALL_READ
+
+    @contextmanager
+    def _opened(self) -> Iterator[ReadOnlyNotebook]:
+        """A context manager: in its block, only this thread uses the file, which the block gets. Raises `ClientClosed`."""
+        if os.getpid() != self._process:
+            raise ClientClosed("client_of_another_process")
+        with self._lock:
+            if self._is_closed:
+                raise ClientClosed("reader_closed")
+            yield self._file
 
     def _notify(self, notice: Notice) -> None:
         if self._on_notice is not None:
