@@ -20,6 +20,7 @@ from udpnote.lan.endpoint import Endpoint, ProbeAttempt
 from udpnote.lan.udp_socket import SendError
 from udpnote.machine.clock import wall_microseconds
 from udpnote.model.address import Address, Datagram
+from udpnote.model.entry import UTC_OFFSET_MINUTES_MAX
 from udpnote.model.randomness import Randomness
 
 if TYPE_CHECKING:
@@ -50,8 +51,11 @@ class SystemClock:
     microseconds = staticmethod(wall_microseconds)
 
     def utc_offset_minutes(self) -> int:
-        """How many minutes local time is ahead of UTC now; negative if it is behind."""
-        return time.localtime().tm_gmtoff // 60
+        """How many minutes local time is ahead of UTC now; negative if it is behind. Kept within the limits for entries.
+
+        A mistake in the variable TZ leads beyond these limits: the system reads `UTC+0800` as 24 hours behind UTC.
+        """
+        return min(max(time.localtime().tm_gmtoff // 60, -UTC_OFFSET_MINUTES_MAX), UTC_OFFSET_MINUTES_MAX)
 
 
 class SystemRandomness:
