@@ -146,6 +146,15 @@ def test_results_that_cannot_be_printed_are_an_error_without_a_traceback(served:
         assert (result.code, result.err.count("\n"), reason in result.err) == (1, 1, True), command
 
 
+@pytest.mark.parametrize(
+    ("command", "code"), [("send --wait 0 --server 127.0.0.1 queued", 75), ("no-command", 2), ("outbox --discard 99", 0)]
+)
+def test_messages_that_cannot_be_printed_leave_the_exit_code_as_it_is(machine: Machine, command: str, code: int) -> None:
+    with open("/dev/full", "wb") as full_disk:
+        process = machine.start(*command.split(), command=(sys.executable, "-m", "udpnote"), stderr=full_disk)
+        assert process.wait().code == code
+
+
 def test_a_deleted_current_folder_is_named_where_a_path_starts_from_it(machine: Machine) -> None:
     for command in ("export -o notes.jsonl", "import notes.jsonl"):
         result = machine.shell(f"mkdir gone; cd gone; rmdir ../gone; udpnote {command}")

@@ -23,16 +23,18 @@ def main() -> None:
     """
     streams.prepare()
     speak_by(lambda: chosen_language(os.environ))
-    if wall_microseconds() > PYTHON_TIME_MAX:
-        streams.say(Notice("clock_too_late", year=time.gmtime(wall_microseconds() // 1_000_000).tm_year))
-        sys.exit(exit_codes.REFUSED)
     try:
+        if wall_microseconds() > PYTHON_TIME_MAX:
+            streams.say(Notice("clock_too_late", year=time.gmtime(wall_microseconds() // 1_000_000).tm_year))
+            sys.exit(exit_codes.REFUSED)
         exit_code = _run(sys.argv[1:])
         sys.stdout.flush()  # a help text or the version: if Python flushed them at its end, an error would print a traceback
     except KeyboardInterrupt:
         exit_code = exit_codes.INTERRUPTED
     except OSError as error:  # from standard output: a help text or the version could not be printed
         exit_code = exit_codes.exit_code_without_output(error)
+    finally:
+        streams.drop_unwritten_messages()
     sys.exit(exit_code)
 
 

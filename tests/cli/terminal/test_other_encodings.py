@@ -71,3 +71,9 @@ def test_frames_and_charts_are_drawn_in_ascii(machine: Machine) -> None:
     drawn = [machine.run(command, encoding="gbk").out for command in ("backup --help", f"stats --file {machine.notebook}")]
     assert [text.isascii() for text in drawn] == [True, True]
     assert not machine.run("backup --help").out.isascii()
+
+
+def test_json_is_valid_where_python_takes_the_encoding_for_ascii(machine: Machine) -> None:
+    machine.keep(note(1, PARTY))
+    machine.serve()
+    assert json.loads(machine.start("list", "--json", environ={"PYTHONIOENCODING": "ascii"}).wait().out)["text"] == PARTY

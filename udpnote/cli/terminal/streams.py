@@ -60,16 +60,13 @@ def prepare() -> None:
             _spare.append(os.open(os.devnull, os.O_RDONLY))
 
 
-def _errors_of(stream: io.TextIOWrapper, *, is_json: bool = False) -> str:
-    """The name of the error handler that prints an escape for each character that the encoding of `stream` lacks.
-
-    With `is_json`, these are the escapes of JSON.
-    """
+def _errors_of(stream: io.TextIOWrapper) -> str:
+    """The name of the error handler that prints an escape for each character that the encoding of `stream` lacks."""
     if _codec_name(stream) == UTF_8:
         return "backslashreplace"
-    from udpnote.cli.terminal import other_encodings  # here, because most terminals have UTF-8
+    from udpnote.cli.terminal.other_encodings import TEXT_ESCAPES  # here, because most terminals have UTF-8
 
-    return other_encodings.JSON_ESCAPES if is_json else other_encodings.TEXT_ESCAPES
+    return TEXT_ESCAPES
 
 
 def prepare_for_json() -> None:
@@ -78,9 +75,11 @@ def prepare_for_json() -> None:
     In a file or a pipe, JSON is in UTF-8, whatever the locale is (RFC 8259, section 8.1). On a terminal, it is in the
     terminal's encoding, with JSON's escapes for the characters that this encoding lacks.
     """
-    if isinstance(sys.stdout, io.TextIOWrapper) and _codec_name(sys.stdout) != UTF_8:
+    if isinstance(sys.stdout, io.TextIOWrapper) and codecs.lookup(sys.stdout.encoding).name != UTF_8:
         if sys.stdout.isatty():
-            sys.stdout.reconfigure(errors=_errors_of(sys.stdout, is_json=True))
+            from udpnote.cli.terminal.other_encodings import JSON_ESCAPES  # here, because most terminals have UTF-8
+
+            sys.stdout.reconfigure(errors=JSON_ESCAPES)
         else:
             sys.stdout.reconfigure(encoding=UTF_8, errors="backslashreplace")
 
@@ -282,7 +281,24 @@ def mute_output() -> None:
 
     Call this when standard output cannot be written, because the program that reads it has ended or because a disk is full.
     """
+    _mute(sys.stdout)
+
+
+def drop_unwritten_messages() -> None:
+    """Discard the messages that could not be written to standard error. Call this at the end of the process.
+
+    Python would try to write them once more after the command. If that failed as well, it would end the process with an exit
+    code of its own, 120.
+    """
+    try:
+        sys.stderr.flush()
+    except OSError:  # a disk is full, or the program that reads the messages has ended
+        _mute(sys.stderr)
+
+
+def _mute(stream: TextIO) -> None:
+    """Discard what `stream` has not written yet, and everything that is written to it from now on."""
     with suppress(OSError):  # no more files can be opened: then the output fails again when Python flushes it
         sink = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(sink, sys.stdout.fileno())
+        os.dup2(sink, stream.fileno())
         os.close(sink)
