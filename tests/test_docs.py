@@ -43,7 +43,7 @@ CHINESE_README = (DOCS / "README.zh-CN.md").read_text()
 REMEDY = "run `python -m tests.reference`"
 
 
-def test_everything_that_the_tool_reference_writes_is_up_to_date() -> None:
+def test_the_files_that_tests_reference_makes_are_up_to_date() -> None:
     assert (DOCS / "cli.md").read_text() == command_reference(), REMEDY
     assert Path(TABLE_PATH).read_text() == completion_table(), REMEDY
     assert manual.PATH.read_text() == manual.manual_page(), REMEDY

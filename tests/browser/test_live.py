@@ -54,7 +54,7 @@ def test_no_note_is_lost_or_repeated_if_a_stream_is_cut_or_the_page_killed(
         assert tab.texts() == expected
 
 
-def test_edits_deletions_and_undo_of_others_arrive(site: Site, visitors: Visitors) -> None:
+def test_open_pages_show_edits_deletions_and_undo_of_others(site: Site, visitors: Visitors) -> None:
     site.start()
     amy, bob = visitors.visit(site.address), visitors.visit(site.address, author="bob")
     amy.write("first", "second")

@@ -116,7 +116,7 @@ def test_a_transaction_that_fails_keeps_nothing_and_uses_no_sequence_number(prof
     assert [sequence for _, sequence in notebook.stored] == [1, 2]
 
 
-def test_an_entry_under_a_used_identity_gets_a_new_client_id_with_all_that_were_never_sent(chromium: Chromium) -> None:
+def test_a_conflict_gives_a_new_client_id_to_all_entries_that_were_never_sent(chromium: Chromium) -> None:
     original = chromium.profile()
     notebook = FakeNotebook(original, rig=RIG)
     page = tab(original)

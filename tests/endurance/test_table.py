@@ -18,7 +18,7 @@ FAST, SLOW = [1.0] * 99 + [300.0], [1.0] * 98 + [300.0] * 2
         (Row("", memory_bytes=MEMORY_BYTES_MAX), False),
     ],
 )
-def test_a_sum_of_rows_is_missed_if_one_of_them_is_missed(row: Row, is_met: bool) -> None:
+def test_a_sum_of_rows_misses_its_target_if_one_of_them_does(row: Row, is_met: bool) -> None:
     total = Row("", is_flood=row.is_flood)
     total.add(row)
     total.add(Row(""))

@@ -17,6 +17,6 @@ def test_the_clock_agrees_with_pythons_clock() -> None:
 @pytest.mark.parametrize(
     ("seconds", "microseconds"), [(9.5e9, 9_500_000_000_000_000), (1e18, WRITTEN_AT_MAX), (-1e18, WRITTEN_AT_MIN)]
 )
-def test_a_clock_that_is_wrong_by_centuries_is_read_and_cut(seconds: float, microseconds: int) -> None:
+def test_a_clock_that_is_wrong_by_centuries_is_read_and_limited(seconds: float, microseconds: int) -> None:
     with mock.patch("time.clock_gettime", return_value=seconds):
         assert (wall_microseconds(), wall_seconds()) == (microseconds, microseconds / 1_000_000)

@@ -43,7 +43,7 @@ HOSTS = AllowedHosts("Pi.lan", ["notes.example", "[fd00::9]"], lambda: ["192.0.2
         ("localhost:x", False), ("localhost:6680:1", False), ("0x7f.1", False), ("127.1", False), ("[fe80::8]", False),
     ],
 )  # fmt: skip
-def test_only_names_and_addresses_of_this_machine_are_its_hosts(authority: str, is_allowed: bool) -> None:
+def test_only_names_and_addresses_of_this_machine_are_allowed(authority: str, is_allowed: bool) -> None:
     assert (host_of(authority) in HOSTS) == is_allowed
 
 
@@ -99,7 +99,7 @@ def test_a_request_that_changes_something_must_come_from_the_page(loopback: Loop
     assert loopback.texts() == []
 
 
-def test_another_site_can_let_a_browser_open_the_page_but_neither_read_nor_contain_it(page: PageServer) -> None:
+def test_another_site_can_let_a_browser_open_the_page_but_neither_read_nor_frame_it(page: PageServer) -> None:
     from_elsewhere = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate"}
     assert page.http.get("/", headers=from_elsewhere).status_code == 200
     for path in ("/api/notes", "/api/export", "/api/events", "/static/index.html"):

@@ -21,7 +21,7 @@ def test_each_sentence_has_a_translation_with_the_same_names(language: str) -> N
     assert _sentences(f"words.{language}.js") == _sentences("words.js") != {}
 
 
-def test_no_sentence_is_missing_and_none_is_left_over() -> None:
+def test_the_page_uses_each_sentence_that_there_is_and_no_other() -> None:
     sources = {name: (FOLDER / name).read_text() for name in {"index.html", *_MODULES} if not name.startswith("words")}
     text = "\n".join([*sources.values(), '"today" "yesterday"'])
     used = set(re.findall(r'data-(?:word|label|hint)="(\w+)"', sources["index.html"])) | set(
@@ -34,7 +34,7 @@ def test_no_sentence_is_missing_and_none_is_left_over() -> None:
     } == set()
 
 
-def test_the_worker_keeps_and_the_page_loads_early_every_file_that_it_needs() -> None:
+def test_the_service_worker_keeps_each_file_and_the_page_preloads_each_script() -> None:
     needed = {path.name for path in FOLDER.iterdir()} - {"index.html", "worker.js", "certificate.css"}
     assert set(re.findall(r'"([\w.-]+\.\w+)"', (FOLDER / "worker.js").read_text())) == needed
     index = (FOLDER / "index.html").read_text()

@@ -77,7 +77,7 @@ def test_browsers_get_every_error_about_what_a_person_has_typed(module: str) -> 
         ),
     ],
 )
-def test_each_notice_becomes_a_notice_for_browsers(notice: Notice, shown: Notice) -> None:
+def test_notices_that_are_of_no_use_in_a_browser_are_replaced(notice: Notice, shown: Notice) -> None:
     assert notice_for_browser(notice) == shown
 
 

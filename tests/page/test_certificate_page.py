@@ -53,7 +53,7 @@ def test_the_page_links_to_the_notebook_under_the_host_name_of_the_request(brows
     assert f'href="https://{page}:6680/"' in browser.get("/", host=host).text
 
 
-def test_the_page_has_the_files_that_it_needs_and_no_others(browser: Browser) -> None:
+def test_the_page_serves_the_files_that_it_needs_and_no_others(browser: Browser) -> None:
     files = re.findall(r'"(/static/.*?)"', browser.get("/").text)
     assert [browser.get(path).status_code for path in [*files, "/static/page.js"]] == [200, 200, 404]
 

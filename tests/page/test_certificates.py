@@ -123,7 +123,7 @@ def test_the_root_key_which_could_lift_the_constraints_is_not_kept(authority: Au
         assert certificate.extensions.get_extension_for_class(x509.BasicConstraints).value.path_length == path_length
 
 
-def test_an_authority_is_made_once_for_its_user_alone(path: Path) -> None:
+def test_an_authority_is_made_once_and_only_its_user_can_read_it(path: Path) -> None:
     with ThreadPoolExecutor(8) as threads:
         fingerprints = {each.fingerprint for each in threads.map(lambda _: made(path), range(8))}
     assert fingerprints == {made(path, now=NOW + 3000 * DAY).fingerprint}

@@ -33,7 +33,7 @@ def numbers(events: Iterator[Event], count: int) -> list[int]:
     return [event.data["number"] for event in islice((each for each in events if each.name == "entry"), count)]
 
 
-def test_a_stream_that_is_cut_off_goes_on_where_it_was_for_each_browser(page: PageServer) -> None:
+def test_a_stream_goes_on_after_the_last_event_that_a_browser_names(page: PageServer) -> None:
     page.store(entry(1, "before"))
     with page.events() as events:
         ready = next(events)

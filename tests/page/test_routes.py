@@ -117,7 +117,7 @@ def test_spans_are_counted_in_utf_16() -> None:
     assert utf_16_spans("a🥛b🥛c", [(0, 1), (1, 2), (3, 5)]) == [[0, 1], [1, 3], [4, 7]]
 
 
-def test_exports_that_nobody_reads_take_a_bounded_number_of_places_and_give_them_back(page: PageServer) -> None:
+def test_the_number_of_unread_exports_is_limited_and_one_that_ends_makes_room(page: PageServer) -> None:
     page.store(*(entry(number, "x" * (1 << 20)) for number in range(1, 6)))
     with ExitStack() as stack:
         answers = [stack.enter_context(page.http.stream("GET", "/api/export")) for _ in range(EXPORTS_MAX + 1)]
@@ -231,7 +231,7 @@ def test_the_longest_text_is_stored_whichever_characters_it_has(loopback: Loopba
     assert loopback.texts() == [text]
 
 
-def test_bodies_have_bounded_room_together_and_give_it_back() -> None:
+def test_the_bytes_of_all_bodies_together_are_limited() -> None:
     room = BodyRoom(10)
     room.take(6)
     with pytest.raises(Refusal) as refusal:

@@ -101,7 +101,7 @@ async def test_connections_on_which_tls_does_not_begin_are_counted_and_too_many_
 
 
 @served
-async def test_a_browser_without_the_certificate_is_forgotten(server: HttpsServer) -> None:
+async def test_the_connection_of_a_browser_that_trusts_no_certificate_is_forgotten(server: HttpsServer) -> None:
     with pytest.raises(ssl.SSLCertVerificationError):
         await server.connect(ssl.create_default_context())
 
