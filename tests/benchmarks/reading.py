@@ -56,9 +56,9 @@ def export(folder: Path) -> Iterator[Row]:
 
         def ours() -> list[float]:
             command = [COMMAND, "export", "--server", f"127.0.0.1:{server.port}", "-o", str(target)]
-            seconds, memory, _ = measured_run(command, {"UDPNOTE_HOME": str(folder / "home")})
-            mebibytes.append(memory)
-            return [LARGE / seconds]
+            run = measured_run(command, {"UDPNOTE_HOME": str(folder / "home")})
+            mebibytes.append(run.memory_mebibytes)
+            return [LARGE / run.seconds]
 
         def reference() -> list[float]:
             with (folder / "reference.json").open("wb") as output:

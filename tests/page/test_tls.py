@@ -82,11 +82,6 @@ def served(test: Callable[[HttpsServer], Coroutine[None, None, None]]) -> Callab
 
 
 @served
-async def test_a_request_over_tls_is_answered(server: HttpsServer) -> None:
-    assert await server.ask() == "https"
-
-
-@served
 async def test_connections_on_which_tls_does_not_begin_are_counted_and_too_many_are_cut_off(server: HttpsServer) -> None:
     idle = [await server.connect(None) for _ in range(TLS_CONNECTIONS_MAX)]
     while open_connections() < TLS_CONNECTIONS_MAX:

@@ -6,7 +6,8 @@ from typing import NamedTuple
 
 from tests.support.killed_outbox import damage, killed_outbox
 from tests.system.conftest import Pair
-from tests.system.lab import Host, Lab, shell
+from tests.system.lab import Host, Lab, Server, shell
+from tests.system.sealing import join, join_code
 
 TABLE = """
 table inet filter {{
@@ -47,16 +48,21 @@ def pair(lab: Lab, *, ipv4: bool = True, ipv6: bool = False, is_serving: bool = 
     return hosts
 
 
+def sealed_pair(lab: Lab, *, ipv6: bool = False) -> tuple[Pair, Server]:
+    """Two hosts, of which the laptop has joined the sealed notebook that the kitchen serves. Also returns the server."""
+    hosts = pair(lab, ipv6=ipv6, is_serving=False)
+    server = hosts.kitchen.serve("--sealed", "--name", "home")
+    join([hosts.laptop], join_code(hosts.kitchen))
+    return hosts, server
+
+
 def healthy(lab: Lab) -> list[Case]:
     hosts = pair(lab, ipv6=True)
     return [Case(hosts.laptop, set()), Case(hosts.kitchen, set())]
 
 
 def healthy_and_sealed(lab: Lab) -> list[Case]:
-    hosts = pair(lab, ipv6=True, is_serving=False)
-    server = hosts.kitchen.serve("--sealed", "--name", "home")
-    code = hosts.kitchen.succeed("key", "show", "--file", str(server.notebook)).out.split()[0]
-    hosts.laptop.succeed("join", code)
+    hosts, _ = sealed_pair(lab, ipv6=True)
     stranger = lab.host("stranger", hosts.lan)
     return [Case(hosts.laptop, set()), Case(hosts.kitchen, set()), Case(stranger, {"nothing_answers"})]
 
@@ -283,22 +289,16 @@ def two_notebooks_have_one_name(lab: Lab) -> list[Case]:
 
 
 def an_impostor_answers(lab: Lab) -> list[Case]:
-    hosts = pair(lab, is_serving=False)
-    server = hosts.kitchen.serve("--sealed", "--name", "home")
-    code = hosts.kitchen.succeed("key", "show", "--file", str(server.notebook)).out.split()[0]
-    hosts.laptop.succeed("join", code)
+    hosts, server = sealed_pair(lab)
     server.stop()
     lab.host("desk", hosts.lan, ipv6=False).serve_in_thread("home")
     return [Case(hosts.laptop, {"impostor_there"})]
 
 
 def the_key_was_changed(lab: Lab) -> list[Case]:
-    hosts = pair(lab, is_serving=False)
-    server = hosts.kitchen.serve("--sealed", "--name", "home")
-    code = hosts.kitchen.succeed("key", "show", "--file", str(server.notebook)).out.split()[0]
-    hosts.laptop.succeed("join", code)
+    hosts, _ = sealed_pair(lab)
     hosts.kitchen.succeed("send", "from the owner")
-    hosts.kitchen.succeed("key", "rotate", "--file", str(server.notebook))
+    hosts.kitchen.succeed("key", "rotate")
     return [Case(hosts.laptop, {"key_is_old"}), Case(hosts.kitchen, set())]
 
 
