@@ -7,7 +7,8 @@ from starlette.types import Message, Scope
 from udpnote.page.responses import UNSENT_BYTES_MAX, UNSENT_BYTES_PER_HOST_MAX, json_response
 
 HALF_OF_A_HOST = "x" * (UNSENT_BYTES_PER_HOST_MAX // 2 - 2)  # two quotation marks are added
-OTHERS = UNSENT_BYTES_MAX // UNSENT_BYTES_PER_HOST_MAX
+HOSTS_MAX = UNSENT_BYTES_MAX // UNSENT_BYTES_PER_HOST_MAX
+"""How many hosts may have as many unread bytes as one host may have."""
 
 
 def test_long_unread_answers_are_limited_by_host_and_in_all_until_they_are_read() -> None:
@@ -16,7 +17,7 @@ def test_long_unread_answers_are_limited_by_host_and_in_all_until_they_are_read(
         tasks = []
 
         async def status(host: str, value: object = HALF_OF_A_HOST) -> int:
-            """The status of an answer to `host`, of which the browser reads nothing until `reading`."""
+            """The status of an answer to `host`. Nobody reads the body of the answer until `reading` is set."""
             messages: asyncio.Queue[Message] = asyncio.Queue()
 
             async def send(message: Message) -> None:
@@ -34,9 +35,8 @@ def test_long_unread_answers_are_limited_by_host_and_in_all_until_they_are_read(
 
         assert [await status("192.0.2.2") for _ in range(3)] == [200, 200, 503]
         assert await status("192.0.2.2", "short") == 200
-        assert [await status(f"192.0.2.{3 + number // 2}") for number in range(2 * OTHERS)] == [200] * 2 * (OTHERS - 1) + [
-            503
-        ] * 2
+        two_each = [await status(f"192.0.2.{3 + number // 2}") for number in range(2 * HOSTS_MAX)]
+        assert two_each == [200] * 2 * (HOSTS_MAX - 1) + [503] * 2
         reading.set()
         await asyncio.gather(*tasks)
         assert await status("192.0.2.2") == 200

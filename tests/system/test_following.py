@@ -35,19 +35,21 @@ def test_three_followers_print_each_entry_once_and_in_order_through_a_kill_and_a
     wait_for(followers[:1], LINES // 2)
     server.restart()
     wait_for(followers, 2 + 2 * LINES)
-    told = len(cut_off.errors)
+
+    printed_before = len(cut_off.errors)
     readers[0].ip("link", "set", "eth0", "down")
     suspended.signal(signal.SIGSTOP)
     write("amid absences")
     wait_for([present], 2 + 4 * LINES)
-    eventually(lambda: len(cut_off.errors) > told, "the one that is cut off tells its user")
+    eventually(lambda: len(cut_off.errors) > printed_before, "the follower that is cut off tells its user")
     readers[0].ip("link", "set", "eth0", "up")
     suspended.signal(signal.SIGCONT)
     wait_for(followers, 2 + 4 * LINES)
+
     assert [writer.end().code for writer in writers] == [0, 0]
     stored = [(each.number, each.entry.author, each.entry.text) for each in server.stored()]
     assert len(stored) == 2 + 4 * LINES
-    for follower in followers:  # whose server has ended
+    for follower in followers:  # `stored` has stopped their server
         result = follower.end(signal.SIGINT)
         assert result.code == 130, result.err
         assert [(each["number"], each["author"], each["text"]) for each in map(json.loads, result.lines)] == stored
@@ -63,11 +65,15 @@ def test_after_an_older_copy_is_restored_a_follower_skips_nothing_and_a_waiting_
     shutil.copy(server.notebook, copy)
     server.start()
     pair.laptop.succeed("send", lines=["three", "four"])
+
+    # The copy lacks two entries that followers have printed. An edit of one of them waits in an outbox.
     follower, late = desk.start("follow", "--json"), desk.start("follow", "--json", "-n", "1")
     wait_for([follower], 4)
     wait_for([late], 1)
     server.stop()
     assert pair.laptop.run("edit", "3", "--wait", "0.1", "changed").code == 75
+
+    # After the restoration, other entries get these numbers.
     shutil.copy(copy, server.notebook)
     server.start()
     desk.succeed("send", lines=["their third", "their fourth", "their fifth"])

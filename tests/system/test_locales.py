@@ -32,10 +32,10 @@ CASES = [
 def test_commands_work_at_terminals_with_chinese_encodings(new_lab: Callable[[str], Lab], tmp_path: Path) -> None:
     for case in CASES:
         make_locale(tmp_path, case.name)
-    at_once(lambda case: use(pair_in(new_lab(case.encoding)), tmp_path, case), CASES)
+    at_once(lambda case: use_everything(pair_in(new_lab(case.encoding)), tmp_path, case), CASES)
 
 
-def use(pair: Pair, locales: Path, case: LocaleCase) -> None:
+def use_everything(pair: Pair, locales: Path, case: LocaleCase) -> None:
     """Write, read, follow, back up and restore at terminals with the encoding of `case`. `locales` is a folder of locales."""
     for host in (pair.kitchen, pair.laptop):
         host.environ |= {"LOCPATH": str(locales), "LC_ALL": case.name, "PROMPT_TOOLKIT_NO_CPR": "1", "TZ": "CST-8"}
@@ -44,6 +44,8 @@ def use(pair: Pair, locales: Path, case: LocaleCase) -> None:
     folder.mkdir()
     notebook, text_file, backup, exported = (str(folder / name) for name in ("notebook", "text", "backup", "export.jsonl"))
     pair.kitchen.environ |= {"UDPNOTE_FILE": notebook, "UDPNOTE_NAME": typed[case.notebook]}
+
+    # Serve, send, and write at the prompt. Texts that the encoding lacks are shown as escapes.
     screen, server = pair.kitchen.at_terminal("serve", "--text-file", text_file, encoding=case.encoding)
     screen.expect("Ctrl-C")
     assert case.notebook in screen.text
@@ -60,6 +62,8 @@ def use(pair: Pair, locales: Path, case: LocaleCase) -> None:
         each.expect(r"party \\U0001f389")
     terminal.type("quit\r")
     assert process.wait().code == 0
+
+    # Read, and follow.
     terminal, process = pair.laptop.at_terminal("list", "--json", encoding=case.encoding)
     assert (process.wait().code, [json.loads(line)["text"] for line in terminal.finish().splitlines()][-1]) == (0, "party 🎉")
     texts = [case.meeting, case.milk[0] + case.milk, "party 🎉"]
@@ -67,6 +71,8 @@ def use(pair: Pair, locales: Path, case: LocaleCase) -> None:
     following = pair.laptop.start("follow", "-n", "1", "--exec", "printenv NOTE_AUTHOR")
     following.expect("\nann🎉\n")
     following.interrupt()
+
+    # Back up, restore and export.
     server.interrupt()
     assert server.wait().code == 0
     pair.kitchen.succeed("backup", backup)
