@@ -17,9 +17,9 @@ SEARCH = Query(words=("x",))
 END, WAITING = PageState.END, PageState.WAITING
 
 
-def at_end(book: Book, *, query: Query = LOG, start: int | None = None) -> tuple[Reader, Read]:
+def at_end(book: Book, *, start: int | None = None) -> tuple[Reader, Read]:
     """A follower at time 0.01 that has read all of `book`, and its READ that is to wait at the server."""
-    reader = new_reading(query, follows=True, start=start)
+    reader = new_reading(LOG, follows=True, start=start)
     waiting = waiting_read(reader, book)
     reader.items()
     return reader, waiting
