@@ -41,7 +41,7 @@ def test_words_are_terms_and_so_is_each_character_of_a_script_without_spaces(tex
     assert terms(text) == expected.split()
 
 
-def test_a_word_that_is_too_long_is_cut_but_none_by_a_portion() -> None:
+def test_a_word_that_is_too_long_is_cut_but_portions_cut_none() -> None:
     size = limits.TERM_CHARACTERS_MAX
     for letter in "xж":
         assert terms(letter * (2 * size + 1)) == [letter * size] * 2 + [letter]

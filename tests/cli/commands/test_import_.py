@@ -1,7 +1,6 @@
 """`udpnote import`: exported notes are imported again, unchanged and once."""
 
 import json
-import os
 import re
 import signal
 import threading
@@ -176,16 +175,3 @@ def test_a_file_that_cannot_be_read_or_written_is_named_and_without_a_server_not
     machine.refused(f"import {file} --file {machine.notebook}", facts=["--file"])  # its server has it
     assert imported(machine, file) == {"imported": 1}
     assert sorted(machine.texts()) == ["one", "queued"], "the queue is delivered too"
-
-
-def test_a_file_or_folder_within_the_source_that_may_not_be_read_is_named_by_its_whole_path(machine: Machine) -> None:
-    folder = machine.home / "vault" / "below"
-    folder.mkdir(parents=True)
-    (folder / "milk.md").write_text("buy milk\n")
-    for unreadable in (folder, folder / "milk.md"):
-        mode = unreadable.stat().st_mode
-        unreadable.chmod(0)
-        command = ("import", "--file", str(machine.notebook), str(folder.parent))
-        result = machine.start(*command, is_powerless=os.geteuid() == 0).wait()
-        assert (result.code, f"{unreadable} (Permission denied)" in result.err) == (1, True), result
-        unreadable.chmod(mode)

@@ -113,30 +113,30 @@ def test_bad_files_and_records_are_named_and_links_are_not_followed(served: Mach
 
 
 def test_files_and_folders_that_may_not_be_read_are_named_and_the_others_are_imported(machine: Machine, tmp_path: Path) -> None:
-    names = [f"{number:02}.md" for number in range(NAMED_MAX + 1)]
+    vault, names = tmp_path / "vault", ["0/00.md", *(f"{number:02}.md" for number in range(1, NAMED_MAX + 1))]
     for name in (*names, "closed/a.md", "last.md"):
-        path = tmp_path / "vault" / name
+        path = vault / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(name)
         path.chmod(0o600 if name == "last.md" else 0)
-    (tmp_path / "vault" / "closed").chmod(0)
+    (vault / "closed").chmod(0)
 
     def import_vault() -> str:
-        command = ["import", str(tmp_path / "vault"), "--file", str(tmp_path / "new.sqlite3")]
+        command = ["import", str(vault), "--file", str(tmp_path / "new.sqlite3")]
         result = machine.start(*command, is_powerless=os.geteuid() == 0).wait()
         assert (result.code, result.out) == (1, "")
         return result.err
 
     said = import_vault()
-    unnamed = [name for name in ("closed", *names) if f"vault/{name} (Permission denied)" not in said]
+    unnamed = [name for name in ("closed", *names) if f"{vault}/{name} (Permission denied)" not in said]
     assert unnamed == names[-2:] and "2 more" in said and "1 entry imported" in said, said
-    (tmp_path / "vault" / "last.md").unlink()
+    (vault / "last.md").unlink()
     said = import_vault()
     assert "0 entries imported" in said and "another program" not in said, said
-    shutil.rmtree(tmp_path / "vault")
-    (tmp_path / "vault" / "closed").mkdir(parents=True, mode=0)
+    shutil.rmtree(vault)
+    (vault / "closed").mkdir(parents=True, mode=0)
     said = import_vault()
-    assert "vault/closed (Permission denied)" in said and ".md" not in said, said
+    assert f"{vault}/closed (Permission denied)" in said and ".md" not in said, said
 
 
 def test_a_source_that_cannot_be_read_is_refused_with_the_way_out(served: Machine, sources: Path) -> None:

@@ -23,7 +23,7 @@ def test_a_note_an_edit_and_a_deletion_are_taken_back_and_named_one_after_the_ot
     assert len(served.rows()) == 6
 
 
-def test_of_a_pipe_the_last_line_is_taken_back_and_json_says_which(served: Machine) -> None:
+def test_undo_takes_back_the_last_line_of_a_pipe_and_json_says_which(served: Machine) -> None:
     served.send(typed="one\ntwo\nthree\n")
     [first], [second] = (served.json("undo --json") for _ in range(2))
     assert [(each["number"], each["status"], each["kind"], each["revises"]) for each in (first, second)] == [
