@@ -4,7 +4,7 @@ import pytest
 
 from tests.support.machine import Machine
 from tests.support.processes import eventually
-from udpnote.cli.completion.values import fitting
+from udpnote.cli.completion.values import NOTES_MAX, fitting
 from udpnote.cli.completion.word_at_cursor import Suggestion
 
 
@@ -52,6 +52,17 @@ def test_notebooks_tags_numbers_and_sequences_are_those_of_the_outbox_and_the_no
     assert_suggested(["3"], machine, "outbox --discard ")
     machine.outbox.write_text("garbage")
     assert complete(machine, "use ") == []
+
+
+def test_of_many_notes_and_waiting_entries_only_the_latest_are_suggested(machine: Machine) -> None:
+    lines = "".join(f"line {number}\n" for number in range(1, NOTES_MAX + 3))
+    machine.serve()
+    machine.send(typed=lines)
+    latest = [str(number) for number in range(NOTES_MAX + 2, 2, -1)]
+    assert_suggested(latest, machine, "show ")
+    machine.stop()
+    machine.send("--wait", "0", typed=lines)
+    assert_suggested([str(NOTES_MAX + 2 + int(each)) for each in reversed(latest)], machine, "outbox --discard ")
 
 
 def test_a_notebook_whose_name_a_shell_could_evaluate_is_suggested_by_its_id(machine: Machine) -> None:
