@@ -1,6 +1,8 @@
 """Sealed notebooks: every route needs a session, which the join code begins on a private connection, and a new key ends."""
 
-from collections.abc import Callable
+import asyncio
+import random
+from collections.abc import Callable, Iterator
 from contextlib import closing
 
 import pytest
@@ -9,7 +11,13 @@ from tests.support.loopback import Loopback
 from tests.support.notebook_files import give_new_key
 from tests.support.page_server import ADA, OUTBOX, PageServer, entry
 from tests.support.processes import eventually
+from udpnote.client.client import Client
+from udpnote.client.status import NotebookStatus
+from udpnote.errors import ClientClosed, Notice
+from udpnote.model.join_code import join_code, new_key
 from udpnote.page.app import CODE_BYTES_MAX
+from udpnote.page.page_notebook import PageNotebook, Threads
+from udpnote.page.sessions import KEYS_MAX, SESSION_IDLE_SECONDS, SESSIONS_MAX, Sessions
 from udpnote.server.sealing import seal_notebook
 from udpnote.storage.notebook.notebook import Notebook
 
@@ -174,3 +182,94 @@ def test_join_codes_cannot_be_tried_without_end_and_mistyped_ones_lock_nobody_ou
     answers = [page.http.post("/api/session", json={"code": code}) for _ in range(25)]
     assert (answers[0].status_code, answers[-1].status_code) == (204, 429)
     assert answers[-1].json()["kind"] == "page_too_many_codes"
+
+
+class AnsweringNotebook(PageNotebook):
+    """A page's notebook whose server always answers, and accepts the key. `is_closed` says whether the page has closed it."""
+
+    is_closed = False
+
+    async def check(self) -> NotebookStatus:
+        """The server has answered."""
+        return NotebookStatus(None, False, True, 0, 0.001, failure=None)
+
+    def close(self) -> None:
+        """Close it, and remember that."""
+        super().close()
+        self.is_closed = True
+
+
+class SessionsAtATime:
+    """`Sessions` of which the test sets the time `now`. `notebooks` are those that were opened by join codes, in order."""
+
+    def __init__(self, threads: Threads) -> None:
+        self.now = 1000.0
+        self.notebooks: list[AnsweringNotebook] = []
+        self._threads = threads
+        self._random = random.Random(5)
+        self._begun = 0
+        self.sessions = Sessions(self._open, AnsweringNotebook(self._open_no_client, threads), monotonic=lambda: self.now)
+
+    def _open_no_client(self, _: Callable[[Notice], None]) -> Client:
+        raise ClientClosed("client_closed")
+
+    def _open(self, _: str) -> PageNotebook:
+        self.notebooks.append(AnsweringNotebook(self._open_no_client, self._threads, has_key=True))
+        return self.notebooks[-1]
+
+    def new_code(self) -> str:
+        """The join code of a new key."""
+        return join_code(new_key(self._random.randbytes))
+
+    async def begin(self, code: str) -> str:
+        """Begin a session one second later, from a host that has not tried a code yet, and return its token."""
+        self.now += 1.0
+        self._begun += 1
+        return await self.sessions.begin(code, f"host {self._begun}")
+
+
+@pytest.fixture
+def timed() -> Iterator[SessionsAtATime]:
+    """Sessions without a server, at a time that the test sets."""
+    with closing(Threads()) as threads:
+        timed = SessionsAtATime(threads)
+        with closing(timed.sessions):
+            yield timed
+
+
+def test_a_session_ends_after_two_weeks_without_use_and_each_use_prolongs_it(timed: SessionsAtATime) -> None:
+    assert SESSION_IDLE_SECONDS == 14 * 86_400
+    token = asyncio.run(timed.begin(timed.new_code()))
+    for _ in range(3):
+        timed.now += SESSION_IDLE_SECONDS - 1.0
+        assert timed.sessions.find(token) is not None
+    timed.now += SESSION_IDLE_SECONDS + 1.0
+    assert timed.sessions.find(token) is None
+    assert not timed.notebooks[0].is_closed
+    asyncio.run(timed.begin(timed.new_code()))
+    assert timed.notebooks[0].is_closed, "no session uses it any more"
+
+
+def test_with_too_many_sessions_the_one_that_was_not_used_for_longest_ends(timed: SessionsAtATime) -> None:
+    async def begin_all() -> list[str]:
+        code = timed.new_code()
+        tokens = [await timed.begin(code) for _ in range(SESSIONS_MAX)]
+        assert timed.sessions.find(tokens[0]) is not None
+        return [*tokens, await timed.begin(code)]
+
+    first, second, *others = asyncio.run(begin_all())
+    assert timed.sessions.find(second) is None
+    assert None not in [timed.sessions.find(token) for token in (first, *others)]
+    assert len(timed.notebooks) == 1, "sessions with the same key share a notebook"
+
+
+def test_with_too_many_keys_the_notebook_whose_key_was_not_used_for_longest_is_closed(timed: SessionsAtATime) -> None:
+    async def begin_all() -> list[str]:
+        tokens = [await timed.begin(timed.new_code()) for _ in range(KEYS_MAX)]
+        timed.now += 1.0
+        assert timed.sessions.find(tokens[0]) is not None
+        return [*tokens, await timed.begin(timed.new_code())]
+
+    tokens = asyncio.run(begin_all())
+    assert [timed.sessions.find(token) is None for token in tokens] == [place == 1 for place in range(KEYS_MAX + 1)]
+    assert [notebook.is_closed for notebook in timed.notebooks] == [place == 1 for place in range(KEYS_MAX + 1)]

@@ -54,11 +54,17 @@ class Sessions:
     """All sessions of the page.
 
     `open_notebook` opens the notebook by a join code that a browser gave. `base` is the same notebook, opened without such a
-    code.
+    code. `monotonic` gives the time in seconds of a monotonic clock.
     """
 
-    def __init__(self, open_notebook: Callable[[str], PageNotebook], base: PageNotebook) -> None:
-        self._open_notebook, self._base = open_notebook, base
+    def __init__(
+        self,
+        open_notebook: Callable[[str], PageNotebook],
+        base: PageNotebook,
+        *,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._open_notebook, self._base, self._monotonic = open_notebook, base, monotonic
         self._sessions: dict[str, _Session] = {}
         self._opened: dict[bytes, Opened] = {}
         self._beginning = asyncio.Lock()
@@ -76,14 +82,14 @@ class Sessions:
             key = parse_join_code(code)
         except InvalidKey as error:
             raise Refusal(403, error.notice) from error
-        if not self._codes.take(host, time.monotonic()):
+        if not self._codes.take(host, self._monotonic()):
             raise Refusal(429, Notice("page_too_many_codes"), {"Retry-After": "60"})
         async with self._beginning:
             opened = self._opened.get(key)
             if opened is None or opened.notebook.ended is not None:
                 opened = await self._open(key, code)
         token = secrets.token_urlsafe(TOKEN_BYTES)
-        self._sessions[token] = _Session(key, time.monotonic())
+        self._sessions[token] = _Session(key, self._monotonic())
         self._forget_unused()
         return token
 
@@ -97,9 +103,9 @@ class Sessions:
         A session ends `SESSION_IDLE_SECONDS` after its last use. Finding it counts as a use.
         """
         session = self._sessions.get(token)
-        if session is None or time.monotonic() - session.used_at > SESSION_IDLE_SECONDS:
+        if session is None or self._monotonic() - session.used_at > SESSION_IDLE_SECONDS:
             return None
-        session.used_at = time.monotonic()
+        session.used_at = self._monotonic()
         return self._opened.get(session.key)
 
     def end(self, token: str) -> None:
@@ -139,7 +145,7 @@ class Sessions:
         """End the sessions that are too old or too many. Close the notebooks that no session uses any more, and those of all
         but the `KEYS_MAX` keys that were used last.
         """
-        now = time.monotonic()
+        now = self._monotonic()
         by_use = sorted(self._sessions, key=lambda token: -self._sessions[token].used_at)
         self._sessions = {
             token: self._sessions[token]
