@@ -55,30 +55,31 @@ def _others_have_access(paths: tuple[str, ...], command: str, can_read: bool, ca
     """
     from shlex import quote  # here, because there is seldom anything to report
 
-    known = _for_deeds(_CAN_BE_REACHED, can_read, can_change).format(files=_files(paths))
+    known = _for_deeds(_CAN_BE_USED, can_read, can_change).format(files=_files(paths))
     remedy = " ".join([command, *(quote(f"./{path}" if path.startswith("-") else path) for path in paths)])
     sentence = _("{known}, and only the owner can mend that: {remedy}") if needs_owner else _("{known}: {remedy}")
     return sentence.format(known=known, remedy=remedy)
 
 
 def _closed_to_others(paths: tuple[str, ...], can_read: bool, can_change: bool) -> str:
-    known = _for_deeds(_COULD_BE_REACHED, can_read, can_change).format(files=_files(paths))
+    known = _for_deeds(_COULD_BE_USED, can_read, can_change).format(files=_files(paths))
     return _("{known}. udpnote has changed the permissions: now only you have access").format(known=known)
 
 
-_CAN_BE_REACHED = {
+_CAN_BE_USED = {
     (True, True): marked("{files} can be read and changed by others on this machine"),
     (True, False): marked("{files} can be read by others on this machine"),
     (False, True): marked("{files} can be changed by others on this machine"),
-    (False, False): marked("{files} can be reached by others on this machine"),
+    (False, False): marked("{files} can be entered or run by others on this machine"),
 }
-_COULD_BE_REACHED = {
+_COULD_BE_USED = {
     (True, True): marked("{files} could be read and changed by others on this machine"),
     (True, False): marked("{files} could be read by others on this machine"),
     (False, True): marked("{files} could be changed by others on this machine"),
-    (False, False): marked("{files} could be reached by others on this machine"),
+    (False, False): marked("{files} could be run by others on this machine"),
 }
-"""What others can do or could do with files. The keys say whether they can read, and whether they can change them."""
+"""What others can do or could do with files. The keys say whether they can read, and whether they can change them. If they can
+do neither, the mode lets them enter a folder or run a file."""
 
 
 def _for_deeds(templates: Mapping[tuple[bool, bool], str], can_read: bool, can_change: bool) -> str:
