@@ -43,8 +43,9 @@ class Stats(NamedTuple):
 class NoteState(NamedTuple):
     """A note and the latest of its versions.
 
+    `note` has the text of the latest revision, as in `NotebookReader.entries`. If the note was deleted, it has its first text.
     `latest` is the latest version, as it was stored: a revision or a deletion. If the note was never changed, it is the same as
-    `note`. `note` may have the text of the latest revision instead of its own.
+    `note`.
     """
 
     note: StoredEntry

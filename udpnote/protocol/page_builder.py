@@ -22,7 +22,7 @@ class BuiltPage(NamedTuple):
     """What a `PageBuilder` has built for one page.
 
     Each element of `items` is one item as bytes: a tally if `are_tallies` is true, else an entry or a part of one. `next`,
-    `state` and `indexed` become the fields of the same names in the `Page`.
+    `state` and `indexed` become the fields of the same names in the `Page` (see `reading_messages`).
     """
 
     items: list[bytes]
@@ -134,7 +134,7 @@ class _PagePacker:
         return len(self._pages) > pages
 
     def end_page(self, state: PageState, indexed: int = 0) -> None:
-        """End the current page with `state` and `indexed`, and begin the next page."""
+        """End the current page, and begin the next one. `state` and `indexed` are fields of the ended page (see `Page`)."""
         self._pages.append(_new(BuiltPage, (self._items, self._reached(), state, indexed, self._are_tallies)))
         self._items, self._room, self._are_tallies = [], self._room_max, False
         self.is_full = self.is_full or len(self._pages) >= self.pages_max

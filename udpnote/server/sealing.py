@@ -1,4 +1,7 @@
-"""The keys of a sealed notebook as its server uses them, and how a notebook is sealed and unsealed."""
+"""The keys of a sealed notebook as its server uses them, and how a notebook is sealed and unsealed.
+
+A *sealed* notebook can be used only by clients that have its key, an *open* one by everybody on the LAN.
+"""
 
 import os
 import time
@@ -125,7 +128,7 @@ def seal_notebook(notebook: Notebook, *, name: str) -> NotebookKeys:
 
 
 def unseal_notebook(notebook: Notebook) -> None:
-    """Open a sealed notebook to everybody, durably, and remove its key file. All entries stay.
+    """Make a sealed notebook open, durably, and remove its key file. All entries stay.
 
     Raises `StorageError` if the notebook cannot be written or the key file cannot be removed. After an error, the notebook is
     still sealed. There is one exception: if the error has the kind `key_file_left_behind`, the notebook is open, and its key
@@ -168,5 +171,5 @@ def wait_for_use(
 
 
 def _left_behind(notebook: Notebook, error: StorageError) -> StorageError:
-    """The error to raise if `notebook` is open, but its key file could not be removed because of `error`."""
+    """The error to raise if `notebook` is open (not sealed), but its key file could not be removed because of `error`."""
     return StorageError("key_file_left_behind", path=notebook.path, key_file=key_path(notebook.path), error=error)

@@ -17,7 +17,8 @@ class KnownNotebooks:
     """The notebooks in an outbox. This is the base class of `Outbox`, which sets the attributes.
 
     A notebook is *known* when the outbox has its id, name and address, because its server has answered this client. It is
-    *joined* when the outbox has its key. The *chosen* notebook gets the new entries if the user names no notebook.
+    *joined* when the outbox has its key. The *chosen* notebook gets the new entries if the user names no notebook. A notebook
+    that is saved with the id of a key is *sealed*, any other is *open*: its entries travel unencrypted.
 
     Every method raises `StorageError` if the outbox cannot be used.
     """
@@ -102,7 +103,7 @@ class KnownNotebooks:
         self._connection.execute(f"UPDATE entries SET notebook_id = ? WHERE {condition}", (notebook_id, *values))
 
     def leave(self, notebook_id: bytes, *, check: Callable[[], None] | None = None) -> None:
-        """Durably forget the key of the notebook `notebook_id`. From now on it is saved as open, and is not the chosen one.
+        """Durably forget the key of the notebook `notebook_id`. From now on it is saved as an open notebook, and is not chosen.
 
         `check` is called first, in the same transaction, so that no other process can add an entry between the two. If `check`
         raises an error, nothing changes.

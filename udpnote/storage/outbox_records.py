@@ -109,10 +109,12 @@ class _RecordsWithoutFsync:
 
 
 class WatchedRevisions(_RecordsWithoutFsync):
-    """The watched revisions in the outbox at `path`, by notebook id. Methods raise `StorageError` if it cannot be used."""
+    """The stored revisions of this client that udpnote *watches*: it tells their author if somebody replaces one without having
+    seen it. They are in the outbox at `path`, by notebook id. Methods raise `StorageError` if it cannot be used.
+    """
 
     def watch(self, notebook_id: bytes, revision: SeenEntry) -> None:
-        """Watch this client's stored `revision`: udpnote tells its author if somebody replaces it without having seen it.
+        """Watch `revision`, a stored revision of this client.
 
         If more than `REVISIONS_WATCHED_MAX` are watched in this notebook, the oldest are watched no longer.
         """

@@ -16,7 +16,10 @@ def _import_format_unknown(text: str) -> str:
 
 
 def _import_result(new: int, revised: int, there: int, different: int, named: Sequence[int]) -> str:
-    """`there` entries were in the notebook already. `named` has the numbers of the first ones of the `different` entries."""
+    """`new` entries and `revised` ones were stored. `there` entries were in the notebook already. For `different` entries, the
+    notebook has the same entry (the same client id and sequence) with another text, time or author: `named` has the numbers
+    of the first of them.
+    """
     clauses = [ngettext("{count:,} entry imported", "{count:,} entries imported", new).format(count=new)]
     if revised:
         clauses.append(ngettext("{count:,} revised", "{count:,} revised", revised).format(count=revised))
