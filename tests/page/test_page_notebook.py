@@ -1,6 +1,8 @@
-"""The page's notebook: what becomes of the page while the files of its client cannot be used."""
+"""The page's notebook: what becomes of the page when a file is damaged, and how often it asks whether the server answers."""
 
+import asyncio
 import gc
+from collections.abc import Callable
 
 import pytest
 
@@ -8,6 +10,9 @@ from tests.support.loopback import Loopback
 from tests.support.losses import log_of
 from tests.support.page_server import OUTBOX, PageServer
 from tests.support.processes import eventually
+from udpnote.client.client import Client
+from udpnote.errors import Notice, ServerNotFound
+from udpnote.page.page_notebook import PageNotebook, Threads
 
 
 def test_a_damaged_outbox_is_reported_once_to_who_runs_the_page_and_a_new_one_is_used(
@@ -34,3 +39,24 @@ def test_a_damaged_outbox_is_reported_once_to_who_runs_the_page_and_a_new_one_is
     assert all(str(outbox) in str(each) for each in page.troubles)
     gc.collect()
     assert not caplog.records, "no task has ended by an error that nobody awaits"
+
+
+def test_many_answers_at_once_let_the_page_ask_only_once_whether_the_notebook_may_be_used() -> None:
+    opened: list[str] = []
+
+    def open_client(_: Callable[[Notice], None]) -> Client:
+        opened.append("a client")
+        raise ServerNotFound("no_answer_on_lan", ports=())
+
+    async def answer() -> None:
+        threads = Threads()
+        notebook = PageNotebook(open_client, threads)
+        notebook.absence = Notice("page_server_silent")
+        for _ in range(100):
+            notebook.record_answer()
+        await asyncio.to_thread(eventually, lambda: bool(opened), "the page asks")
+        notebook.close()
+        threads.close()
+
+    asyncio.run(answer())
+    assert len(opened) <= 2, "one question, and one that follows the failure of the first"

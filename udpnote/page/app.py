@@ -93,7 +93,7 @@ class Page:
 
     `open_client` opens the clients of the notebook. Only requests that name one of `hosts` are answered. With `is_sealed`, the
     notebook counts as sealed whatever its server answers. `on_trouble` tells the person who runs the page why browsers cannot
-    use the notebook (see `PageNotebook`).
+    use the notebook (see `TroubleReport`).
     """
 
     def __init__(

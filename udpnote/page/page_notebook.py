@@ -17,8 +17,8 @@ from udpnote.client.client import Client
 from udpnote.client.status import NotebookStatus
 from udpnote.errors import ClientClosed, KeyMissing, Notice, OldKey, ServerNotFound, StorageError, UdpnoteError
 from udpnote.model.notebook import KnownNotebook
-from udpnote.page.browser_sentences import UNUSABLE, notice_for_browser
 from udpnote.page.responses import refusal_for, unavailable
+from udpnote.page.trouble_report import TroubleReport
 from udpnote.page.worker_threads import WorkerThreads
 
 T = TypeVar("T")
@@ -83,9 +83,8 @@ class PageNotebook:
     """One notebook, as all browsers with the same key use it.
 
     `open_client` opens a client of the notebook, which this object closes. `has_key` says whether these clients have a key that
-    a browser gave. With `is_sealed`, the notebook counts as sealed whatever its server answers. `on_trouble` is called with the
-    reason when browsers are told to ask the person who runs the page, because the notebook cannot be used. For each kind of
-    reason, it is called once until the server has answered again.
+    a browser gave. With `is_sealed`, the notebook counts as sealed whatever its server answers. For `on_trouble` see
+    `TroubleReport`; it is not called with a failure that `check` returns.
 
     These attributes say what is known about the notebook. When one of the last three changes, and after `record_sealed`, the
     functions in `on_change` are called.
@@ -108,9 +107,7 @@ class PageNotebook:
         on_trouble: Callable[[Notice], None] = lambda _: None,
     ) -> None:
         self._open_client, self._threads, self._has_key, self._is_sealed = open_client, threads, has_key, is_sealed
-        self._on_trouble = on_trouble
-        self._troubles: set[str] = set()
-        """The kinds of the reasons with which `on_trouble` was called since the server has answered."""
+        self._troubles = TroubleReport(on_trouble)
         self._clients: dict[Purpose, Client] = {}
         self._opening = threading.Lock()
         self._is_closed = False
@@ -146,10 +143,12 @@ class PageNotebook:
         says.
 
         If the server is silent or refuses this client, the `failure` of the status says so. Then start to ask again and again
-        (see `suspect`). Raises `ClientClosed` after `close`, the errors of opening the client, and a `Refusal` if too many
-        calls wait for a thread.
+        (see `suspect`). The caller must report the failure. Raises `ClientClosed` after `close`, the errors of opening the
+        client, and a `Refusal` if too many calls wait for a thread.
         """
         status = await self._ask()
+        if status.failure is not None:
+            self._troubles.record_told(status.failure)
         self._record_status(status)
         return status
 
@@ -234,8 +233,13 @@ class PageNotebook:
         """
         if self._has_key:
             self._record_presence()
-        elif self.absence is not None and not self._is_closed:
+        elif self.absence is not None and not self._is_closed and not self._is_checking:
             self._checking = asyncio.create_task(self._check_in_background())
+
+    @property
+    def _is_checking(self) -> bool:
+        """Whether `record_answer` is asking the server."""
+        return self._checking is not None and not self._checking.done()
 
     async def _check_in_background(self) -> None:
         with suppress(ClientClosed):
@@ -250,7 +254,7 @@ class PageNotebook:
     def _record_presence(self) -> None:
         if self.absence is not None:
             self.absence = None
-            self._troubles.clear()
+            self._troubles.forget()
             self._absent.clear()
             self._tell()
 
@@ -359,14 +363,13 @@ class PageNotebook:
         self.suspect()
 
     def record_error(self, error: UdpnoteError) -> None:
-        """Act on `error` if it will last: call `end` if the notebook has a newer key than the browser gave, and `on_trouble` if
-        the person who runs the page must do something about it.
+        """Act on `error` if it will last: call `end` if the notebook has a newer key than the browser gave, and report an error
+        about which the person who runs the page must do something.
         """
         if self._has_key and isinstance(error, OldKey):
             self.end(error.notice)
-        elif error.notice.kind not in self._troubles and notice_for_browser(error.notice) == UNUSABLE:
-            self._troubles.add(error.notice.kind)
-            self._on_trouble(error.notice)
+        else:
+            self._troubles.report(error)
 
     def _tell(self) -> None:
         for each in list(self.on_change):

@@ -35,6 +35,26 @@ def test_a_page_with_an_open_stream_and_half_a_request_ends_at_a_signal_in_one_s
     assert ended.err.splitlines()[-1].startswith("udpnote: the page has ended")
 
 
+def test_the_page_says_in_the_language_of_its_terminal_why_browsers_cannot_use_the_notebook(machine: Machine) -> None:
+    machine.serve("kitchen")
+    port = free_port()
+    page = machine.start("page", "--bind", "127.0.0.1", "--port", str(port))
+    page.expect_error("only browsers on this machine")
+    for file in machine.home.glob("outbox*"):
+        file.write_bytes(b"not an outbox")
+    answer = httpx.get(f"http://127.0.0.1:{port}/api/notes", headers={"Accept-Language": "zh-CN"}, timeout=20.0)
+    assert answer.json()["kind"] == "database_damaged"
+    page.expect_error(f"browsers cannot use the notebook now: .*{machine.outbox}")
+    page.end(signal.SIGTERM)
+
+
+def test_a_page_for_which_another_notebook_answers_says_so_once_and_ends(machine: Machine) -> None:
+    machine.serve("kitchen")
+    page = machine.start("page", "--bind", "127.0.0.1", "--port", str(free_port()), "--notebook", "cellar")
+    ended = page.wait()
+    assert (ended.code, ended.err.count("kitchen"), ended.err.count("\n")) == (1, 1, 1), ended.err
+
+
 def test_a_taken_port_is_named(machine: Machine) -> None:
     with closing(socket.create_server(("127.0.0.1", 0))) as other:
         port = other.getsockname()[1]

@@ -4,6 +4,7 @@ import os
 import sys
 from collections.abc import Sequence
 from contextlib import ExitStack
+from contextvars import Context
 from typing import TYPE_CHECKING, Annotated
 
 from udpnote.cli import exit_codes
@@ -117,8 +118,11 @@ def serve_page(
 
 
 def _report_trouble(reason: Notice) -> None:
-    """Print why browsers, which are told to ask the person who runs the page, cannot use the notebook."""
-    say(Notice("page_cannot_use_notebook", reason=reason))
+    """Print why browsers, which are told to ask the person who runs the page, cannot use the notebook.
+
+    A browser's request may have shown the trouble. So the sentence is made in an empty context, without the browser's language.
+    """
+    Context().run(say, Notice("page_cannot_use_notebook", reason=reason))
 
 
 def check_hosts(names: Sequence[str], option: str) -> None:
