@@ -18,7 +18,7 @@ class KnownNotebook(NamedTuple):
     """A notebook whose server has answered this client, and the address from which that server answered last.
 
     `notebook_id` has 16 bytes. `host` is an IP address, `port` a UDP port. `scope` is the scope id of an IPv6 address, or 0.
-    `key_id` is the id of the key with which the notebook is sealed. It is None if the notebook is open.
+    `key_id` is the id of the key with which the notebook is sealed. It is None if the notebook is open (not sealed).
     """
 
     notebook_id: bytes

@@ -13,7 +13,7 @@ class WaitingEntry(NamedTuple):
     """An entry in the outbox, and the notebook that it waits for.
 
     `notebook_id` and `notebook_name` are None if the notebook is not known yet. Then `destination` says which notebook the user
-    named. `key_id` is the id of the key with which the notebook is sealed. It is None if the notebook is open or not known yet.
+    named. `key_id` is the id of the key with which the notebook is sealed. It is None if the notebook is not sealed or unknown.
     `refused` is the status with which the notebook refused the entry for good, or None if it has not refused it.
     """
 

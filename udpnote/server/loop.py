@@ -58,7 +58,7 @@ repair a disk. If storing or looking up for a client fails, there is no such pau
 class Loop:
     """Serves `notebook` to the clients whose datagrams arrive at `endpoint`. The owner of the loop calls `run_once` repeatedly.
 
-    `sealing_keys` has the notebook's keys; None if the notebook is open. `text_file` keeps a copy of the notes, or is None.
+    `sealing_keys` has the notebook's keys; None if it is not sealed. `text_file` keeps a copy of the notes, or is None.
     `executor` does the searches and checkpoints of the search index. `on_stored` and `on_notice` have the same meaning
     as in `Server`. `monotonic` gives the time.
     """

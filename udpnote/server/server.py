@@ -137,7 +137,7 @@ class Server:
 
     @property
     def join_code(self) -> str | None:
-        """The join code of the notebook's current key; None if the notebook is open."""
+        """The join code of the notebook's current key; None if it is not sealed."""
         if self._sealing_keys is None:
             return None
         from udpnote.model.join_code import join_code  # here, because most servers have an open notebook
@@ -304,7 +304,7 @@ def _open_text_file(notebook: Notebook, path: str | None, on_notice: Callable[[N
 
 
 def _name_and_seal(notebook: Notebook, name: str | None, *, wants_sealed: bool) -> "SealingKeys | None":
-    """Give the notebook its name, and seal it if it is new and `wants_sealed` is true. Returns its keys; None if it is open.
+    """Give the notebook its name, and seal it if it is new and `wants_sealed` is true. Returns its keys; None if it has none.
 
     `wants_sealed` says whether the owner has asked for a sealed notebook. If `name` is None, the notebook keeps its name; if it
     has none yet, it gets the name of this host. Raises the errors of `open_sealing_keys`, and `StorageError` if the name

@@ -172,8 +172,8 @@ class Outbox(KnownNotebooks):
 
         Refused entries are left out, and so are deletions that are held (see `own_writes`). Only sequences up to `last` count.
         There are at most `limit` entries, and fewer if they are long (see `PAGE_CHARACTERS`). `key_id` is the id of the key
-        with which the caller seals them; None if the notebook is open. The list is empty if the outbox has another key for the
-        notebook, because another process has joined or left it meanwhile.
+        with which the caller seals them; None if the notebook is not sealed. The list is empty if the outbox has another key
+        for the notebook, because another process has joined or left it meanwhile.
         """
         rows = self._page(
             f"SELECT {_ENTRY} FROM entries JOIN identities USING (identity)"

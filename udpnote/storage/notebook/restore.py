@@ -105,7 +105,7 @@ class KeyUse(Enum):
     """What a restore does with the key file beside the notebook."""
 
     OPEN = auto()
-    """The restored notebook is open. A key file that is there is kept under another name."""
+    """The restored notebook is not sealed. A key file that is there is kept under another name."""
     KEPT = auto()
     """The key file that is there stays."""
     FROM_BACKUP = auto()
@@ -223,7 +223,7 @@ def prepared_restore(
     the backup. A key file of another notebook is never used: it is moved away.
 
     Raises `NotebookInUse` if a server uses the notebook, `NoSpace`, and `StorageError`: if one of the files is not a notebook,
-    if the backup cannot be read or is damaged, or if `with_key` is True and the backup has no key file or is open.
+    if the backup cannot be read or is damaged, or if `with_key` is True and the backup has no key file or is not sealed.
     """
     backup, path = os.path.realpath(backup), os.path.realpath(path)
     check_places(backup, path)
@@ -253,8 +253,8 @@ class _KeyPlan(NamedTuple):
 def _key_plan(backup: str, path: str, content: Content, old: OldNotebook | None, *, with_key: bool | None) -> _KeyPlan:
     """Decide what to do with the key file if the notebook `old` at `path` is replaced by the copy of `backup` with `content`.
 
-    `with_key` is that of `prepared_restore`. Raises `StorageError` if it is True and the backup has no key file or is open.
-    Also raises it if the key file of a sealed backup is damaged and needed.
+    `with_key` is that of `prepared_restore`. Raises `StorageError` if it is True and the backup is not sealed or has no key
+    file. Also raises it if the key file of a sealed backup is damaged and needed.
     """
     key_file = key_path(path)
     is_of_other = old is not None and old.content is not None and old.content.notebook_id != content.notebook_id
