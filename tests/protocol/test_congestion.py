@@ -52,16 +52,22 @@ def test_each_expiry_doubles_the_timeout_with_jitter_up_to_a_minute_until_an_ans
     assert len(seconds) == 20, "two clients that lost together do not resend together"
 
 
-def test_the_window_begins_with_ten_doubles_each_round_trip_if_half_of_it_is_used_and_stays_below_its_maximum() -> None:
+def test_the_window_begins_with_ten_datagrams_and_doubles_each_round_trip() -> None:
     window = CongestionWindow(WINDOW_MAX)
     for size in (10, 20, 40, 80, 160):
         assert window.datagrams == size
         window.grow(size, in_flight=size)
+
+
+def test_the_window_does_not_exceed_its_maximum() -> None:
     for maximum in (3, 15):
         window = CongestionWindow(maximum)
         assert window.datagrams == min(maximum, 10)
         window.grow(100, in_flight=100)
         assert window.datagrams == maximum
+
+
+def test_the_window_grows_only_if_half_of_it_is_used() -> None:
     window = CongestionWindow(WINDOW_MAX)
     for used, size in ((4, 10), (5, 15)):
         window.grow(used, in_flight=used)

@@ -215,13 +215,17 @@ def test_revisions_are_sent_one_at_a_time_in_order_and_notes_beside_them(status:
 
 
 @pytest.mark.parametrize("status", [Status.NO_SPACE, Status.NOT_WRITABLE])
-def test_a_rejected_revision_takes_those_after_it_along_and_a_rejected_note_does_not(status: Status) -> None:
+def test_the_revisions_after_a_rejected_one_are_rejected_too(status: Status) -> None:
     delivery = new_delivery(revision(1), revision(2), deletion(3))
     delivery.receive_datagram(ack(*sent(delivery), status=status), 0.1)
     assert delivery.events() == [Rejected(one, status) for one in (revision(1), revision(2), deletion(3))]
     assert (sent(delivery), delivery.outstanding, delivery.next_timeout()) == ([], 0, None)
     delivery.add([revision(1), revision(2)], 1.0)
     assert keys(sent(delivery)) == attempts(1), "and they can be tried again, in order"
+
+
+@pytest.mark.parametrize("status", [Status.NO_SPACE, Status.NOT_WRITABLE])
+def test_the_revisions_after_a_rejected_note_are_sent_all_the_same(status: Status) -> None:
     delivery = new_delivery(entry(1), revision(2), revision(3))
     note, first = sorted(sent(delivery), key=lambda append: append.part.sequence)
     delivery.receive_datagram(ack(note, status=status), 0.1)
@@ -230,7 +234,7 @@ def test_a_rejected_revision_takes_those_after_it_along_and_a_rejected_note_does
     assert keys(sent(delivery)) == attempts(3)
 
 
-def test_entries_lost_or_added_during_a_silence_wait_until_an_answer_ends_it() -> None:
+def test_entries_that_are_added_during_a_silence_wait_until_an_answer_ends_it() -> None:
     delivery = silent(*entries(1))
     delivery.add(entries(29, first=2), 1.5)
     delivery.handle_timeout(1.5)
@@ -242,6 +246,9 @@ def test_entries_lost_or_added_during_a_silence_wait_until_an_answer_ends_it() -
     assert delivery.events() == [stored(entries(1)[0], 101)]
     assert (delivery.contact.is_silent, delivery.contact.answered_at) == (False, now + 0.01)
     assert len(sent(delivery)) == 10
+
+
+def test_what_was_lost_before_a_silence_is_released_by_the_timer_after_an_answer() -> None:
     delivery = silent(*entries(30))
     now, again = sent_next(delivery)
     delivery.receive_datagram(ack(*again), now + 0.01)

@@ -50,7 +50,7 @@ def sources(prober: Prober[str]) -> list[str]:
     return [answer.source for answer in prober.found()]
 
 
-def test_a_discovery_probes_on_its_schedule_and_is_settled_a_second_after_the_first_answer_or_at_its_end() -> None:
+def test_a_discovery_probes_on_its_schedule() -> None:
     prober = new_prober(DiscoveryTarget(notebook_id=NOTEBOOK_ID))
     sent = rounds(prober, until=DISCOVERY_SECONDS)
     assert [now for now, _ in sent] == [0.0, 0.1, 0.3, 0.7, 1.5]
@@ -59,6 +59,9 @@ def test_a_discovery_probes_on_its_schedule_and_is_settled_a_second_after_the_fi
     assert prober.next_timeout() == prober.finished_at == 2.5
     prober.handle_timeout(1000.0)
     assert probes(prober) == []
+
+
+def test_rounds_of_a_discovery_that_were_missed_together_are_one() -> None:
     prober = new_prober(now=100.0)
     probes(prober)
     assert prober.next_timeout() == pytest.approx(100.1)
@@ -66,6 +69,9 @@ def test_a_discovery_probes_on_its_schedule_and_is_settled_a_second_after_the_fi
     assert (probes(prober), prober.finished_at) == ([], 102.5)
     prober.handle_timeout(100.8)
     assert len(probes(prober)) == 1, "rounds that were missed together are one"
+
+
+def test_a_discovery_is_settled_a_second_after_the_first_offer_or_at_its_end() -> None:
     for first_at, settled_at in ((0.25, 0.25 + SETTLING_SECONDS), (2.0, DISCOVERY_SECONDS)):
         prober = new_prober()
         (probe,) = probes(prober)
@@ -77,13 +83,16 @@ def test_a_discovery_probes_on_its_schedule_and_is_settled_a_second_after_the_fi
         assert prober.settled_at == settled_at
 
 
-def test_each_notebook_is_found_once_with_its_source_and_round_trip_and_other_offers_are_ignored() -> None:
+def test_a_notebook_is_found_with_its_source_and_the_round_trip_of_its_own_probe() -> None:
     prober = new_prober()
     _, (_, second) = rounds(prober, until=0.2)
     prober.receive_datagram(offer(second), "here", now=0.35)
     (answer,) = prober.found()
     assert (answer.source, answer.offer, answer.key_id) == ("here", decode(offer(second)), None)
     assert answer.round_trip_seconds == pytest.approx(0.25)
+
+
+def test_each_notebook_is_found_once() -> None:
     prober = new_prober()
     (probe,) = probes(prober)
     for now, source, notebook_id in ((0.01, "here", NOTEBOOK_ID), (0.02, "there", NOTEBOOK_ID), (0.03, "here", OTHER_ID)):
@@ -91,6 +100,9 @@ def test_each_notebook_is_found_once_with_its_source_and_round_trip_and_other_of
     assert [(each.source, each.offer.notebook_id) for each in prober.found()] == [("here", NOTEBOOK_ID), ("here", OTHER_ID)]
     prober.receive_datagram(offer(probe), "here", 0.04)
     assert prober.found() == []
+
+
+def test_offers_to_another_probe_or_of_another_notebook_are_ignored() -> None:
     prober = new_prober(DiscoveryTarget(notebook_id=NOTEBOOK_ID))
     (probe,) = probes(prober)
     prober.receive_datagram(offer(Discover(PROBE_ID, NOTEBOOK_ID)), "forger", 0.01)

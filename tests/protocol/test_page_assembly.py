@@ -49,7 +49,7 @@ def test_a_note_that_was_revised_between_its_parts_is_read_again_from_its_own_ti
     assert assembled.state == ([note(2), note(1)], Cursor(0, 0, time))
 
 
-def test_items_are_delivered_once_and_in_order_and_no_page_that_leads_back_is_kept() -> None:
+def test_items_are_delivered_once_and_in_order() -> None:
     assembled = Assembled()
     assembled.take(note(3), note(3), note(2), note(7), note(4), following=Cursor(4, 0))
     assembled.take(note(5), note(7), note(8), start=Cursor(4, 0), following=Cursor(9, 0))
@@ -59,6 +59,9 @@ def test_items_are_delivered_once_and_in_order_and_no_page_that_leads_back_is_ke
     assembled.take(*tallies, following=Cursor(3, 0))
     assembled.take(*tallies, start=Cursor(3, 0), following=Cursor(6, 0))
     assert assembled.state[0] == [tallies[0], tallies[1], tallies[3]]
+
+
+def test_no_page_that_leads_back_is_kept() -> None:
     for query, beyond, back in ((NOTES, 12, 10), (NEWEST_FIRST, 6, 8)):
         assembled = Assembled(query)
         assembled.assembly.position = Cursor(9, 0)

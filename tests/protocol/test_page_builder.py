@@ -111,7 +111,7 @@ def test_tallies_come_over_as_many_pages_as_they_need_in_the_order_of_their_keys
         assert numbers(answered(book, read(query=query), read(query=query))) == expected
 
 
-def test_building_stops_when_time_is_up_and_does_not_begin_without_an_index_or_an_answerable_query() -> None:
+def test_building_pages_stops_when_time_is_up() -> None:
     paged = PagedBook(Book(*notes(40), stride=4))
     paged.receive(read(query=Query(words=("33",))))
     [page] = paged.serve(is_time_up=after(2))
@@ -122,6 +122,9 @@ def test_building_stops_when_time_is_up_and_does_not_begin_without_an_index_or_a
     assert numbers(pages) == [[1, 2], [3, 4], [5]], "a pause after the second page, with one entry on the third"
     assert {(page.burst_end, page.state) for page in pages} == {(Cursor(6, 0), MORE)}
     assert not paged.pager.is_busy
+
+
+def test_one_page_says_that_a_query_cannot_be_answered_or_the_index_is_not_ready() -> None:
     book = Book(*notes(9))
     [page] = answered(book, read(query=UNANSWERABLE), read(query=UNANSWERABLE))
     assert (page.state, page.start, page.next, page.items) == (PageState.BAD_QUERY, FIRST, FIRST, ())

@@ -71,7 +71,7 @@ def test_everything_arrives_in_order_and_then_reading_ends(query: Query, items: 
     assert reader.sent() == []
 
 
-def test_a_limit_counts_down_over_the_bursts_and_no_more_pages_or_entries_are_asked_for_or_accepted() -> None:
+def test_a_limit_counts_down_over_the_bursts_and_ends_the_reading() -> None:
     reader, book = new_reading(limit=7), book_of(30)
     reads = reader.sent()
     reader.receive(answers(book, *reads)[0], now=0.01)
@@ -82,17 +82,23 @@ def test_a_limit_counts_down_over_the_bursts_and_no_more_pages_or_entries_are_as
     reader.receive(*answers(book, *reads), now=0.02)
     assert reader.items() == book.wanted(NOTES)[:7]
     assert (reader.is_ended, reader.next_timeout(), reader.sent()) == (True, None, [])
+
+
+def test_no_more_pages_are_asked_for_than_a_limit_needs() -> None:
     pages = {1: 1, ENTRIES_PER_PAGE: 1, ENTRIES_PER_PAGE + 1: 2, 1000: WINDOW_INITIAL, 2**40: WINDOW_INITIAL}
     for limit, count in pages.items():
         reads = new_reading(limit=limit).sent()
         assert (asked(reads), reads[0].limit) == ([(FIRST, count)], min(limit, LIMIT_MAX))
+
+
+def test_no_more_entries_are_accepted_than_a_limit_allows() -> None:
     reader, book = new_reading(limit=3), book_of(30)
     reads = [each._replace(limit=0) for each in reader.sent()]
     reader.receive(*answers(book, *reads, *reads, *reads), now=0.01)
     assert (reader.items(), reader.is_ended) == (book.wanted(NOTES)[:3], True)
 
 
-def test_two_bursts_are_in_flight_of_up_to_64_pages_and_an_end_that_is_known_is_not_asked_for_again() -> None:
+def test_the_next_burst_is_asked_for_as_soon_as_a_page_of_the_last_one_arrives() -> None:
     reader, book = new_reading(), book_of(100)
     pages = answers(book, *reader.sent())
     reader.receive(pages[3], now=0.01)
@@ -103,6 +109,9 @@ def test_two_bursts_are_in_flight_of_up_to_64_pages_and_an_end_that_is_known_is_
     reader.receive(answers(book, *reads)[0], now=0.02)
     reads = reader.sent()
     assert (asked(reads), reads[0].burst) == ([(begins(22), 22)], 3)
+
+
+def test_nothing_is_asked_for_behind_an_end_that_is_known() -> None:
     reader, book = new_reading(), book_of(10)
     pages = answers(book, *reader.sent())
     reader.receive(pages[0], now=0.01)
@@ -112,6 +121,9 @@ def test_two_bursts_are_in_flight_of_up_to_64_pages_and_an_end_that_is_known_is_
     assert (reader.sent(), reader.is_ended) == ([], False)
     reader.receive(*pages, now=0.01)
     assert reader.is_ended
+
+
+def test_a_burst_has_twice_the_pages_of_the_last_one_up_to_54() -> None:
     reader, book, counts = new_reading(), book_of(400), list[int]()
     while reads := reader.sent():
         counts += [count for _, count in asked(reads)]
@@ -152,7 +164,7 @@ def test_an_answer_ends_the_backoff_and_is_a_sample_of_the_path_and_each_page_st
     assert reader.sent() == []
 
 
-def test_one_page_is_asked_for_at_each_gap_from_the_front_and_more_behind_the_last_page_up_to_a_window() -> None:
+def test_after_a_timeout_a_page_is_asked_for_at_each_gap_and_the_rest_of_a_window_behind_them() -> None:
     reader, book = new_reading(), book_of(100)
     pages = answers(book, *reader.sent())
     reader.receive(*(pages[at] for at in (6, 4, 3, 1, 0)), now=0.01)
@@ -161,6 +173,9 @@ def test_one_page_is_asked_for_at_each_gap_from_the_front_and_more_behind_the_la
     assert asked(reads) == [(begins(3), 1), (begins(6), 1), (begins(8), 5)], "a window of seven"
     reader.receive(*answers(book, reads[0]), now=0.05)
     assert reader.numbers_read() == [5, 6, 7, 8, 9, 10]
+
+
+def test_the_gaps_at_the_front_come_first_if_there_are_more_than_a_window() -> None:
     reader, book = new_reading(), book_of(100)
     first = reader.sent()
     reader.sent_next()
@@ -233,13 +248,16 @@ def test_a_server_that_was_found_is_asked_at_once() -> None:
     )
 
 
-def test_a_query_that_cannot_be_answered_ends_the_reading_and_no_other_message_disturbs_it() -> None:
+def test_a_query_that_cannot_be_answered_ends_the_reading() -> None:
     reader = new_reading(Query(words=("?",)))  # a `Book` cannot answer that
     reader.exchange(Book(*notes(9)), now=0.01)
     assert (reader.refusal, reader.is_ended, reader.items(), reader.next_timeout()) == (PageState.BAD_QUERY, True, [], None)
     reader = new_reading()
     reader.receive(page(reader.sent()[0], state=PageState.NOT_READABLE), now=0.01)
     assert (reader.refusal, reader.is_ended, reader.next_timeout()) == (PageState.NOT_READABLE, True, None)
+
+
+def test_messages_of_other_kinds_and_streams_do_not_disturb_a_reading() -> None:
     reader, book = new_reading(), book_of(6)
     names = ("OFFER", "READ a search", "PAGE with tallies", "PAGE from another notebook")
     reader.receive(b"no message", *map(golden, names), now=0.01)

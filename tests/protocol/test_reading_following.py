@@ -111,7 +111,7 @@ def test_a_refresh_or_a_poll_that_is_lost_is_repeated_and_is_no_silence(state: P
     assert (reader.contact.is_silent, reader.events()) == (False, [])
 
 
-def test_a_server_without_room_for_a_waiting_read_is_asked_once_a_second_and_earlier_pages_do_not_count() -> None:
+def test_a_server_without_room_for_a_waiting_read_is_asked_once_a_second() -> None:
     book = Book(*notes(3))
     reader, waiting = at_end(book)
     now = 0.02
@@ -125,6 +125,9 @@ def test_a_server_without_room_for_a_waiting_read_is_asked_once_a_second_and_ear
     reader.receive(*answers(book, waiting), now=now)
     assert reader.items() == [note(4)]
     assert asked(reader.sent()) == [(Cursor(5, 0), 1)]
+
+
+def test_pages_of_earlier_bursts_say_nothing_of_the_read_that_waits() -> None:
     reader, waiting = at_end(Book(*notes(3)))
     reader.receive(page(waiting._replace(burst=waiting.burst - 1), state=END), now=0.02)
     reader.receive(page(waiting._replace(burst=1), state=WAITING), now=0.02)
@@ -157,7 +160,7 @@ def indexing(book: Book, indexed: int = 4) -> Reader:
     return reader
 
 
-def test_a_search_asks_again_later_with_a_single_read_until_the_index_is_ready_and_that_is_no_silence() -> None:
+def test_a_search_asks_again_later_with_a_single_read_until_the_index_is_ready() -> None:
     book = Book(*notes(90))
     reader = indexing(book)
     assert reader.indexing == Indexing(4, 90)
@@ -171,6 +174,9 @@ def test_a_search_asks_again_later_with_a_single_read_until_the_index_is_ready_a
     assert len(reader.sent()) > 1, "once it is ready, a whole window is asked for again"
     reader.finish(book, now=now)
     assert reader.items() == notes(90)
+
+
+def test_an_index_that_is_not_ready_is_no_silence() -> None:
     reader = indexing(Book(*notes(9)))
     asked_at, _ = reader.sent_next()
     reader.receive(page(reader.sent_next()[1][0], state=PageState.INDEXING), now=asked_at + 0.8)

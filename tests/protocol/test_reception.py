@@ -109,7 +109,7 @@ def ack(*verdicts: tuple[Part, int, Status, int], client_id: bytes = CLIENT_ID) 
     return Ack(TOKEN, client_id, tuple(parts))
 
 
-def test_notes_are_acknowledged_once_they_are_confirmed_and_early_ones_are_dropped() -> None:
+def test_notes_are_acknowledged_once_they_are_confirmed() -> None:
     server = Server()
     server.receive(append(part(1)), append(part(2)))
     assert server.reception.notes_to_store() == server.reception.notes_to_store() == [part(1), part(2)]
@@ -117,6 +117,9 @@ def test_notes_are_acknowledged_once_they_are_confirmed_and_early_ones_are_dropp
     server.confirm(41, 42)
     assert server.addressed_answers() == [(ack((part(1), 1, Status.STORED, 41), (part(2), 1, Status.STORED, 42)), HERE)]
     assert server.is_untouched
+
+
+def test_notes_that_come_too_early_are_dropped() -> None:
     server = Server()
     server.receive(append(part(1)), append(part(2)), append(part(3)))
     server.reception.confirm_stored([None, Verdict(Status.STORED, 1), None])
@@ -197,7 +200,7 @@ def test_a_run_or_bundle_gets_one_verdict_and_is_split_if_no_notebook_would_stor
         assert server.is_untouched
 
 
-def test_answers_go_where_their_own_requests_came_from_and_acknowledgements_in_as_few_datagrams_as_possible() -> None:
+def test_acknowledgements_go_where_their_own_appends_came_from() -> None:
     server, other = Server(), part(1, client_id=OTHER_ID)
     server.receive(append(part(1)), append(other))
     server.receive(append(part(2)), source=THERE)
@@ -207,15 +210,25 @@ def test_answers_go_where_their_own_requests_came_from_and_acknowledgements_in_a
         (ack((other, 1, Status.STORED, 2), client_id=OTHER_ID), HERE),
         (ack((part(2), 1, Status.STORED, 3)), THERE),
     ]
+
+
+def test_each_acknowledgement_has_the_token_of_its_appends() -> None:
     server = Server()
     server.receive(append(part(1)), encode(Append(NOTEBOOK_ID, PROBE_ID, 1, part(2))), append(part(3)))
     server.confirm(1, 2, 3)
     first, second = ack((part(1), 1, Status.STORED, 1), (part(3), 1, Status.STORED, 3)), ack((part(2), 1, Status.STORED, 2))
-    assert server.answers() == [first, second._replace(token=PROBE_ID)], "each with the token of its APPENDs"
+    assert server.answers() == [first, second._replace(token=PROBE_ID)]
+
+
+def test_each_read_gets_a_page_where_it_came_from_though_the_reads_are_alike() -> None:
+    server = Server()
     for source in (HERE, HERE, THERE):
         server.receive(encode(read()), source=source)
     sources = [source for _, source in server.pages(Book(*(note(number, "x" * 1000) for number in range(1, 4))))]
-    assert sources == [HERE, HERE, THERE], "and one page for each READ, though the READs are alike"
+    assert sources == [HERE, HERE, THERE]
+
+
+def test_acknowledgements_are_in_as_few_datagrams_as_possible() -> None:
     server, sequences = Server(), range(1, 2 * PART_ACKS_MAX + 2)
     server.receive(*(append(part(sequence)) for sequence in sequences))
     server.confirm(*sequences)

@@ -101,6 +101,9 @@ def test_a_silent_server_is_looked_for_at_once_and_again_after_pauses_that_doubl
         assert base <= pause + 1e-9 and pause <= (1 + JITTER) * base + 1e-9
         before = pause
     assert before >= longest
+
+
+def test_a_rediscovery_that_was_not_begun_asks_nothing() -> None:
     rediscovery = new_rediscovery()
     rediscovery.handle_timeout(1.0)
     assert (rediscovery.next_timeout(), rediscovery.probes_to_send(), rediscovery.events()) == (None, [], [])
@@ -124,7 +127,7 @@ def test_after_a_discovery_in_vain_only_single_rounds_follow_until_the_server_is
     assert in_vain(rediscovery, begins_at + 90.0, 1)[0].rounds == 5
 
 
-def test_a_server_that_is_found_but_answers_no_request_is_looked_for_ever_more_seldom() -> None:
+def test_the_pause_before_a_discovery_grows_up_to_a_limit() -> None:
     rediscovery, now = new_rediscovery(), 1.0
     for _ in range(12):
         rediscovery.begin(now)
@@ -135,7 +138,7 @@ def test_a_server_that_is_found_but_answers_no_request_is_looked_for_ever_more_s
     assert longest <= (rediscovery.next_timeout() or 0.0) - now <= longest * (1 + JITTER)
 
 
-def test_a_silence_begins_another_discovery_after_a_growing_pause_until_the_server_answers() -> None:
+def test_the_pause_before_a_discovery_grows_if_the_server_that_was_found_is_silent_again() -> None:
     rediscovery, now = new_rediscovery(), 1.0
     rediscovery.begin(now)
     for pause in (1, 2, 4):
@@ -145,12 +148,18 @@ def test_a_silence_begins_another_discovery_after_a_growing_pause_until_the_serv
         begins_at, shortest = rediscovery.next_timeout() or 0.0, pause * MOVED_PAUSE_SECONDS
         assert now + shortest <= begins_at <= now + shortest * (1 + JITTER) ** 3
         now = begins_at
+
+
+def test_a_discovery_that_is_begun_twice_goes_on_as_one() -> None:
     rediscovery = new_rediscovery()
     for now, questions in ((1.0, 1), (1.05, 0)):
         rediscovery.begin(now)
         rediscovery.handle_timeout(now)
         assert len(rediscovery.probes_to_send()) == questions
     assert rediscovery.next_timeout() == 1.1, "the second round"
+
+
+def test_after_the_end_of_a_silence_the_next_discovery_begins_at_once() -> None:
     rediscovery = new_rediscovery()
     rediscovery.begin(1.0)
     assert answer(rediscovery, NEW_ADDRESS, 1.0)

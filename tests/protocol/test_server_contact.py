@@ -88,7 +88,7 @@ def test_a_new_request_after_a_pause_hastens_the_next_probe_but_not_below_three_
     assert made.next_probe_at is None
 
 
-def test_an_answer_ends_the_silence_and_the_backoff_and_a_server_that_was_found_has_a_fresh_path() -> None:
+def test_an_answer_ends_the_silence_and_the_backoff() -> None:
     made = silent()
     made.record_probe(2.0)
     assert answer(made, 2.5, sent_at=2.0)
@@ -96,6 +96,9 @@ def test_an_answer_ends_the_silence_and_the_backoff_and_a_server_that_was_found_
     assert (made.answered_at, made.quiet_since) == (2.5, 2.5)
     assert made.timer.timeout_seconds < 1.0
     assert not answer(made, 2.6), "there is no silence to end"
+
+
+def test_a_server_that_was_found_has_a_fresh_path_and_its_own_silence() -> None:
     made = silent()
     made.server_found(2.0, round_trip_seconds=0.1)
     assert (made.is_silent, made.window.datagrams) == (False, 10)
@@ -104,7 +107,7 @@ def test_an_answer_ends_the_silence_and_the_backoff_and_a_server_that_was_found_
     assert made.record_loss(sent_at=2.0, now=2.0 + SILENCE - 0.01) is None, "and the silence counts from then on"
 
 
-def test_losses_halve_and_then_collapse_the_window_and_double_the_timeout_once_per_round_trip() -> None:
+def test_losses_within_one_round_trip_double_the_timeout_once() -> None:
     made = contact()
     answer(made, 0.0)
     for sent_at in (0.0, 0.005, 0.01):
@@ -113,10 +116,16 @@ def test_losses_halve_and_then_collapse_the_window_and_double_the_timeout_once_p
     assert 0.06 <= once <= 0.075
     made.record_loss(sent_at=0.04, now=0.1)
     assert made.timer.timeout_seconds >= 2 * once
+
+
+def test_a_loss_halves_the_window_and_the_next_one_collapses_it() -> None:
     made = contact()
     for sent_at, now, datagrams in ((0.0, 0.03, 5), (0.03, 0.1, 2)):
         made.record_loss(sent_at=sent_at, now=now)
         assert made.window.datagrams == datagrams
+
+
+def test_the_first_timeout_is_that_of_the_rfc_or_follows_a_known_round_trip() -> None:
     made = contact(round_trip_seconds=None)
     assert made.timer.timeout_seconds == RTO_INITIAL_SECONDS > SILENCE
     assert contact().timer.timeout_seconds == pytest.approx(0.03)

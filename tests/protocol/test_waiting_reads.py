@@ -39,11 +39,14 @@ def streams(count: int, first: int = 0) -> list[bytes]:
     return [at.to_bytes(8) for at in range(first, first + count)]
 
 
-def test_a_read_that_finds_nothing_waits_until_something_is_stored_and_is_answered_from_its_cursor_on() -> None:
+def test_a_read_that_finds_nothing_waits() -> None:
     paged, here = PagedBook(Book(*notes(2))), Cursor(3, 0)
     pages = paged.answer(*[read(here, burst=5, wait=9.0)] * 3)
     assert pages == [Page(read().stream_id, 5, WAITING, here, here, here, newest=seen(2), indexed=0, items=())]
     assert (paged.pager.waiting, paged.pager.is_busy) == (1, False)
+
+
+def test_a_read_that_waits_is_answered_once_from_its_cursor_on_when_something_is_stored() -> None:
     paged = waiting("one", "two", cursor=Cursor(2, 0))
     paged.pager.notice_stored(2)
     assert not paged.pager.is_busy, "this entry was there before the READ"
@@ -52,6 +55,9 @@ def test_a_read_that_finds_nothing_waits_until_something_is_stored_and_is_answer
     assert (page.burst_end, page.last) == (Cursor(4, 0), 3)
     assert assembled([page]) == [note(3, "the third")]
     assert (store(paged, "another third"), paged.pager.is_busy) == ([], False), "the answer is not made again"
+
+
+def test_a_read_that_waits_goes_on_waiting_while_nothing_that_it_wants_is_stored() -> None:
     paged = waiting("one", "two")
     assert store(paged, "no") == []
     assert store(paged, "nor this", "nor that") == []
@@ -157,18 +163,24 @@ def test_the_next_read_of_a_stream_replaces_the_one_that_waits(burst: int) -> No
     assert [page.burst for page in store(paged, "third", now=2.0)] == [burst]
 
 
-def test_the_next_read_ends_the_repetition_but_an_older_refused_or_dropped_one_ends_no_wait() -> None:
+def test_a_read_of_an_older_burst_ends_no_wait() -> None:
     paged = PagedBook(Book())
     paged.answer(read(burst=2, wait=9.0, query=THIRD))
     for wait in (0.0, 5.0):
         assert [(page.burst, page.state) for page in paged.answer(read(burst=1, wait=wait), now=1.0)] == [(1, END)]
         assert (paged.pager.waiting, paged.pager.next_timeout()) == (1, 9.0)
     assert [page.burst for page in store(paged, "third", now=2.0)] == [2]
+
+
+def test_a_refused_or_dropped_read_ends_no_wait() -> None:
     paged = waiting()
     paged.receive(read(burst=2, notebook_id=OTHER_ID))
     paged.receive(*(read(stream_id=stream_id) for stream_id in streams(PENDING_BURSTS_MAX)), read(Cursor(2, 0)))
     assert paged.pager.drops()["too many reads"] == 1
     assert paged.pager.waiting == 1
+
+
+def test_the_next_read_ends_the_repetition_of_an_answer() -> None:
     paged = waiting()
     [page] = store(paged, "third", now=1.0)
     paged.receive(read(page.next, burst=2))
