@@ -123,8 +123,8 @@ class _NotePrinter:
     def _notes_in(self, numbers: range, *, has_history: bool) -> Iterator[NoteState]:
         """Yield, in order, the state of each note whose number is in the range `numbers`.
 
-        Without `has_history`, deleted notes are left out. With it, the `latest` of each state is not the latest but the first
-        version of the note: the caller reads the others itself.
+        Without `has_history`, deleted notes are left out. With it, both fields of each state have the first version of the
+        note: the caller reads the other versions itself.
         """
         if not has_history:
             yield from self._notebook.states_between(numbers.start, numbers.stop - 1)
