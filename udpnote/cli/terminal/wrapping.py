@@ -142,7 +142,7 @@ def _pattern() -> re.Pattern[str]:
     A piece is a wide character, or a word of other characters or of wide digits. It includes the brackets and punctuation that
     must stay with it. A word that ends with a digit includes the wide characters with which it is a date or a time of day.
     """
-    word = f"(?:(?![{_OPENING}]{{0,3}}[{_WIDE}])\\S)+|[０-９]+"
+    word = f"(?:(?![{_OPENING}]{{0,3}}[{_WIDE}])\\S)+|[０-９]+(?:[．，：／][０-９]+)*"
     word = f"(?:{_PART_OF_DAY})?(?:{word})(?:(?<={_DIGIT})(?:{_AFTER_NUMBER}))?"
     wide = f"(?:{_FLAG}|[{_WIDE}]){_ADDED}"
     return re.compile(f"(\\s*)([{_OPENING}]{{0,3}}(?:{word}|{wide})[{_CLOSING}]{{0,3}})")
