@@ -18,10 +18,6 @@ from udpnote.text.messages.troubles import TROUBLES
 MARKS = {"_", "gettext", "ngettext", "marked", "count"}
 """The functions whose literal arguments are messages; `count` puts a number before them."""
 
-SENTENCE_TABLES = {"SENTENCES", "TROUBLES", "COMMANDS", "OPTION_ROWS", "HELP_ROW", "HELP", "Option", "Argument"}
-SENTENCE_TABLES |= {"COMMANDS_OF_OTHER_PROGRAMS", "OPTIONS_FOR_SUPERFLUOUS_WORDS", "TOPICS"}  # names, not sentences
-"""Names of tables and classes whose literals are messages. `marked_messages` imports the tables, and so finds the messages."""
-
 SYSTEM_ERRORS = """
     EPERM ENOENT EINTR EIO ENXIO E2BIG ENOEXEC EBADF EAGAIN ENOMEM EACCES EBUSY EEXIST EXDEV ENODEV ENOTDIR EISDIR EINVAL ENFILE
     EMFILE ENOTTY ETXTBSY EFBIG ENOSPC ESPIPE EROFS EMLINK EPIPE ENAMETOOLONG ENOTEMPTY ELOOP EOVERFLOW EDQUOT ESTALE ENOTSUP

@@ -215,7 +215,6 @@ class AnswerLosingProxy:
         self.port: int = self._listener.getsockname()[1]
         self.loses_answers = False
         self.answers_lost = 0
-        self.requests_with_entries = 0
         self._sockets: set[socket.socket] = set()
         self._asking: set[socket.socket] = set()
         self.asking_at_once_max = 0
@@ -269,7 +268,6 @@ class AnswerLosingProxy:
 
     def _record_request(self, browser: socket.socket) -> None:
         with self._lock:
-            self.requests_with_entries += 1
             self._asking.add(browser)
             self.asking_at_once_max = max(self.asking_at_once_max, len(self._asking))
 

@@ -13,7 +13,7 @@ CHECKED_MODULES = ("udpnote.cli.", "udpnote.text.messages.", "udpnote.text.joini
 
 TABLES = {
     *("SENTENCES", "TROUBLES", "COMMANDS", "OPTION_ROWS", "HELP_ROW", "HELP", "_CONVERT", "_COMPARE", "_TRUSTED_PLACE"),
-    *("COMMANDS_OF_OTHER_PROGRAMS", "_TERMINAL_EDITORS", "_PART_OF_DAY", "_AFTER_NUMBER"),
+    *("COMMANDS_OF_OTHER_PROGRAMS", "_PART_OF_DAY", "_AFTER_NUMBER"),
 }
 """Names of tables whose literals are not checked. Those in the first line have templates, which `marked_messages` reads.
 
@@ -22,23 +22,23 @@ Those in the second line have words and parts of dates that users type, in sever
 
 CALLS_FOR_PROGRAMS = frozenset(
     """
-    AssertionError Argument Literal Namespace Notice Option Parameter TemporaryDirectory Thread TypeVar cast command compile
-    decode encode endswith execute files frozenset fullmatch get getattr getenv getpwnam group hasattr import_module len lstrip
-    maketrans match mkdtemp open partition pop reconfigure removeprefix removesuffix rpartition rsplit rstrip search set setattr
-    setdefault signal split startswith strftime strip sub translate which
+    AssertionError Argument Literal Notice Option Parameter TemporaryDirectory Thread TypeVar cast command compile decode
+    encode endswith files frozenset fullmatch get getattr group import_module len lstrip maketrans mkdtemp open partition
+    pop reconfigure removeprefix removesuffix rpartition rstrip search set setdefault signal split startswith strftime strip
+    sub translate which
     """.split()  # noqa: SIM905 - shorter than a list
 )
 """Functions and classes whose literal arguments are not checked: nobody reads them. `Option` and `Argument` have messages."""
 
 WORDS_FOR_PROGRAMS = frozenset(
     """
-    bench bind browser cat choice client crop csv daemon-reload demo discarded disable enable file firewall fsync help history
-    html initializing is-system-running install journalctl jrnl jsonl key less maintenance markdown memos day-one name nano
-    notebook nothing number ours outbox changed foreign port problem reason replace restart running degraded starting stopping
-    auto-restart search send sequence serve service setting show start stop strict sudo surrogateescape backslashreplace
-    systemctl systemd text uninstall use user vi yes color({}) bold dim green yellow cyan File Name LoadState UnitFileState
-    ActiveState SubState Result ExecMainStatus StatusText Ctrl-C THIS-HOST:{} FILE ID NAME PATH SEQUENCE WORDS PAGER FRX COLUMNS
-    VISUAL EDITOR page tag edit undo quit delete LINES IPv6 <br> *.txt _files _UDPNOTE_COMPLETE ~/.config SHA-256
+    bench bind cat choice client crop csv daemon-reload demo discarded disable enable file firewall fsync help history html
+    initializing is-system-running install journalctl jrnl jsonl key less maintenance markdown memos day-one name nano
+    notebook nothing number ours outbox changed foreign port problem reason replace restart running degraded starting
+    stopping auto-restart search send sequence serve service setting show start stop strict sudo surrogateescape
+    backslashreplace systemctl systemd text uninstall use user vi yes bold dim green yellow cyan File Name LoadState
+    UnitFileState ActiveState SubState Result ExecMainStatus StatusText Ctrl-C THIS-HOST:{} FILE ID NAME PATH WORDS PAGER
+    FRX COLUMNS VISUAL EDITOR tag edit undo quit delete LINES IPv6 <br> *.txt _files _UDPNOTE_COMPLETE ~/.config SHA-256
     """.split()  # noqa: SIM905 - shorter than a list
 ) | {
     "bold red",
