@@ -66,7 +66,7 @@ def _keep_bytecode() -> None:
 
 def _be_patient() -> None:
     """Let an example of hypothesis take long: the machine may be busy."""
-    from hypothesis import settings  # only now: in a new environment, pytest compiles it, and here its bytecode is kept
+    from hypothesis import settings  # not at the top: before `_keep_bytecode`, its bytecode would be lost
 
     settings.register_profile("patient", deadline=None)
     settings.load_profile("patient")

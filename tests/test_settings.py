@@ -121,7 +121,7 @@ def test_the_error_about_a_bad_value_names_its_place(home: Environ) -> None:
         settings_file(home).write_text(f"{name} = {json.dumps(value)}\n")
         assert str(refused(home)).startswith(f"{settings_file(home)}: {name}")
         with speaking(SIMPLIFIED):
-            assert ": " not in str(refused(home))  # Chinese has another colon
+            assert ": " not in str(refused(home))  # Chinese sentences have a full-width colon
 
 
 def test_a_value_of_another_type_and_an_unknown_setting_in_the_file_are_refused(home: Environ) -> None:

@@ -184,7 +184,7 @@ def test_a_copied_profile_shows_no_note_of_the_original_as_its_own_and_writes_un
     copy.profile.route("**/api/entries", lambda route: route.abort())
     copy.write("of the copy")
     eventually(lambda: copy.waiting() == ["of the copy"])
-    original.write("of the original")  # under the same identity
+    original.write("of the original")  # under the identity that the copy has, too
     copy.sees("of the original")
     assert (copy.waiting(), copy.texts()) == (["of the copy"], ["before the copy", "of the original"])
     copy.profile.unroute("**/api/entries")

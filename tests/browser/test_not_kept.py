@@ -29,7 +29,7 @@ def test_a_new_text_that_was_begun_comes_back_after_another_note_was_edited(site
     amy.act("one", "Edit")
     amy.act("two", "Edit")
     amy.page.locator("#editing", has_text="#2").get_by_role("button", name="Cancel").click()
-    assert text.input_value() == "not sent\none, with many words", "nothing was changed in the text of the first note"
+    assert text.input_value() == "not sent\none, with many words", "the text of note #1 was not changed, so it is not kept"
 
 
 def test_a_browser_without_room_says_that_a_note_is_not_deleted(site: Site, visitors: Visitors) -> None:

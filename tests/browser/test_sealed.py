@@ -103,7 +103,7 @@ def test_without_a_join_code_at_hand_a_person_can_go_back_and_write_notes_that_w
     amy.page.get_by_role("button", name="Enter the join code").click()
     assert amy.page.locator("#code").input_value() == ""
     is_sealed_said = "sealed" in amy.page.locator("#session h2").inner_text()
-    assert is_sealed_said == is_sealed, "nobody knows that of a silent notebook"
+    assert is_sealed_said == is_sealed, "nobody knows whether a silent notebook is sealed"
     if is_sealed:
         amy.give_code(code)
     else:
@@ -151,7 +151,7 @@ def test_a_page_that_was_started_again_asks_for_the_join_code_again_and_shows_no
     site.start_page()
     amy.page.locator("#code").wait_for(timeout=60_000)
     assert (amy.texts(), amy.page.locator("#sheet .text").count()) == ([], 0)
-    assert amy.page.locator("#code-wrong").inner_text() == "", "the key is the same"
+    assert amy.page.locator("#code-wrong").inner_text() == "", "the code that was given before is still right"
     amy.give_code(code)
     amy.sees("secret")
     assert amy.page.locator("#text").input_value() == "not sent"

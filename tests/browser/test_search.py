@@ -36,7 +36,7 @@ def test_a_search_before_the_index_is_ready_says_so_and_shows_its_results_later(
         site.send("bread")
         amy.search("bread")
         amy.page.locator("#empty", has_text="index is being built: 50 %").wait_for()
-        assert amy.page.locator("body.away").count() == 0, "the notebook answers"
+        assert amy.page.locator("body.away").count() == 0, "the notebook answers, so it is not called away"
     amy.sees("bread")
     assert amy.texts() == ["bread"]
 

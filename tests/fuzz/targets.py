@@ -45,7 +45,7 @@ def check_message(body: bytes) -> None:
     except BadDatagram:
         return
     shortest = OPEN.unwrap(encode(message))
-    is_padded = isinstance(message, Append | Run | Page)  # to any length
+    is_padded = isinstance(message, Append | Run | Page)  # may be padded to any length
     assert (shortest.ljust(len(body), b"\0") if is_padded else shortest) == body, message
 
 

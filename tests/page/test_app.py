@@ -101,4 +101,4 @@ def test_a_page_knows_its_notebook_before_the_first_request(loopback: Loopback, 
     server = loopback.serve()
     serve_page()
     with closing(Outbox(str(loopback.folder / OUTBOX))) as outbox:
-        assert [each.notebook_id.hex() for each in outbox.notebooks()] == [server.notebook_id], "requests find it there"
+        assert [each.notebook_id.hex() for each in outbox.notebooks()] == [server.notebook_id], "so no request looks for it"

@@ -194,7 +194,7 @@ def test_an_invalid_request_is_answered_once_and_in_the_language_of_its_reader(c
     connection.data_received(b"POST / HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n")
     loop.run_tasks()
     connection.data_received(b"no chunk\r\n")
-    assert (transport.answer.count(b"HTTP/1.1"), transport.is_cut_off) == (1, True), "answered before its end was wrong"
+    assert (transport.answer.count(b"HTTP/1.1"), transport.is_cut_off) == (1, True), "the invalid chunk came after the answer"
 
 
 @pytest.mark.parametrize(("host", "other"), [("192.0.2.9", "192.0.2.10"), ("2001:db8::{:x}", "2001:db8:1::1")])

@@ -151,8 +151,8 @@ def test_a_browser_whose_session_is_gone_is_asked_for_the_join_code_until_the_no
     loopback.reserve_port()
     page = serve_page()
     gone = {"Cookie": f"udpnote-{page.port}=gone"}
-    assert page.get("/api/state")["away"], "nobody can tell whether it is sealed"
-    assert page.get("/api/state", 200, **gone)["needs_code"], "but nobody gets a session of an open notebook"
+    assert page.get("/api/state")["away"], "a silent notebook may be open or sealed"
+    assert page.get("/api/state", 200, **gone)["needs_code"], "a browser with a session has used a sealed one"
     for route in ROUTES:
         page.get(route, 401, **gone)
     loopback.serve()

@@ -132,7 +132,7 @@ class Browser:
 
     def write(self, text: str, *, kind: Kind = Kind.NOTE, revises: int = 0) -> None:
         sequence = len(self._written) + 1
-        written_at = self._lan.clock.wall_microseconds + sequence  # no two alike, not even two deletions at once
+        written_at = self._lan.clock.wall_microseconds + sequence  # so no two entries are alike, not even deletions
         entry = Entry(self._client_id, sequence, kind, written_at, 480, self._author, text, revises)
         self._lan.witness.wrote([entry])
         self._written.append(written(entry))

@@ -134,7 +134,7 @@ class NotebookDisk(Notebook):
             if isinstance(each, Part) and each.kind is not Kind.NOTE and verdict is not None:
                 if verdict.status is Status.REFUSED:
                     self._refused_lately.add(each)
-                assert verdict.status is not Status.STORED or each not in self._refused_lately, "it was refused before"
+                assert verdict.status is not Status.STORED or each not in self._refused_lately, "stored, though it was refused"
             if verdict is not None and verdict.status is Status.STORED and isinstance(each, Part):
                 self._coverage[f"{each.kind.name.lower()} stored"] += 1
                 self._coverage["multi-part entry completed"] += not is_whole(each)

@@ -97,7 +97,7 @@ class History:
         shown = []
         for place in range(begin, bisect_right(versions, last)):
             following = versions[place + 1] if place + 1 < len(versions) else last + 1
-            if self._moments[bisect_left(self._moments, versions[place])] < following:  # else replaced in the same commit
+            if self._moments[bisect_left(self._moments, versions[place])] < following:  # else no reader ever saw it
                 shown.append(self._version(root, versions[place]))
         return shown
 

@@ -65,7 +65,7 @@ class Balance:
             self._seals.check_answer(data)
             page = message_of_reading(self._seals.opened(data))
             if isinstance(page, Page):
-                assert page.state is PageState.KEY_CHANGED, "a page is no answer to a batch alone"
+                assert page.state is PageState.KEY_CHANGED, "no other page is sent at once"
                 self.served([(data, destination)])
                 continue
             account = self._account(data, destination)

@@ -296,6 +296,6 @@ def _give_up_capabilities() -> None:
     """Do what `POWERLESS` of `tests/support/processes.py` does: root may then do no more than other users."""
     libc = ctypes.CDLL(None, use_errno=True)
     for capability in range(int(Path("/proc/sys/kernel/cap_last_cap").read_text()) + 1):
-        assert libc.prctl(_PR_CAPBSET_DROP, capability, 0, 0, 0) == 0, "root may give up a capability"
+        assert libc.prctl(_PR_CAPBSET_DROP, capability, 0, 0, 0) == 0, "only root may give up capabilities"
     none = struct.pack("6I", *[0] * 6)  # effective, permitted and inheritable ones, in two halves
     assert libc.capset(struct.pack("Ii", _CAPABILITY_VERSION_3, 0), none) == 0

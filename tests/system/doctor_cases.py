@@ -106,7 +106,7 @@ def healthy_with_forty_more_interfaces(lab: Lab) -> list[Case]:
         commands += [f"link add p{number} up type veth peer name q{number}", f"link set q{number} up"]
         commands += [f"addr add 10.{number}.1.1/24 brd + dev p{number}"]
     laptop.shell("ip", "-batch", "-", text="\n".join(commands))
-    lab.plug_in(laptop, "eth0", lan)  # it comes last
+    lab.plug_in(laptop, "eth0", lan)  # the interface of the LAN is the last one
     kitchen.serve_in_thread("kitchen")
     return [Case(laptop, set()), Case(kitchen, set())]
 

@@ -46,7 +46,7 @@ class Flooded(NamedTuple):
         lan = lab.switch()
         kitchen, laptop = (lab.host(name, lan) for name in ("kitchen", "laptop"))
         notebook = kitchen.home / "notebook.sqlite3"
-        with closing(Notebook(notebook)) as stored:  # before the others, so that those are the latest
+        with closing(Notebook(notebook)) as stored:  # first, so that the other entries are the latest
             for sequence in range(1, STORED_LONG_ENTRIES + 1):
                 stored.store(parts_of(long_entry(sequence)), sequence)
         notebook_id = fill_notebook(notebook)

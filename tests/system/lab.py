@@ -272,7 +272,7 @@ def inside(namespace: str) -> Iterator[None]:
     """Run the block in a network namespace. Sockets that it makes stay in that namespace."""
     libc = ctypes.CDLL(None)
     with open("/proc/thread-self/ns/net") as here, open(f"/run/netns/{namespace}") as there:
-        assert libc.setns(there.fileno(), 0) == 0, "root may enter a namespace"
+        assert libc.setns(there.fileno(), 0) == 0, "only root may enter a namespace"
         try:
             yield
         finally:

@@ -27,7 +27,7 @@ def test_find_and_new_clients_warn_of_a_copied_notebook_that_is_served_twice(lab
     original.restart()
     desk.serve("--name", "家里")
     finding = pair.laptop.succeed("find", "--timeout", "2")
-    addresses = [line.split()[1] for line in finding.out.splitlines()[1:]]  # each server's IPv4 or IPv6 address: the faster one
+    addresses = [line.split()[1] for line in finding.out.splitlines()[1:]]  # of each server, the one that answered first
     assert len(addresses) == 2
     assert [address in finding.err for address in addresses] == [True, True]
     original.stop()

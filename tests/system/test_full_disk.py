@@ -53,7 +53,7 @@ def test_writers_and_readers_are_told_at_once_that_the_disk_of_the_notebook_fail
             # Lines about a silent server may stand before: strace can hold it longer than a command waits for an answer.
             assert (result.code, result.err.count(told)) == (code, 1) and told in result.err.splitlines()[-1], result.err
     errors = server.process.errors
-    assert "disk I/O error" in errors or ".recover" in errors, "SQLite calls some failed reads damage"
+    assert "disk I/O error" in errors or ".recover" in errors, "SQLite takes some failed reads for damage"
     pair.laptop.succeed("outbox", "--send")
     assert server.texts() == ["one", "two"]
 

@@ -39,9 +39,9 @@ def test_readers_of_a_served_file_see_all_acknowledged_entries_and_a_killed_one_
     there = server.numbered_texts()
     assert numbered_texts(followed.out) == there
     for before, listed in seen:
-        assert sorted(set(listed)) == sorted(listed), "each once"
-        assert before <= {number for number, _ in listed}, "all that was acknowledged"
-        assert set(listed) <= set(there), "and nothing else"
+        assert sorted(set(listed)) == sorted(listed), "each entry is listed once"
+        assert before <= {number for number, _ in listed}, "all acknowledged entries are listed"
+        assert set(listed) <= set(there), "nothing else is listed"
     assert seen[-1][0]
 
 

@@ -55,11 +55,11 @@ def test_impostors_get_and_show_no_entry_and_the_real_server_gets_each_one_once(
         laptop.start("list", *WAIT),
         laptop.start("list", *WAIT, "--server", addresses["open"]),
         start_with_key(laptop, code, "list", *WAIT),
-        start_with_key(laptop, join_code(sealed), "list", *WAIT),  # a key that the user was talked into
+        start_with_key(laptop, join_code(sealed), "list", *WAIT),  # with the key of an impostor
     ]
     finding, joining = laptop.start("find", "--json", "--timeout", "1"), laptop.start("join", code)
     to_sealed = sending.pop("sealed").wait()
-    assert to_sealed.code == 75 and "`udpnote leave" not in to_sealed.err, "what is sealed with another key cannot be heard"
+    assert to_sealed.code == 75 and "`udpnote leave" not in to_sealed.err, "the client cannot read what has another key"
     assert_all_fail_with_a_warning([*sending.values(), *sent_elsewhere], (75,))
     assert_all_fail_with_a_warning(reading, (1, 69))
     assert_all_fail_with_a_warning([joining], (1,))
