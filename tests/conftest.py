@@ -129,6 +129,7 @@ def _import_in_turn(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the tests in the files of `LONG` first."""
     items.sort(key=lambda item: item.path.name not in LONG)
 
 

@@ -48,6 +48,7 @@ def settings_file(home: Environ) -> Path:
 
 
 def refused(home: Environ, flags: object = None) -> InvalidSetting:
+    """The error with which these flags, or the environment `home`, are refused."""
     with pytest.raises(InvalidSetting) as error:
         load_settings(cast(Flags | None, flags), home)
     return error.value
@@ -137,6 +138,7 @@ def test_a_value_of_another_type_and_an_unknown_setting_in_the_file_are_refused(
 
 
 def written(content: bytes) -> Callable[[Path], object]:
+    """A function that writes a file with this content."""
     return lambda path: path.write_bytes(content)
 
 

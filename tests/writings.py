@@ -126,6 +126,7 @@ def progress(index: Index) -> tuple[int, int]:
 
 
 def numbers(index: Index, query: Query, start: int | None = None, searcher: LaterSearcher | None = None) -> list[int]:
+    """The numbers of `items`, without the points at which the search may pause."""
     return [found for found in items(index, query, start, searcher) if not isinstance(found, PausePoint)]
 
 
@@ -143,6 +144,7 @@ def find(index: Index, *words: str) -> list[int]:
 
 
 def tallied(index: Index, view: View) -> dict[str, int]:
+    """The tallies of `view`: how many notes each label has."""
     return {tally.label: tally.amount for tally in tallies(index, view)}
 
 

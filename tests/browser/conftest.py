@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="package")
 def chromium() -> Iterator[Chromium]:
+    """The browser that all tests of a worker share."""
     started = Chromium(executable=windowless())
     yield started
     started.close()
@@ -21,6 +22,7 @@ def chromium() -> Iterator[Chromium]:
 
 @pytest.fixture
 def profile(chromium: Chromium) -> "Iterator[BrowserContext]":
+    """A new profile: a browser that has never seen any page."""
     made = chromium.profile()
     yield made
     made.close()
@@ -28,6 +30,7 @@ def profile(chromium: Chromium) -> "Iterator[BrowserContext]":
 
 @pytest.fixture
 def visitors(chromium: Chromium) -> Iterator[Visitors]:
+    """Opens pages in the browser as people do (see `Visitors`)."""
     made = Visitors(chromium)
     yield made
     made.close()

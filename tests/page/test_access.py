@@ -156,7 +156,8 @@ def test_the_command_for_a_refused_host_has_nothing_that_a_shell_would_execute(p
         assert f"--allow-host {shown}`" in page.http.get("/api/state", headers={"Host": host}).json()["reason"]
 
 
-async def nothing() -> Message:
+async def receive_nothing() -> Message:
+    """Give the application the rest of a request, which is empty."""
     return {"type": "http.request"}
 
 
@@ -164,6 +165,7 @@ def test_a_host_that_asks_too_often_is_refused_for_a_second_and_others_are_not()
     gate = Gate(PlainTextResponse("asked"), AllowedHosts("pc", [], list))
 
     def answers(client: str, count: int) -> Counter[int]:
+        """Send `count` requests from `client`. Returns how many answers had each status."""
         scope = {"client": (client, 5000), "headers": [(b"host", b"pc")], "path": "/", "raw_path": b"/"}
         starts: list[Message] = []
 
@@ -172,7 +174,7 @@ def test_a_host_that_asks_too_often_is_refused_for_a_second_and_others_are_not()
 
         async def ask() -> None:
             for _ in range(count):  # without an HTTP client, with which a slow machine would not ask too often
-                await gate({"type": "http", "scheme": "http", "method": "GET"} | scope, nothing, send)
+                await gate({"type": "http", "scheme": "http", "method": "GET"} | scope, receive_nothing, send)
 
         asyncio.run(ask())
         assert all((b"retry-after", b"1") in each["headers"] for each in starts if each["status"] == 429)

@@ -68,6 +68,7 @@ def _draw_weather(random: Random) -> Weather:
 
 
 def draw_text(random: Random, number: int, *, long_entries: float) -> str:
+    """Draw the text of an entry. Texts with different numbers differ. `long_entries` is the share of long ones."""
     if random.random() < long_entries:
         return draw_lines(number, random.choice((1_500, 4_000, 8_000, 8_000)))
     match random.randrange(150):

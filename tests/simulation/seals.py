@@ -113,6 +113,7 @@ class Seals:
 
     @property
     def key_id(self) -> bytes | None:
+        """The id of the present key; None if the notebook is open."""
         return next(reversed(self._keys), None)
 
     @property

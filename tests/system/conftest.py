@@ -34,6 +34,7 @@ def laboratory() -> type[Lab]:
 
 @pytest.fixture
 def lab(laboratory: type[Lab], tmp_path: Path) -> Iterator[Lab]:
+    """A laboratory without hosts (see `Lab`)."""
     with closing(laboratory(tmp_path)) as made:
         yield made
 
@@ -60,4 +61,5 @@ def pair_in(lab: Lab) -> Pair:
 
 @pytest.fixture
 def pair(lab: Lab) -> Pair:
+    """Two hosts on one LAN, in `lab` (see `Pair`)."""
     return pair_in(lab)

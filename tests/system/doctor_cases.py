@@ -91,7 +91,7 @@ def healthy_with_two_interfaces_on_one_lan(lab: Lab) -> list[Case]:
 
 def healthy_with_docker_and_a_default_route_into_a_tunnel(lab: Lab) -> list[Case]:
     hosts = pair(lab)
-    tunnel(hosts.laptop)
+    add_tunnel(hosts.laptop)
     hosts.laptop.ip("route", "add", "default", "dev", "tun0")
     hosts.laptop.ip("link", "add", "docker0", "up", "type", "bridge")
     hosts.laptop.ip("addr", "add", "172.17.0.1/16", "brd", "+", "dev", "docker0")
@@ -188,7 +188,7 @@ def sending_is_forbidden(lab: Lab) -> list[Case]:
     return [Case(hosts.laptop, {"sending_refused"}, (hosts.laptop,))]
 
 
-def only_answers_of_those_asked_are_let_in(lab: Lab) -> list[Case]:
+def a_firewall_lets_in_only_answers_of_hosts_that_were_asked(lab: Lab) -> list[Case]:
     hosts = pair(lab, ipv6=True)
     firewall(hosts.laptop, arriving=ONLY_ANSWERS)
     return [Case(hosts.laptop, {"input_firewall"}, (hosts.laptop,))]
@@ -210,7 +210,7 @@ def the_servers_host_sends_no_answers(lab: Lab) -> list[Case]:
     return [Case(hosts.laptop, {"server_does_not_answer"}), Case(hosts.kitchen, {"answers_refused"})]
 
 
-def the_servers_host_answers_only_those_who_asked_it(lab: Lab) -> list[Case]:
+def the_servers_host_drops_answers_to_broadcasts(lab: Lab) -> list[Case]:
     hosts = pair(lab)
     rule = "ct state established accept; udp sport 6683 counter drop"
     firewall(hosts.kitchen, leaving=rule, arriving="ct state new accept")
@@ -225,26 +225,26 @@ def the_servers_host_drops_broadcasts(lab: Lab) -> list[Case]:
 
 def a_vpn_takes_all_addresses(lab: Lab) -> list[Case]:
     hosts = pair(lab)
-    take_all_addresses(hosts.laptop, rp_filter=0)
+    route_everything_into_tunnel(hosts.laptop, rp_filter=0)
     return [Case(hosts.laptop, {"network_in_tunnel"}, (hosts.laptop,))]
 
 
 def a_vpn_has_the_addresses_of_the_lan(lab: Lab) -> list[Case]:
     hosts = pair(lab)
-    tunnel(hosts.laptop)
+    add_tunnel(hosts.laptop)
     hosts.laptop.ip("route", "prepend", "10.77.1.0/24", "dev", "tun0")
     return [Case(hosts.laptop, {"lan_routed_into_tunnel"}, (hosts.laptop,))]
 
 
-def answers_are_filtered_by_the_way_back(lab: Lab) -> list[Case]:
+def the_reverse_path_filter_drops_answers(lab: Lab) -> list[Case]:
     hosts = pair(lab)
-    take_all_addresses(hosts.laptop, rp_filter=1)
+    route_everything_into_tunnel(hosts.laptop, rp_filter=1)
     return [Case(hosts.laptop, {"answers_filtered"}, (hosts.laptop,))]
 
 
-def the_servers_host_filters_by_the_way_back(lab: Lab) -> list[Case]:
+def the_servers_reverse_path_filter_drops_requests(lab: Lab) -> list[Case]:
     hosts = pair(lab)
-    take_all_addresses(hosts.kitchen, rp_filter=1)
+    route_everything_into_tunnel(hosts.kitchen, rp_filter=1)
     return [Case(hosts.laptop, {"server_does_not_answer"}), Case(hosts.kitchen, {"answers_filtered"}, (hosts.kitchen,))]
 
 
@@ -366,15 +366,15 @@ def the_home_cannot_be_written(lab: Lab) -> list[Case]:
     return [Case(laptop, {"folder_not_writable"})]
 
 
-def tunnel(host: Host) -> None:
+def add_tunnel(host: Host) -> None:
     host.ip("tuntap", "add", "dev", "tun0", "mode", "tun")
     host.ip("link", "set", "tun0", "up")
     host.ip("addr", "add", "10.99.0.2/32", "dev", "tun0")
 
 
-def take_all_addresses(host: Host, *, rp_filter: int) -> None:
-    """What a VPN does that routes everything into its tunnel."""
-    tunnel(host)
+def route_everything_into_tunnel(host: Host, *, rp_filter: int) -> None:
+    """Do what a VPN does that takes all addresses. `rp_filter` is the mode of Linux's reverse path filter."""
+    add_tunnel(host)
     host.ip("route", "add", "default", "dev", "tun0", "table", "100")
     host.ip("rule", "add", "table", "100", "priority", "1000")
     for interface in ("all", "eth0"):
@@ -387,10 +387,10 @@ CASES: list[Callable[[Lab], list[Case]]] = [
     healthy_with_forty_more_interfaces, a_host_without_a_lan, a_cable_is_unplugged, an_interface_is_switched_off,
     a_rule_forbids_the_lan, nobody_serves, sending_is_forbidden,
     datagrams_to_the_server_are_forbidden, no_route_leads_to_the_server,
-    only_answers_of_those_asked_are_let_in, the_servers_host_lets_nobody_in,
-    the_servers_host_sends_no_answers, the_servers_host_answers_only_those_who_asked_it, the_servers_host_drops_broadcasts,
-    a_vpn_takes_all_addresses, a_vpn_has_the_addresses_of_the_lan, answers_are_filtered_by_the_way_back,
-    the_servers_host_filters_by_the_way_back,
+    a_firewall_lets_in_only_answers_of_hosts_that_were_asked, the_servers_host_lets_nobody_in,
+    the_servers_host_sends_no_answers, the_servers_host_drops_answers_to_broadcasts, the_servers_host_drops_broadcasts,
+    a_vpn_takes_all_addresses, a_vpn_has_the_addresses_of_the_lan, the_reverse_path_filter_drops_answers,
+    the_servers_reverse_path_filter_drops_requests,
     a_bridge_has_the_addresses_of_the_lan, long_datagrams_are_lost, datagrams_are_lost_now_and_then,
     a_copy_is_served, two_notebooks_have_one_name,
     an_impostor_answers, the_key_was_changed, the_server_has_ended, the_server_here_hangs, the_router_keeps_clients_apart,

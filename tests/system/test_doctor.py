@@ -97,6 +97,7 @@ def test_the_doctor_on_the_servers_host_looks_at_the_port_that_was_named(lab: La
     lan, kitchen, _ = pair(lab, is_serving=False)
 
     def examined_at(host: str) -> dict[str, str | None]:
+        """What the doctor finds with `--server` for `host`, each with its command."""
         lines = kitchen.start("doctor", "--json", "--server", f"{host}:7777").wait().lines
         return {found["kind"]: found["command"] for found in map(json.loads, lines)}
 

@@ -125,6 +125,7 @@ class Desk:
 
 
 def masked(text: str) -> str:
+    """`text` with what differs from run to run replaced (see `MASKS`)."""
     for pattern, mask in MASKS:
         text = re.sub(pattern, mask, text)
     return text.rstrip()
@@ -134,6 +135,7 @@ READMES = {README: {"LC_ALL": "C.UTF-8"}, CHINESE_README: {"LANG": "zh_CN.UTF-8"
 
 
 def take_tour(lab: Lab, readme: Path) -> None:
+    """Take all steps of a README's tour, on three hosts of a LAN."""
     lan = lab.switch()
     desks = {name: Desk(lab, lab.host(name, lan), READMES[readme]) for name in USERS}
     steps = tour(readme)

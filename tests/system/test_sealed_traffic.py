@@ -22,6 +22,7 @@ TEXT, EDITED, IMPORTED, SEARCHED = "今天开会，下午三点", "会议改到�
 
 @pytest.fixture
 def capture(pair: Pair) -> Iterator[Capture]:
+    """Captures what passes between the kitchen and the switch of `pair`."""
     with closing(Capture(pair.lan, pair.kitchen)) as made:
         yield made
 

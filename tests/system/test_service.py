@@ -25,6 +25,7 @@ def calls_in(group: str) -> set[str]:
 
 
 def allowed_calls(unit: str) -> set[str]:
+    """The system calls that a unit file allows."""
     allowed = set[str]()
     for value in setting(unit, "SystemCallFilter"):
         if value.startswith("~"):
