@@ -283,7 +283,7 @@ def test_of_several_notebooks_none_is_taken_until_one_is_chosen_or_named_for_one
 # Revising where it is not known which notebook is meant
 
 
-def test_a_revision_by_a_client_that_knows_no_notebook_goes_to_the_only_one_that_answers_or_is_not_queued(lan: Lan) -> None:
+def test_a_change_by_a_client_that_knows_no_notebook_is_not_queued(lan: Lan) -> None:
     client = lan.client(wait=0.3)
     assert not client.is_notebook_decided
     with raises(ServerNotFound, "number_of_unknown_notebook", number=7):
@@ -291,9 +291,17 @@ def test_a_revision_by_a_client_that_knows_no_notebook_goes_to_the_only_one_that
     with raises(ServerNotFound, "number_of_unknown_notebook", number=7):
         client.delete(7)
     assert client.waiting_counts() == []
+
+
+def test_a_change_by_a_client_that_knows_no_notebook_goes_to_the_only_one_that_answers(lan: Lan) -> None:
     lan.serve()
     lan.client("other.sqlite3").send("milk")
     assert lan.client().revise(1, "oat milk").number == 2
+
+
+def test_a_change_of_a_missing_or_impossible_number_is_refused(lan: Lan) -> None:
+    lan.serve()
+    client = lan.client(wait=0.3)
     with raises(EntryRefused, "no_entry_to_change", number=42):
         client.revise(42, "text")
     with raises(EntryRefused, "no_entry_to_change", number=42):

@@ -142,12 +142,15 @@ def test_undo_of_a_queued_note_that_may_be_stored_deletes_it_once_also_in_anothe
     assert plan.write.number == 1, "the next undo takes back the write before"
 
 
-def test_undo_discards_a_note_that_was_sent_nowhere_and_delivers_another_before_it_deletes_that(lan: Lan) -> None:
+def test_undo_discards_a_note_that_was_sent_nowhere(lan: Lan) -> None:
     client = lan.client()
     with pytest.raises(Queued):
         client.send("unsent", wait=0.1)
     plan = client.plan_undo()
     assert (plan.way, plan.written, client.undo(plan), list(client.waiting())) == (Way.DISCARD, "unsent", None, [])
+
+
+def test_undo_delivers_a_queued_note_that_may_be_stored_and_deletes_it(lan: Lan) -> None:
     server, client = lan.serve(), lan.client()
     client.send("before")
     server.stop()

@@ -22,6 +22,9 @@ DEADLINE_SECONDS = 10.0
 FOREIGN = "198.51.100.1"
 """An address for documentation (RFC 5737): no machine has it."""
 
+GONE = Interface("gone0", 2**31 - 1, ((FOREIGN, "198.51.100.255"),), has_ipv6=True)
+"""An interface that this machine does not have."""
+
 
 @contextmanager
 def listening(bind: str | None = "127.0.0.1", *ports: int) -> Iterator[Endpoint]:
@@ -48,13 +51,18 @@ def texts(endpoint: Endpoint, count: int) -> list[bytes]:
     return [data for data, _ in receive(endpoint, count)]
 
 
-def test_a_listener_everywhere_has_one_port_for_both_families_and_only_datagrams_that_cannot_leave_are_lost(
+def test_a_listener_everywhere_has_one_port_for_both_families(
     client: Endpoint,
 ) -> None:
     with listening(None) as server:
         assert server.addresses == [("0.0.0.0", server.port), ("::", server.port, 0, 0)]
         client.send([(b"4", ("127.0.0.1", server.port)), (b"6", ("::1", server.port, 0, 0))])
         assert sorted(texts(server, 2)) == [b"4", b"6"]
+
+
+def test_only_the_datagrams_of_a_batch_that_cannot_leave_are_lost(
+    client: Endpoint,
+) -> None:
     with listening() as server, listening("::1") as other:
         good: list[Datagram] = [(b"good", server.addresses[0]), (b"good", other.addresses[0])]
         client.send([*unreachable(("127.0.0.1", 0)), *unreachable(("::1", 0, 0, 0)), *good])
@@ -152,9 +160,8 @@ def test_a_probe_leaves_by_each_interface_and_its_answer_arrives_until_probing_e
         assert texts(client, 1) == [b"end"]
 
 
-def test_each_probe_reaches_this_machine_reads_the_interfaces_again_and_passes_over_one_that_has_gone() -> None:
-    gone = Interface("gone0", 2**31 - 1, ((FOREIGN, "198.51.100.255"),), has_ipv6=True)
-    readings = iter([[], [gone], []])
+def test_each_probe_reaches_this_machine_and_reads_the_interfaces_again() -> None:
+    readings = iter([[], [GONE], []])
     with (
         listening() as server,
         listening("::1", server.port) as other,
@@ -166,7 +173,10 @@ def test_each_probe_reaches_this_machine_reads_the_interfaces_again_and_passes_o
         assert all(attempt.interface == "gone0" and attempt.error for attempt in attempts[1][:3])
         assert texts(server, 3) == texts(other, 3) == [b"who is there?"] * 3
         client.end_probing()
-    with closing(Endpoint.listen("127.0.0.1", 0, list_interfaces=lambda: [gone])) as listener:
+
+
+def test_a_listener_passes_over_an_interface_that_has_gone() -> None:
+    with closing(Endpoint.listen("127.0.0.1", 0, list_interfaces=lambda: [GONE])) as listener:
         listener.join_new_interfaces()
 
 

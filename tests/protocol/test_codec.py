@@ -67,13 +67,16 @@ def test_a_datagram_that_was_damaged_or_cut_short_is_refused(name: str) -> None:
         assert refusal(datagram[:size]) == ("truncated" if size < 8 else "corrupted")
 
 
-def test_bytes_of_no_message_and_wrong_lengths_counts_and_texts_are_refused() -> None:
+def test_bytes_of_no_message_are_refused() -> None:
     assert refusal(b"") == refusal(with_check(b"UN\1")) == "truncated"
     assert refusal(with_check(b"UN\1\3" + bytes(1157))) == "oversized"
     assert refusal(with_check(b"NU\1\3" + bytes(100))) == "foreign"
     assert {refusal(with_check(b"UN" + bytes((version, 3)) + bytes(100))) for version in (0, 2)} == {"version"}
     assert {refusal(with_check(b"UN\1" + bytes((kind,)) + bytes(100))) for kind in (0, 13, 255)} == {"type"}
     assert with_check(b"123456789") == b"123456789\xcb\xf4\x39\x26", "the check is the CRC-32 that everybody publishes"
+
+
+def test_wrong_lengths_counts_and_texts_are_refused() -> None:
     part_bytes = [(NOTE, PART_BYTES_AT, size.to_bytes(2)) for size in (0, 17, 19, 65535)]
     author_bytes = [(NOTE, AUTHOR_BYTES_AT, bytes((size,))) for size in (0, 129, 255)]
     counts = [(ACK, 28, count.to_bytes(2)) for count in (0, 2, 4, 65535)]
@@ -82,6 +85,9 @@ def test_bytes_of_no_message_and_wrong_lengths_counts_and_texts_are_refused() ->
     assert refusal(with_check(golden(ACK)[:28] + bytes(2))) == "malformed"
     for tail in (b"\x81" + b"x" * 129 + b"\0", b"\0\x21" + b"x" * 33, b"\0\x0610.00", b"\1\xff\0", b"\x0a"):
         assert refusal(with_check(golden(OFFER)[:38] + tail)) == "malformed"
+
+
+def test_wrong_fields_of_a_run_or_a_bundle_are_refused() -> None:
     run = [(RUN, COUNT_AT, bytes((count,))) for count in (0, 1, 2, 4, 255)]
     run += [(RUN, NUMBERS_AT, b"\0\0\0\1"), (RUN, NUMBERS_AT + 12, b"\0\0"), (RUN, NUMBERS_AT + 17, b"\3"), (RUN, -4, b"\xff")]
     run += [(BUNDLE, 54, bytes((count,))) for count in (0, 1, 2, 4, 255)]
@@ -92,6 +98,9 @@ def test_bytes_of_no_message_and_wrong_lengths_counts_and_texts_are_refused() ->
         assert refusal(patched(name, at, data)) == "malformed"
     body = golden(BUNDLE)[:-4]
     assert refusal(with_check(body[:81] + body[56:81] + body[107:])) == "malformed", "two writers are alike"
+
+
+def test_an_author_of_129_bytes_is_refused() -> None:
     body = append_body(Append(NOTEBOOK_ID, TOKEN, 1, X_AND_Y._replace(author="x" * 128)))
     assert decode(with_check(body))
     assert refusal(with_check(body[:AUTHOR_BYTES_AT] + bytes((129,)) + b"x" + body[AUTHOR_AT:])) == "malformed"
@@ -148,7 +157,7 @@ def test_a_message_is_accepted_exactly_if_its_values_are_within_their_limits(
     check_limits(name, path, accepted, refused)
 
 
-def test_no_answer_is_longer_than_its_request_and_no_message_is_made_beyond_its_limits() -> None:
+def test_no_answer_is_longer_than_its_request() -> None:
     offer = encode(Offer(PROBE_ID, NOTEBOOK_ID, "x" * 128, 2**64 - 1, "9" * 32, 0, bytes(8)))
     assert len(offer) <= DISCOVER_BYTES + OPEN.overhead_bytes == len(golden("DISCOVER any notebook")) <= 512
     shortest = len(encode(Append(NOTEBOOK_ID, TOKEN, 1, X_AND_Y)))
@@ -161,6 +170,9 @@ def test_no_answer_is_longer_than_its_request_and_no_message_is_made_beyond_its_
         request = encode(Run(NOTEBOOK_ID, TOKEN, 1, together, 0))
         assert len(encode(Ack(TOKEN, CLIENT_ID, (PartAck(1, 0, 1, Status.STORED, 1, 0),)))) < len(request)
         assert len(golden(REFUSE)) < len(request)
+
+
+def test_no_message_is_made_beyond_its_limits() -> None:
     beyond: tuple[Message, ...] = (
         Ack(TOKEN, CLIENT_ID, ()),
         Ack(TOKEN, CLIENT_ID, (PartAck(1, 0, 1, Status.PART_KEPT, 0, 0),) * (PART_ACKS_MAX + 1)),

@@ -72,7 +72,7 @@ def test_a_verdict_settles_an_entry_and_nothing_more_is_sent(status: Status) -> 
     assert delivery.contact.answered_at == 0.1
 
 
-def test_only_an_answer_about_the_very_part_that_was_sent_is_believed_also_if_it_counts_as_lost() -> None:
+def test_only_an_answer_about_the_very_part_that_was_sent_is_believed() -> None:
     delivery = new_delivery(entry(1))
     (append,) = sent(delivery)
     part = append.part
@@ -89,6 +89,9 @@ def test_only_an_answer_about_the_very_part_that_was_sent_is_believed_also_if_it
     assert delivery.contact.answered_at == float("-inf")
     delivery.receive_datagram(ack(append), 0.2)
     assert delivery.outstanding == 0
+
+
+def test_a_refusal_of_a_part_that_counts_as_lost_is_believed() -> None:
     delivery = acquainted(*entries(10))
     first = sent(delivery)
     now, _ = sent_next(delivery)
@@ -184,11 +187,14 @@ def test_the_other_parts_of_a_rejected_entry_are_not_sent_and_it_can_be_added_ag
     assert delivery.events() == [stored(entry(2), 102), stored(in_parts(1, 15), 101)]
 
 
-def test_imported_entries_carry_in_every_part_how_to_store_them_and_do_not_wait_for_each_other() -> None:
+def test_imported_entries_carry_in_every_part_how_to_store_them() -> None:
     delivery, restored = new_delivery(), Restored(WRITTEN_AT, OTHER_ID, 5)
     delivery.add_restored([(in_parts(1, 2), restored), (entry(2), restored)], 0.0)
     delivery.add_restored([(entry(2), restored)], 0.0)
     assert [append.part.restored for append in sent(delivery)] == [restored] * 3
+
+
+def test_imported_revisions_do_not_wait_for_each_other() -> None:
     delivery, restored = new_delivery(), Restored(0, *NO_PREDECESSOR)
     delivery.add_restored([(revision(1), restored), (revision(2), restored), (deletion(3), restored)], 0.0)
     assert keys(sent(delivery)) == attempts(1, 2, 3)

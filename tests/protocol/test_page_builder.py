@@ -16,16 +16,22 @@ from udpnote.protocol.reading_messages import Page, PageState, StoredPart
 END, MORE = PageState.END, PageState.MORE
 
 
-def test_pages_have_the_entries_from_the_cursor_up_to_the_limit_and_the_last_page_says_that_it_is_the_last() -> None:
+def test_a_page_has_the_entries_from_its_cursor_on() -> None:
     [page] = answered(Book(*notes(9)), read(Cursor(3, 0), burst=7))
     here, after_page = Cursor(3, 0), Cursor(5, 0)
     items = tuple(notes(2, first=3))
     assert page == Page(read().stream_id, 7, MORE, here, after_page, after_page, newest=seen(9), indexed=0, items=items)
+
+
+def test_the_last_page_says_that_it_is_the_last() -> None:
     for count, cursor, following, expected in ((9, 8, 10, [8, 9]), (9, 10, 10, []), (0, 1, 1, [])):
         [page] = answered(Book(*notes(count)), read(Cursor(cursor, 0)))
         assert (page.state, page.start, page.next, page.last) == (END, Cursor(cursor, 0), Cursor(following, 0), count)
         assert numbers([page]) == [expected]
     assert states(answered(Book(*notes(5)), read(Cursor(0, 0), query=NEWEST_FIRST))) == [END]
+
+
+def test_pages_have_no_more_entries_than_the_limit() -> None:
     for limit, found in ((1, [[1]]), (2, [[1, 2]]), (3, [[1, 2], [3]]), (9, [[1, 2], [3, 4], [5]])):
         pages = answered(Book(*notes(5)), *[read(limit=limit)] * 5)
         assert numbers(pages) == found

@@ -144,7 +144,7 @@ def test_a_burst_that_is_not_answered_is_asked_again_by_the_timer_with_half_a_wi
     assert [len(late), len(last)] == [2, 2]
 
 
-def test_an_answer_ends_the_backoff_and_is_a_sample_of_the_path_and_each_page_starts_the_timer_again() -> None:
+def test_an_answer_is_a_sample_of_the_path_and_ends_the_backoff() -> None:
     reader, book = unacquainted(), book_of(100)
     reads = reader.sent()
     assert reader.next_timeout() == 1.0
@@ -156,6 +156,9 @@ def test_an_answer_ends_the_backoff_and_is_a_sample_of_the_path_and_each_page_st
         now, reads = reader.sent_next()
     reader.receive(answers(book, *reads)[0], now=now + 0.01)
     assert (reader.next_timeout() or 0.0) < now + 0.06
+
+
+def test_each_page_starts_the_timer_again() -> None:
     reader, book = new_reading(limit=40), book_of(20)
     pages = answers(book, *reader.sent())
     for at in range(1, 5):
@@ -301,11 +304,14 @@ def test_a_page_of_another_stream_one_that_leads_back_and_a_wait_without_followi
     assert (reader.items(), reader.events(), reader.sent(), reader.is_ended) == ([], [], [], False)
 
 
-def test_an_entry_that_is_not_utf8_ends_the_reading_and_an_index_that_does_not_advance_is_no_progress() -> None:
+def test_an_entry_that_is_not_utf8_ends_the_reading() -> None:
     reader, read = begun()
     parts = [StoredPart(note(1, ""), 5, offset, data) for offset, data in ((0, b"ab\xe4"), (3, b"cd"))]
     reader.receive(page(read, *parts, following=Cursor(2, 0)), now=0.01)
     assert (reader.has_invalid_pages, reader.is_ended, reader.items(), reader.next_timeout()) == (True, True, [], None)
+
+
+def test_an_index_that_does_not_advance_is_no_progress() -> None:
     reader, read = begun()
     for now, indexed in ((1.0, 5), (2.0, 5), (3.0, 6), (4.0, 2)):
         reader.receive(page(read, state=PageState.INDEXING, indexed=indexed), now=now)

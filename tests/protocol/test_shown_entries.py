@@ -92,12 +92,15 @@ def test_no_entry_of_a_long_history_is_shown_again_though_most_of_them_are_forgo
     assert restore(shown, *map(old, range(1, kept + 1)), *theirs) == theirs
 
 
-def test_a_new_entry_with_an_older_time_is_shown_if_all_is_remembered_or_after_another_new_entry() -> None:
+def test_a_new_entry_with_an_older_time_is_shown_if_all_is_remembered() -> None:
     shown = ShownEntries()
     for number in range(1, 101):
         shown.remember(old(number))
     theirs = [new(number, later=-LATER) for number in range(61, 90)]
     assert restore(shown, *map(old, range(1, 61)), *theirs) == theirs
+
+
+def test_a_new_entry_with_an_older_time_is_shown_after_another_new_entry() -> None:
     shown = ShownEntries(map(seen, (100, 84, 68)), stored_until=STORED_AT + 100)
     theirs = [new(91), new(92, later=-LATER), new(93, later=-LATER)]
     assert restore(shown, *map(old, range(1, 91)), *theirs) == theirs

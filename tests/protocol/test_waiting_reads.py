@@ -188,7 +188,7 @@ def test_the_next_read_ends_the_repetition_of_an_answer() -> None:
     assert (paged.pages(), paged.pager.waiting) == ([], 0)
 
 
-def test_256_reads_of_one_host_wait_and_1024_in_total_and_each_that_is_over_makes_room() -> None:
+def test_256_reads_of_one_host_wait_and_1024_in_total() -> None:
     paged = PagedBook(Book())
     for stream_id in streams(WAITING_PER_HOST_MAX + 1):
         paged.receive(read(wait=9.0, stream_id=stream_id))
@@ -200,6 +200,9 @@ def test_256_reads_of_one_host_wait_and_1024_in_total_and_each_that_is_over_make
     assert {page.state for _, page in paged.addressed_pages()} == {WAITING}
     assert states(paged.answer(read(wait=9.0), source="another")) == [END]
     assert paged.pager.waiting == WAITING_READS_MAX == 1024
+
+
+def test_a_read_that_no_longer_waits_makes_room() -> None:
     for is_lease, room in ((True, WAITING_PER_HOST_MAX), (False, 1)):
         paged = PagedBook(Book())
         paged.answer(*(read(wait=1.0, stream_id=stream_id) for stream_id in streams(WAITING_PER_HOST_MAX)))

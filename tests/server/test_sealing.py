@@ -184,7 +184,7 @@ def opened(key_file: Path, keys: NotebookKeys) -> SealingKeys:
     return SealingKeys(os.fspath(key_file))
 
 
-def test_a_key_keeps_its_envelope_as_long_as_it_is_in_the_file_and_while_that_cannot_be_read(key_file: Path) -> None:
+def test_a_key_keeps_its_envelope_as_long_as_it_is_in_the_file(key_file: Path) -> None:
     keys = opened(key_file, NotebookKeys(MIDDLE, (EarlierKey(OLD, NOW + HOUR),)))
     before = keys.envelopes(NOW)
     assert not keys.read_again()
@@ -198,6 +198,9 @@ def test_a_key_keeps_its_envelope_as_long_as_it_is_in_the_file_and_while_that_ca
     assert not keys.read_again(), "the current key is the same"
     envelopes = keys.envelopes(NOW)
     assert [each.key_id for each in (*envelopes.accepted, *envelopes.retired)] == [key_id(NEW)]
+
+
+def test_the_keys_stay_in_use_while_the_key_file_cannot_be_read(key_file: Path) -> None:
     keys = opened(key_file, NotebookKeys(OLD))
     before = keys.envelopes(NOW)
     key_file.unlink()

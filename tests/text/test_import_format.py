@@ -27,10 +27,13 @@ def test_the_beginning_tells_the_format(text: str, form: Format | None) -> None:
     assert format_of_text(text.partition("\n")[0], reader_of(text), "") is form
 
 
-def test_other_orders_of_dates_are_recognized_by_their_format_and_binary_files_by_their_first_bytes() -> None:
+def test_other_orders_of_dates_are_recognized_by_their_format() -> None:
     line = "[09.06.2013 15:39] Eins"
     assert format_of_text(line, reader_of(line), "%d.%m.%Y %H:%M") is Format.JRNL
     assert format_of_text(line, reader_of(line), "") is None
+
+
+def test_binary_files_are_recognized_by_their_first_bytes() -> None:
     assert format_of_binary(b"SQLite format 3\x00\x10") is Format.MEMOS
     assert format_of_binary(b"PK\x03\x04") is Format.DAY_ONE
     assert format_of_binary(b"{") is None

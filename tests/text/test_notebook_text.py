@@ -86,10 +86,13 @@ def test_written_notes_come_back_without_parts_of_seconds_and_blank_ends(entries
         assert not text[len(block.text) :].strip()
 
 
-def test_an_invalid_time_and_a_time_right_below_another_are_text_and_no_text_may_precede_all_times() -> None:
+def test_an_invalid_time_and_a_time_right_below_another_are_text() -> None:
     lines = ("2019/13/45 16:37:08", "2019/05/09 24:00:00", "0000/01/01 00:00:00", f"\u3000{STAMP[:-1]}")
     for text in (*(f"milk\n\n{line}" for line in lines), f"{STAMP}or so"):
         assert read(f"{STAMP}{text}\n\n") == [TextBlock(1, WRITTEN, text)]
+
+
+def test_text_before_the_first_time_is_refused() -> None:
     for content, line in (("milk\n", 1), (f"\n \nmilk\n\n{STAMP}eggs\n", 3), ("\ufeff2019/5/9 16:37:08\nmilk\n", 1)):
         with raises(InvalidImport, "text_before_first_time", line=line):
             read(content)
@@ -165,14 +168,20 @@ def test_a_block_is_kept_to_the_last_byte_that_an_entry_holds(newline: str) -> N
         assert (blocks == [text], len(errors)) == ((True, 0) if text in kept else (False, 1))
 
 
-def test_identities_never_change_so_a_second_import_adds_nothing_but_equal_texts_are_several_entries() -> None:
+def test_identities_never_change_from_version_to_version() -> None:
     first, second = entries_of(GOLDEN)
     assert first == Entry(TEXT_CLIENT_ID, 8828042990532997471, Kind.NOTE, WRITTEN_AT, 480, "小明", "我是一个中文")
     assert second[1:5] == (6207586368568038661, Kind.NOTE, WRITTEN_AT + 13_000_000, 480)
     assert TEXT_CLIENT_ID.hex() == "9b6b67e632ed8dea573640e609c9cade"
+
+
+def test_texts_that_come_again_after_later_ones_are_the_same_entries() -> None:
     once = entries_of(SECOND + NEXT_SECOND)
     assert set(entries_of(2 * (SECOND + NEXT_SECOND))) == set(once)
     assert entries_of(SECOND + NEXT_SECOND + GOLDEN)[:2] == once
+
+
+def test_equal_texts_within_one_second_are_several_entries() -> None:
     entries = entries_of(SECOND + SECOND.replace("milk", "eggs") + SECOND + SECOND)
     assert len(entries) == len({entry.sequence for entry in entries}) == 4
     assert all(0 < entry.sequence <= SEQUENCE_MAX for entry in entries)

@@ -97,25 +97,34 @@ def test_a_notebook_that_is_being_served_is_neither_sealed_nor_unsealed(machine:
         machine.stop()
 
 
-def test_no_command_makes_a_missing_notebook_and_an_open_one_has_no_key_although_a_file_is_left(opened: Machine) -> None:
+def test_no_command_makes_a_missing_notebook(opened: Machine) -> None:
     for command in ("seal", "unseal", "key show", "key rotate"):
         opened.refused(f"{command} --file {opened.home}/cellar.sqlite3", facts=[f"{opened.home}/cellar.sqlite3"])
     assert not list(opened.home.glob("cellar*"))
+
+
+def test_an_open_notebook_has_no_key_even_if_a_key_file_is_left(opened: Machine) -> None:
     for command in ("key show", "key rotate") * 2:
         opened.refused(command, facts=[opened.notebook, "`udpnote seal`"])
         opened.key_file.touch(0o600)
 
 
-def test_a_damaged_key_file_is_named_and_left_and_a_missing_one_is_named_and_rotate_makes_a_new_key(sealed: Machine) -> None:
+def test_a_damaged_key_file_is_named_and_left(sealed: Machine) -> None:
     sealed.key_file.write_text("key =")
     for command in ("key show", "key rotate"):
         sealed.refused(command, facts=[sealed.key_file])
     assert sealed.key_file.read_text() == "key ="
+
+
+def test_a_missing_key_file_is_named_and_rotate_makes_a_new_key(sealed: Machine) -> None:
     sealed.key_file.unlink()
     for command in ("key show", f"{serve_command(sealed)} --sealed"):
         sealed.refused(command, facts=[sealed.key_file])
     rotated = sealed.run("key rotate")
     assert (rotated.code, rotated.out.strip(), "missing" in rotated.err) == (0, sealed.code, True)
+
+
+def test_a_pipe_in_place_of_the_key_file_is_refused_and_removed_by_unseal(sealed: Machine) -> None:
     sealed.key_file.unlink()
     os.mkfifo(sealed.key_file)
     sealed.refused("key show", facts=[sealed.key_file])

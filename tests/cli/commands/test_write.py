@@ -70,13 +70,17 @@ def test_lines_are_queued_while_there_is_no_server_and_delivered_when_one_comes_
     assert (machine.texts(), machine.waiting()) == (["early", "meanwhile", "after"], [])
 
 
-def test_from_a_pipe_the_utf_8_lines_up_to_quit_are_kept_and_the_notebook_is_named_once_it_is_known(
+def test_without_a_server_the_lines_of_a_pipe_are_queued_and_the_reason_is_said_once(
     machine: Machine,
 ) -> None:
     result = machine.run("write", "--wait", "0.1", typed="one\ntwo\nthree\nquit\n")
     assert (result.code, machine.waiting()) == (75, ["one", "two", "three"])
     assert result.out.count(f"port {machine.port}") == 1, "why lines are queued is said once in a row"
-    machine.outbox.unlink()
+
+
+def test_from_a_pipe_the_utf_8_lines_up_to_quit_are_kept_and_the_notebook_is_named_once(
+    machine: Machine,
+) -> None:
     machine.serve("厨房")
     result = machine.run("write", typed="one\n\n今天\n".encode() + b"caf\xe9\nthree\n quit \nnever\n")
     assert (result.code, machine.texts(), "UTF-8" in result.out + result.err) == (1, ["one", "今天", "three"], True)
