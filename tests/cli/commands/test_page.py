@@ -93,3 +93,10 @@ def test_the_page_of_a_sealed_notebooks_server_has_its_own_port_and_name_and_ask
     assert state["needs_code"]
     server.end(signal.SIGTERM)
     assert "its notebook is not" not in server.errors, "without a code, the page does not complain that no server answers"
+
+
+def test_a_page_for_a_notebook_that_the_named_server_does_not_have_ends_and_says_so_once(machine: Machine) -> None:
+    machine.serve("kitchen")
+    where = ("--bind", "127.0.0.1", "--port", str(free_port()), "--server", f"127.0.0.1:{machine.port}")
+    error = machine.refused("page", *where, "--notebook", "attic", facts=["kitchen"])
+    assert error.count("not attic") == 1, error
