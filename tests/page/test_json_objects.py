@@ -1,9 +1,13 @@
-"""What a browser is told of its entry: "stored" only where the notebook has said that it has exactly this entry."""
+"""What a browser is told of its entry: "stored" only where the notebook has said that it has exactly this entry. And which part of
+a long note it gets.
+"""
+
+import tracemalloc
 
 import pytest
 
-from udpnote.model.entry import Entry, Kind, Status, Verdict
-from udpnote.page.json_objects import outcome_object
+from udpnote.model.entry import Entry, Kind, Status, StoredEntry, Verdict
+from udpnote.page.json_objects import PART_CHARACTERS, TEXT_CHARACTERS_MAX, note_object, outcome_object
 
 NOTE = Entry(b"a" * 16, 7, Kind.NOTE, 0, 0, "ada", "买牛奶")
 
@@ -23,3 +27,33 @@ def test_only_a_verdict_of_the_notebook_makes_an_entry_stored(verdict: Verdict |
     outcome = outcome_object(NOTE, verdict)
     assert (outcome["sequence"], outcome["state"]) == (7, state)
     assert (outcome["number"] == 3) == (state == "stored") and (outcome["reason"] is None) == (state == "stored")
+
+
+def found(text: str, words: list[str]) -> dict[str, object]:
+    """The object of a note with this text that a search for `words` has found."""
+    return note_object(StoredEntry(1, 0, NOTE._replace(text=text), 1), words)
+
+
+@pytest.mark.parametrize(
+    "place", [0, *(edge + each for edge in (4000, PART_CHARACTERS, 3 * PART_CHARACTERS) for each in (-9, -4, 0, 9))]
+)
+def test_the_part_of_a_long_text_begins_before_the_first_word_and_has_each_further_one(place: int) -> None:
+    filler = "e" * ((PART_CHARACTERS - 4) % 9) + "pineapple" * 10_000  # a part begins with `apple`, which is no word there
+    text = filler[:place] + " apple tart, apples; apple " + filler
+    shown = found(text, ["apple"])
+    start = 0 if place + 6 <= TEXT_CHARACTERS_MAX else place + 1 - 200
+    beginning = "…" if start else ""
+    assert shown["text"] == f"{beginning}{text[start : start + TEXT_CHARACTERS_MAX]}…"
+    first = place + 1 - start + len(beginning)
+    expected = [[first, first + 5], [first + 20, first + 25]]
+    assert shown["highlights"] == [[at, min(end, TEXT_CHARACTERS_MAX)] for at, end in expected if at < TEXT_CHARACTERS_MAX]
+
+
+def test_a_word_that_is_everywhere_in_a_long_text_takes_little_memory() -> None:
+    text = "今天 a " * 200_000
+    tracemalloc.start()
+    try:
+        assert found(text, ["a"])["is_cut"]
+        assert tracemalloc.get_traced_memory()[1] < 10 * 2**20
+    finally:
+        tracemalloc.stop()

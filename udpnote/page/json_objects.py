@@ -184,6 +184,11 @@ BEFORE_OCCURRENCE_CHARACTERS = 200
 this many characters before the word.
 """
 
+PART_CHARACTERS, AROUND_CHARACTERS = 16_000, 1_000
+"""A long text is searched in parts of so many characters, until one has a word. To find words at the ends of a part, so many
+characters around it are searched with it.
+"""
+
 
 def note_object(stored: StoredEntry, words: Sequence[str] = (), *, is_whole: bool = False) -> dict[str, object]:
     """Return the object of the note `stored` with its latest text. Its field `highlights` has the places of
@@ -192,8 +197,10 @@ def note_object(stored: StoredEntry, words: Sequence[str] = (), *, is_whole: boo
     Without `is_whole`, a text of more than `TEXT_CHARACTERS_MAX` characters is cut: the object has a part of it, with `…` in
     place of the rest, and `is_cut` is true.
     """
-    text, spans = stored.text, occurrences(stored.text, words) if words else []
+    text = stored.text
     is_cut = not is_whole and len(text) > TEXT_CHARACTERS_MAX
+    find = _first_occurrences if is_cut else occurrences
+    spans = find(text, words) if words else []
     if is_cut:
         text, spans = _cut(text, spans)
     return {
@@ -251,6 +258,20 @@ def utf_16_spans(text: str, spans: Sequence[tuple[int, int]]) -> list[list[int]]
             converted.append(units)
         result.append(converted)
     return result
+
+
+def _first_occurrences(text: str, words: Sequence[str]) -> list[tuple[int, int]]:
+    """Return the places of the `words` in a long `text`, as `occurrences` does: the first one, and those after it that `_cut`
+    can show. The rest of the text is not searched: a word that is everywhere in a megabyte would take a second.
+    """
+    for start in range(0, len(text), PART_CHARACTERS):
+        before = max(start - AROUND_CHARACTERS, 0)
+        searched = text[before : start + PART_CHARACTERS + TEXT_CHARACTERS_MAX + AROUND_CHARACTERS]
+        places = [(first + before, end + before) for first, end in occurrences(searched, words)]
+        found = [place for place in places if place[0] >= start]
+        if found and found[0][0] < start + PART_CHARACTERS:
+            return found
+    return []
 
 
 def _cut(text: str, spans: list[tuple[int, int]]) -> tuple[str, list[tuple[int, int]]]:
