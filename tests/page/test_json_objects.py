@@ -1,5 +1,5 @@
-"""What a browser is told of its entry: "stored" only where the notebook has said that it has exactly this entry. And which part of
-a long note it gets.
+"""What a browser is told of its entry: "stored" only where the notebook has said that it has exactly this entry. And which
+part of a long note it gets.
 """
 
 import tracemalloc
@@ -38,7 +38,7 @@ def found(text: str, words: list[str]) -> dict[str, object]:
     "place", [0, *(edge + each for edge in (4000, PART_CHARACTERS, 3 * PART_CHARACTERS) for each in (-9, -4, 0, 9))]
 )
 def test_the_part_of_a_long_text_begins_before_the_first_word_and_has_each_further_one(place: int) -> None:
-    filler = "e" * ((PART_CHARACTERS - 4) % 9) + "pineapple" * 10_000  # a part begins with `apple`, which is no word there
+    filler = "......" + "pineapple " * 10_000  # each part but the first begins in the middle of a word, before `apple`
     text = filler[:place] + " apple tart, apples; apple " + filler
     shown = found(text, ["apple"])
     start = 0 if place + 6 <= TEXT_CHARACTERS_MAX else place + 1 - 200
