@@ -41,7 +41,7 @@ def waiting(page: "Page") -> list[str]:
 
 
 @pytest.mark.parametrize("origin", [ORIGIN, PLAIN_ORIGIN])
-def test_each_entry_is_stored_once_in_order_whatever_happens_to_an_answer(profile: "BrowserContext", origin: str) -> None:
+def test_each_entry_is_stored_once_in_order_whatever_fault_an_answer_has(profile: "BrowserContext", origin: str) -> None:
     notebook = FakeNotebook(profile, rig=RIG)
     page = tab(profile, origin)
     written: list[str] = []

@@ -66,7 +66,7 @@ def test_no_request_causes_an_internal_error(page: PageServer) -> None:
     write()
 
 
-def test_files_are_sent_once_and_then_only_if_they_have_changed(page: PageServer) -> None:
+def test_a_file_that_a_browser_has_is_not_sent_again(page: PageServer) -> None:
     answer = page.http.get("/")
     assert answer.headers["content-type"] == "text/html; charset=utf-8"
     assert "date" in answer.headers

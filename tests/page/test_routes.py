@@ -225,7 +225,7 @@ def test_entries_that_were_written_for_another_notebook_are_refused(loopback: Lo
     assert loopback.texts() == ["kept"]
 
 
-def test_the_longest_text_is_stored_whichever_characters_it_has(loopback: Loopback, page: PageServer) -> None:
+def test_the_longest_text_is_stored_even_if_json_escapes_each_character(loopback: Loopback, page: PageServer) -> None:
     text = "x" + "\x01" * (TEXT_BYTES_MAX - 1)
     assert [each["state"] for each in page.store(entry(1, text))] == ["stored"]
     assert loopback.texts() == [text]

@@ -44,7 +44,7 @@ def failing_disk(process: Process, *calls: str, error: str = "EIO") -> Iterator[
             strace.send_signal(SIGINT)
 
 
-def test_writers_and_readers_are_told_at_once_that_the_disk_of_the_notebook_fails(pair: Pair) -> None:
+def test_writers_and_readers_are_told_that_the_disk_of_the_notebook_fails(pair: Pair) -> None:
     server = pair.kitchen.serve("--quiet")
     pair.laptop.succeed("send", "one")
     with failing_disk(server.process, "pread64", "pwrite64", "fdatasync"):
