@@ -159,20 +159,27 @@ def test_a_settings_file_that_cannot_be_used_is_an_error(home: Environ, make: Ca
     assert (notice.kind, notice.values["path"]) == (f"settings_file_{kind}", str(settings_file(home)))
 
 
-def test_a_path_is_absolute_and_all_files_are_in_one_home(home: Environ, monkeypatch: pytest.MonkeyPatch) -> None:
+PATHS = [("/srv/notes", "/srv/notes"), ("~/notes", "/home/amy/notes"), ("notes", os.path.abspath("notes"))]
+"""Paths as people type them, and the same ones as absolute paths for a user whose home folder is /home/amy."""
+
+
+@pytest.mark.parametrize(("typed", "absolute"), PATHS)
+def test_a_path_becomes_absolute(home: Environ, monkeypatch: pytest.MonkeyPatch, typed: str, absolute: str) -> None:
     monkeypatch.setenv("HOME", "/home/amy")
-    for path, absolute in (("~/notes", "/home/amy/notes"), ("notes", os.path.abspath("notes"))):
-        assert load_settings({"file": path}, home).file == absolute
-    for value, folder in (
-        ("/srv/udpnote", "/srv/udpnote"),
-        ("~/notes", "/home/amy/notes"),
-        ("notes", os.path.abspath("notes")),
-    ):
-        assert find_places({"UDPNOTE_HOME": value}) == (f"{folder}/config.toml", folder, folder)
-    for environ in ({}, {"UDPNOTE_HOME": ""}):
-        places = find_places(environ)
-        assert os.path.basename(places.settings_file) == "config.toml"
-        assert all("udpnote" in place and os.path.isabs(place) for place in places)
+    assert load_settings({"file": typed}, home).file == absolute
+
+
+@pytest.mark.parametrize(("typed", "absolute"), PATHS)
+def test_udpnote_home_is_the_folder_of_all_files(monkeypatch: pytest.MonkeyPatch, typed: str, absolute: str) -> None:
+    monkeypatch.setenv("HOME", "/home/amy")
+    assert find_places({"UDPNOTE_HOME": typed}) == (f"{absolute}/config.toml", absolute, absolute)
+
+
+@pytest.mark.parametrize("environ", [{}, {"UDPNOTE_HOME": ""}])
+def test_without_udpnote_home_all_files_are_in_folders_of_udpnote(environ: Environ) -> None:
+    places = find_places(environ)
+    assert os.path.basename(places.settings_file) == "config.toml"
+    assert all("udpnote" in place and os.path.isabs(place) for place in places)
 
 
 @pytest.mark.parametrize("platform", ["linux", "freebsd14"])
@@ -217,15 +224,15 @@ def test_a_relative_path_from_a_folder_that_was_deleted_is_refused(
     monkeypatch.chdir(tmp_path / "gone")
     (tmp_path / "gone").rmdir()
     assert refused(home, {"file": "notes"}).notice.kind == "current_folder_gone"
-    assert absolute_path(Path("/notes"), "file") == "/notes"
-    for wrong, kind in (
-        (Path("notes"), "current_folder_gone"),
-        (b"/notes", "setting_not_text"),
-        ("a\0b", "setting_not_a_path"),
-    ):
+    with raises(InvalidSetting, "current_folder_gone", where="file"):
+        absolute_path(Path("notes"), "file")
+    assert load_settings({"file": "/notes"}, home).file == absolute_path(Path("/notes"), "file") == "/notes"
+
+
+def test_a_path_from_a_program_must_be_text_without_a_zero_byte() -> None:
+    for wrong, kind in ((b"/notes", "setting_not_text"), ("a\0b", "setting_not_a_path")):
         with raises(InvalidSetting, kind, where="file"):
             absolute_path(wrong, "file")
-    assert load_settings({"file": "/notes"}, home).file == "/notes"
 
 
 @pytest.mark.parametrize(

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.support.browser import Chromium, windowless
+from tests.support.fake_notebook import ORIGIN, FakeNotebook
 from tests.support.visitor import Visitors
 
 if TYPE_CHECKING:
-    from playwright.sync_api import BrowserContext
+    from playwright.sync_api import BrowserContext, Page
 
 
 @pytest.fixture(scope="package")
@@ -26,6 +27,15 @@ def profile(chromium: Chromium) -> "Iterator[BrowserContext]":
     made = chromium.profile()
     yield made
     made.close()
+
+
+@pytest.fixture
+def blank_page(profile: "BrowserContext") -> "Page":
+    """A blank page, which can import the page's scripts."""
+    FakeNotebook(profile)
+    made = profile.new_page()
+    made.goto(ORIGIN)
+    return made
 
 
 @pytest.fixture

@@ -112,35 +112,49 @@ def test_a_keyboard_is_enough_to_write_edit_search_and_take_back(site: Site, vis
     assert site.texts() == ["first line\nsecond line", "first line\nsecond line, changed"]
 
 
+@pytest.mark.parametrize(
+    ("languages", "chosen"),
+    [
+        (["zh-TW", "en"], "zh-TW"), (["zh-Hant-HK"], "zh-TW"), (["zh-Hans-TW"], "zh-CN"), (["fr-FR", "zh-CN", "en"], "zh-CN"),
+        (["en-GB", "zh-CN"], "en"), (["fr-FR"], "en"), ([], "en"),
+    ],
+)  # fmt: skip
+def test_the_page_speaks_the_first_language_of_a_browser_that_it_knows(
+    blank_page: "Page", languages: list[str], chosen: str
+) -> None:
+    call = "(languages) => import('/static/words.js').then(({ chosenLanguage }) => chosenLanguage(languages))"
+    assert blank_page.evaluate(call, languages) == chosen
+
+
 LANGUAGES = {"fr-FR": "en", "zh-CN": "zh-CN", "zh-Hant-HK": "zh-TW"}
 """The languages of browsers, and the ones that the page and the server speak to them."""
 
-IN_TAIWAN = "import('/static/words.js').then(({ chosenLanguage }) => chosenLanguage(['zh-TW', 'en']))"
-"""The language of the page for a browser whose language is that of Taiwan."""
 
-
-def test_the_page_is_small_speaks_the_browsers_language_and_has_buttons_of_one_line(site: Site, visitors: Visitors) -> None:
+@pytest.mark.parametrize(("locale", "language"), LANGUAGES.items())
+def test_the_page_is_small_and_speaks_the_same_language_as_its_server(
+    site: Site, visitors: Visitors, locale: str, language: str
+) -> None:
     site.start()
-    readers = {locale: visitors.visit(site.address, locale=locale, **AT_A_PHONE) for locale in LANGUAGES}
-    assert readers["fr-FR"].page.evaluate(IN_TAIWAN) == "zh-TW"
-    reasons: dict[str, str] = {}
+    amy = visitors.visit(site.address, locale=locale, **AT_A_PHONE)
     sizes = "performance.getEntries().map(({ transferSize }) => transferSize ?? 0)"
-    for locale, amy in readers.items():
-        assert 10_000 < sum(amy.page.evaluate(sizes)) < 100_000
-        assert amy.page.locator("html").get_attribute("lang") == LANGUAGES[locale]
-        asked = "fetch('/api/notes?before=wrong').then((each) => each.json()).then(({ reason }) => reason)"
-        reasons[locale] = amy.page.evaluate(asked)
-        amy.page.evaluate("document.querySelector('#author').textContent = '名字很长的作者 '.repeat(15)")
+    assert 10_000 < sum(amy.page.evaluate(sizes)) < 100_000
+    assert amy.page.locator("html").get_attribute("lang") == language
+    refusal = "fetch('/api/notes?before=wrong').then((each) => each.json()).then(({ reason }) => reason)"
+    for text in (amy.page.locator("#empty").inner_text(), amy.page.evaluate(refusal)):
+        assert (re.search("[\u4e00-\u9fff]", text) is not None) == (language != "en"), text
+
+
+@pytest.mark.parametrize("locale", LANGUAGES)
+def test_buttons_keep_to_one_line_beside_a_long_author_or_notice(site: Site, visitors: Visitors, locale: str) -> None:
+    site.start()
+    amy = visitors.visit(site.address, locale=locale, **AT_A_PHONE)
+    amy.page.evaluate("document.querySelector('#author').textContent = '名字很长的作者 '.repeat(15)")
     site.server.stop()
-    for locale, amy in readers.items():
-        for button in ("#change-author", "#notices button"):
-            height, line = amy.page.locator(button).evaluate(
-                "(each) => [each.scrollHeight, parseFloat(getComputedStyle(each).lineHeight)]"
-            )
-            assert height < 2 * line, f"{button} has one line beside a long author or notice in {locale}"
-        texts = (amy.page.locator("#empty").inner_text(), reasons[locale])
-        is_chinese = [re.search("[\u4e00-\u9fff]", text) is not None for text in texts]
-        assert is_chinese == 2 * [LANGUAGES[locale] != "en"], locale
+    for button in ("#change-author", "#notices button"):
+        height, line = amy.page.locator(button).evaluate(
+            "(each) => [each.scrollHeight, parseFloat(getComputedStyle(each).lineHeight)]"
+        )
+        assert height < 2 * line, button
 
 
 def test_nothing_is_wider_than_a_phone_and_scrolling_loads_older_notes(site: Site, visitors: Visitors) -> None:

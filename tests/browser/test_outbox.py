@@ -1,6 +1,5 @@
 """The browser's outbox against a server that breaks every promise: each entry is stored once, and none is given up."""
 
-from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING
 
@@ -13,7 +12,6 @@ from tests.support.visitor import wait_for
 if TYPE_CHECKING:
     from playwright.sync_api import BrowserContext, Page
 
-RIG = Path(__file__).with_name("rig.js")
 ATTEMPTS = 200
 LEASE_SECONDS = 6
 """How long a tab in a browser without locks stays the one that sends, after it has last told the other tabs that it is."""
@@ -42,7 +40,7 @@ def waiting(page: "Page") -> list[str]:
 
 @pytest.mark.parametrize("origin", [ORIGIN, PLAIN_ORIGIN])
 def test_each_entry_is_stored_once_in_order_whatever_fault_an_answer_has(profile: "BrowserContext", origin: str) -> None:
-    notebook = FakeNotebook(profile, rig=RIG)
+    notebook = FakeNotebook(profile)
     page = tab(profile, origin)
     written: list[str] = []
     for fault in FAULTS:
@@ -58,7 +56,7 @@ def test_each_entry_is_stored_once_in_order_whatever_fault_an_answer_has(profile
 @pytest.mark.parametrize("seed", range(2))
 def test_tabs_that_die_at_any_moment_lose_and_double_nothing(profile: "BrowserContext", seed: int) -> None:
     random = Random(seed)
-    notebook = FakeNotebook(profile, rig=RIG)
+    notebook = FakeNotebook(profile)
     written: list[str] = []
     for life in range(6):
         notebook.faults = random.choices([*FAULTS, ""], k=3)
@@ -75,7 +73,7 @@ def test_tabs_that_die_at_any_moment_lose_and_double_nothing(profile: "BrowserCo
 
 
 def test_an_entry_is_kept_durably_and_has_the_same_identity_after_a_crash(profile: "BrowserContext") -> None:
-    notebook = FakeNotebook(profile, rig=RIG)
+    notebook = FakeNotebook(profile)
     page = tab(profile)
     page.evaluate(
         """async () => {
@@ -99,7 +97,7 @@ def test_an_entry_is_kept_durably_and_has_the_same_identity_after_a_crash(profil
 
 
 def test_a_transaction_that_fails_keeps_nothing_and_uses_no_sequence_number(profile: "BrowserContext") -> None:
-    notebook = FakeNotebook(profile, rig=RIG)
+    notebook = FakeNotebook(profile)
     page = tab(profile)
     write(page, "one")
     outcome = page.evaluate(
@@ -118,7 +116,7 @@ def test_a_transaction_that_fails_keeps_nothing_and_uses_no_sequence_number(prof
 
 def test_a_conflict_gives_a_new_client_id_to_all_entries_that_were_never_sent(chromium: Chromium) -> None:
     original = chromium.profile()
-    notebook = FakeNotebook(original, rig=RIG)
+    notebook = FakeNotebook(original)
     page = tab(original)
     write(page, "before the copy")
     send_all(page)
@@ -126,7 +124,7 @@ def test_a_conflict_gives_a_new_client_id_to_all_entries_that_were_never_sent(ch
     write(page, "of the original")
     send_all(page)
     copy = chromium.profile(storage_state=copied)
-    copy_notebook = FakeNotebook(copy, rig=RIG)
+    copy_notebook = FakeNotebook(copy)
     copy_notebook.stored = notebook.stored
     page = tab(copy)
     write(page, "of the copy", "of the copy, too")
@@ -139,7 +137,7 @@ def test_a_conflict_gives_a_new_client_id_to_all_entries_that_were_never_sent(ch
 
 
 def test_a_draft_is_written_once_though_two_tabs_press_enter(profile: "BrowserContext") -> None:
-    notebook = FakeNotebook(profile, rig=RIG)
+    notebook = FakeNotebook(profile)
     tabs = [tab(profile), tab(profile)]
     for page in tabs:
         page.evaluate("() => { window.written = rig.write('once', { draft: 'draft 1' }) }")
@@ -153,7 +151,7 @@ def test_a_draft_is_written_once_though_two_tabs_press_enter(profile: "BrowserCo
 def test_a_change_of_a_waiting_note_replaces_it_if_never_sent_and_otherwise_follows_it(
     profile: "BrowserContext", is_sent: bool
 ) -> None:
-    notebook = FakeNotebook(profile, rig=RIG, faults=["answer lost"] if is_sent else [])
+    notebook = FakeNotebook(profile, faults=["answer lost"] if is_sent else [])
     page = tab(profile)
     orders = page.evaluate("async () => [(await rig.write('one')).order, (await rig.write('two')).order]")
     if is_sent:
@@ -169,7 +167,7 @@ def test_a_change_of_a_waiting_note_replaces_it_if_never_sent_and_otherwise_foll
 
 
 def test_the_pauses_between_attempts_grow_to_half_a_minute(profile: "BrowserContext") -> None:
-    notebook = FakeNotebook(profile, rig=RIG, faults=["request lost"] * 8)
+    notebook = FakeNotebook(profile, faults=["request lost"] * 8)
     page = tab(profile)
     page.clock.install()
     write(page, "note")
@@ -189,7 +187,7 @@ def test_the_pauses_between_attempts_grow_to_half_a_minute(profile: "BrowserCont
 
 
 def test_a_lease_has_one_owner_until_it_ends_or_its_tab_says_that_it_closes(profile: "BrowserContext") -> None:
-    FakeNotebook(profile, rig=RIG)
+    FakeNotebook(profile)
     page = tab(profile, PLAIN_ORIGIN)
     taken = page.evaluate(
         """async () => {
@@ -212,7 +210,7 @@ def test_a_lease_has_one_owner_until_it_ends_or_its_tab_says_that_it_closes(prof
 
 @pytest.mark.parametrize("origin", [ORIGIN, PLAIN_ORIGIN])
 def test_one_tab_sends_at_a_time_and_another_takes_over_when_it_is_closed(profile: "BrowserContext", origin: str) -> None:
-    notebook = FakeNotebook(profile, rig=RIG)
+    notebook = FakeNotebook(profile)
     profile.clock.install()
     tabs = {name: tab(profile, origin) for name in ("first", "second")}
     for name, page in tabs.items():

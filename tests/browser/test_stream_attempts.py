@@ -1,28 +1,12 @@
 """When the page opens its stream of live events again, with a stream of the test in place of the browser's."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-import pytest
-
-from tests.support.fake_notebook import ORIGIN, FakeNotebook
-
 if TYPE_CHECKING:
-    from playwright.sync_api import BrowserContext, Page
+    from playwright.sync_api import Page
 
 
-@pytest.fixture
-def page(profile: "BrowserContext") -> "Page":
-    """A blank page, which can import the page's scripts."""
-    FakeNotebook(profile, rig=Path(__file__).with_name("rig.js"))
-    made = profile.new_page()
-    made.goto(ORIGIN)
-    return made
-
-
-def test_the_pauses_between_streams_grow_to_half_a_minute_and_are_short_after_an_open_one(
-    page: "Page",
-) -> None:
+def test_the_pauses_between_streams_grow_to_half_a_minute_and_are_short_after_an_open_one(blank_page: "Page") -> None:
     pauses = """async () => {
         const { Live } = await import("/static/live.js")
         const pauses = []
@@ -44,14 +28,12 @@ def test_the_pauses_between_streams_grow_to_half_a_minute_and_are_short_after_an
         }
         return pauses
     }"""
-    assert page.evaluate(pauses) == [2, 4, 8, 16, 30, 30, 30, 1, 2]
+    assert blank_page.evaluate(pauses) == [2, 4, 8, 16, 30, 30, 30, 1, 2]
 
 
-def test_a_sign_that_the_page_answers_renews_at_once_a_stream_that_is_not_open_yet(
-    page: "Page",
-) -> None:
-    page.clock.install()
-    page.clock.pause_at(4e9)  # pauses never end
+def test_a_sign_that_the_page_answers_renews_at_once_a_stream_that_is_not_open_yet(blank_page: "Page") -> None:
+    blank_page.clock.install()
+    blank_page.clock.pause_at(4e9)  # pauses never end
     opened = """async () => {
         const { Live } = await import("/static/live.js")
         const sources = []
@@ -67,12 +49,12 @@ def test_a_sign_that_the_page_answers_renews_at_once_a_stream_that_is_not_open_y
         }
         return sources.length
     }"""
-    assert page.evaluate(opened) == 4
+    assert blank_page.evaluate(opened) == 4
 
 
-def test_attempts_to_open_a_stream_leave_no_listeners_behind(page: "Page") -> None:
-    page.clock.install()
-    page.clock.pause_at(4e9)  # pauses end only by a sign
+def test_attempts_to_open_a_stream_leave_no_listeners_behind(blank_page: "Page") -> None:
+    blank_page.clock.install()
+    blank_page.clock.pause_at(4e9)  # pauses end only by a sign
     listeners = """async () => {
         const { Live } = await import("/static/live.js")
         let attempts = 0, listeners = 0, source = null
@@ -96,4 +78,4 @@ def test_attempts_to_open_a_stream_leave_no_listeners_behind(page: "Page") -> No
         }
         return listeners
     }"""
-    assert page.evaluate(listeners) <= 2
+    assert blank_page.evaluate(listeners) <= 2

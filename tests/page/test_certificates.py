@@ -176,6 +176,10 @@ def test_a_server_certificate_lasts_as_long_as_apple_allows_and_begins_a_week_ea
     own = first_certificate(certificate.pem)
     assert own.not_valid_after_utc - own.not_valid_before_utc + timedelta(seconds=1) == timedelta(days=397)
     assert certificate.valid_from == NOW - 7 * DAY
+
+
+def test_a_server_certificate_has_no_name_without_a_dot_and_no_public_address(authority: Authority) -> None:
+    certificate = server_certificate(authority, names=NAMES, addresses=ADDRESSES, now=NOW)
     assert certificate.subjects == {*NAMES[:3], *ADDRESSES[:5]}
 
 

@@ -41,17 +41,20 @@ def test_scrolling_forward_again_shows_each_note_once(page: PageServer) -> None:
     assert page.get("/api/notes?limit=7&after=x", status=400)["kind"] == "page_request_malformed"
 
 
+def test_a_search_finds_phrases_and_tags(page: PageServer) -> None:
+    page.store(entry(1, "买牛奶 #milk/oat"), entry(2, "Oat milk"))
+    for query, numbers in (('q="oat milk"', [2]), ("q=nothing", []), ("tag=milk", [1])):
+        assert [note["number"] for note in page.get(f"/api/notes?{query}")["notes"]] == numbers, query
+    assert page.get("/api/notes?q=OR", status=400)["kind"] == "or_not_between_words"
+
+
 def test_a_search_has_its_highlights_in_the_units_of_javascript(page: PageServer) -> None:
-    page.store(entry(1, "🥛🥛 买牛奶 #milk/oat"), entry(2, "Oat milk"), entry(3, "x " * 5000 + "kiwi"))
+    page.store(entry(1, "🥛🥛 买牛奶"), entry(2, "x " * 5000 + "kiwi"))
     [note] = page.get("/api/notes?q=牛")["notes"]
     assert (note["number"], note["highlights"]) == (1, [[6, 7]])
-    assert [note["number"] for note in page.get('/api/notes?q="oat milk"')["notes"]] == [2]
-    assert page.get("/api/notes?q=nothing")["notes"] == []
-    assert [note["number"] for note in page.get("/api/notes?tag=milk")["notes"]] == [1]
     [cut] = page.get("/api/notes?q=kiwi")["notes"]
     start, end = cut["highlights"][0]
     assert (cut["text"][start:end], cut["text"][0], cut["is_cut"]) == ("kiwi", "…", True)
-    assert page.get("/api/notes?q=OR", status=400)["kind"] == "or_not_between_words"
 
 
 def test_while_the_search_index_is_being_built_the_page_says_how_far_it_is_and_shows_notes(
@@ -72,10 +75,14 @@ def test_while_the_search_index_is_being_built_the_page_says_how_far_it_is_and_s
     assert len(page.get("/api/notes?q=milk")["notes"]) == 2
 
 
-def test_a_long_note_is_cut_in_lists_and_whole_alone_and_its_history_has_all_versions(page: PageServer) -> None:
-    page.store(
-        entry(1, "长" * 5000), entry(2, "short", kind="revision", revises=1), entry(3, "长" * 4001, kind="revision", revises=2)
-    )
+REVISED_NOTE = (
+    entry(1, "长" * 5000), entry(2, "short", kind="revision", revises=1), entry(3, "长" * 4001, kind="revision", revises=2),
+)  # fmt: skip
+"""The versions of one note, of which the latest is too long for a list."""
+
+
+def test_a_long_note_is_cut_in_lists_and_whole_alone(page: PageServer) -> None:
+    page.store(*REVISED_NOTE)
     listed = page.get("/api/notes")
     [note] = listed["notes"]
     assert (len(note["text"]), note["is_cut"], note["version"]) == (TEXT_CHARACTERS_MAX + 1, True, 3)
@@ -84,21 +91,32 @@ def test_a_long_note_is_cut_in_lists_and_whole_alone_and_its_history_has_all_ver
         whole = page.get(f"/api/notes/{number}")
         assert (whole["number"], whole["version"], len(whole["text"])) == (1, 3, 4001)
         assert whole["latest"] == {"number": 3, "client": whole["client"], "sequence": 3} != whole["sequence"]
+
+
+def test_the_history_of_a_note_has_all_versions(page: PageServer) -> None:
+    page.store(*REVISED_NOTE)
     versions = page.get("/api/notes/2/history")["versions"]
     assert [(each["kind"], len(each["text"]), each["revises"]) for each in versions] == [
         ("note", 5000, 0), ("revision", 5, 1), ("revision", 4001, 2),
     ]  # fmt: skip
-    page.store(entry(4, kind="deletion", revises=3))
+
+
+def test_a_deleted_note_is_gone_and_one_that_never_was_is_not_found(page: PageServer) -> None:
+    page.store(*REVISED_NOTE, entry(4, kind="deletion", revises=3))
     assert page.get("/api/notes/1", status=410)["kind"] == "page_note_deleted"
     assert page.get("/api/notes/9", status=404)["kind"] == "page_note_not_there"
     assert page.get("/api/notes")["notes"] == []
 
 
-def test_browsers_get_tags_a_chart_and_exports_in_each_format(page: PageServer) -> None:
-    page.store(entry(1, "<b>#milk</b>"), entry(2, "#milk #工作"), entry(3, "回", kind="revision", revises=2))
+def test_browsers_get_tags_and_a_chart(page: PageServer) -> None:
+    page.store(entry(1, "#milk"), entry(2, "#milk #工作"), entry(3, "回", kind="revision", revises=2))
     assert page.get("/api/tags") == {"tags": [{"tag": "milk", "notes": 1}]}
-    picture = page.http.get("/api/stats.svg")
-    assert picture.headers["content-type"].startswith("image/svg+xml") and "<svg" in picture.text
+    chart = page.http.get("/api/stats.svg")
+    assert chart.headers["content-type"].startswith("image/svg+xml") and "<svg" in chart.text
+
+
+def test_browsers_get_exports_in_each_format(page: PageServer) -> None:
+    page.store(entry(1, "<b>#milk</b>"), entry(2, "来"), entry(3, "回", kind="revision", revises=2))
     for form, ending in {"jsonl": "jsonl", "markdown": "md", "text": "txt", "csv": "csv", "html": "html"}.items():
         answer = page.http.get(f"/api/export?format={form}")
         assert answer.headers["content-disposition"] == f'attachment; filename="notes.{ending}"'

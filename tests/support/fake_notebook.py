@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import BrowserContext, Route
 
 ASSETS = Path(__file__).parents[2] / "udpnote" / "page" / "assets"
+RIG = Path(__file__).parents[1] / "browser" / "rig.js"
 
 ORIGIN = "http://localhost"
 PLAIN_ORIGIN = "http://kitchen.test"
@@ -29,18 +30,17 @@ FAULTS = {
 
 
 class FakeNotebook:
-    """Answers all requests of the browser profile `profile`. `rig` is the script that it serves as /rig.js.
+    """Answers all requests of the browser profile `profile`: those for rig.js and for the page's scripts with these files.
 
     Requests that bring entries meet the `faults` (see `FAULTS`), one each, in order; later requests meet none. `requests` has
     the identities in each of them. `leading` says which tabs began to lead or no longer lead, as rig.js reports it.
     """
 
-    def __init__(self, profile: "BrowserContext", *, rig: Path, faults: Iterable[str] = ()) -> None:
+    def __init__(self, profile: "BrowserContext", *, faults: Iterable[str] = ()) -> None:
         self.faults = list(faults)
         self.stored: dict[tuple[str, int], dict[str, Any]] = {}
         self.requests: list[list[tuple[str, int]]] = []
         self.leading: list[str] = []
-        self._rig = rig
         profile.route("**/*", self._answer)
 
     def texts(self) -> list[str]:
@@ -56,7 +56,7 @@ class FakeNotebook:
                 self.leading.append(f"{what} {tab}")
                 route.fulfill(status=204)
             case ["rig.js"]:
-                route.fulfill(body=self._rig.read_text(), content_type="text/javascript")
+                route.fulfill(body=RIG.read_text(), content_type="text/javascript")
             case ["static", name]:
                 route.fulfill(body=(ASSETS / name).read_bytes(), content_type="text/javascript")
             case _:
