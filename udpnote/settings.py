@@ -78,7 +78,7 @@ class Flags(TypedDict, total=False):
     server: str | None
     port: int | None
     key: str | None
-    key_file: str | None
+    key_file: str | os.PathLike[str] | None
     author: str | None
     name: str | None
     bind: str | None

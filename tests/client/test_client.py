@@ -85,7 +85,11 @@ WRONG_TYPES: list[Callable[[Any], object]] = [
     lambda c: c.discard([], every_refused="no"), lambda c: next(c.waiting(first="1")), lambda c: next(c.waiting(latest=1.0)),
     lambda c: c.use(5), lambda c: c.join(5), lambda c: c.leave(5), lambda c: c.leave("kitchen", sends_open="no"),
     lambda c: c.move(5), lambda c: c.move("kitchen", sends_open="no"), lambda c: type(c)(port="6683"),
-    lambda c: type(c)(port=True), lambda c: type(c)(wait="5"), lambda c: type(c)(wait=True),
+    lambda c: type(c)(port=True), lambda c: type(c)(wait="5"), lambda c: type(c)(wait=True), lambda c: type(c)(server=5),
+    lambda c: type(c)(server=()), lambda c: type(c)(notebook=b"kitchen"), lambda c: type(c)(key=5),
+    lambda c: type(c)(key_file=5), lambda c: type(c)(author=5), lambda c: type(c)(outbox=5),
+    lambda c: type(c)(on_delivered="no"), lambda c: type(c)(on_notice=5), lambda c: type(c)(on_indexing=True),
+    lambda c: c.undo(None), lambda c: c.round_trips("kitchen"), lambda c: c.is_own(None), lambda c: c.send_many([], written=5),
 ]  # fmt: skip
 
 

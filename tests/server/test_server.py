@@ -115,7 +115,11 @@ def test_a_bad_or_taken_option_is_an_error_and_takes_nothing(path: Path, tmp_pat
         with pytest.raises(InvalidSetting):
             local_server(path, **options)
         assert not path.exists()
-    for name, value in (("port", "x"), ("port", "6683"), ("port", True), ("port", 1.5), ("sealed", "no"), ("sealed", 1)):
+    wrong: list[tuple[str, object]] = [
+        ("port", "x"), ("port", "6683"), ("port", True), ("port", 1.5), ("sealed", "no"), ("sealed", 1), ("name", 5),
+        ("bind", b"::1"), ("text_file", 5), ("on_stored", "print"), ("on_notice", None),
+    ]  # fmt: skip
+    for name, value in wrong:
         with pytest.raises(TypeError, match=name):
             local_server(path, **{name: value})
         assert not path.exists()

@@ -21,7 +21,7 @@ from udpnote.client.text_source import TextSource
 from udpnote.client.trust import Keyring, named_key_of, own_key
 from udpnote.errors import ClientClosed, EntryRefused, InvalidSetting, Notice, NotTakenBack, Queued
 from udpnote.lan.endpoint import ProbeAttempt
-from udpnote.model.argument_types import check_several, check_type
+from udpnote.model.argument_types import check_functions, check_options, check_several, check_type
 from udpnote.model.entry import (
     Entry,
     Kind,
@@ -36,7 +36,7 @@ from udpnote.model.entry import (
 from udpnote.model.notebook import KnownNotebook
 from udpnote.model.randomness import Randomness
 from udpnote.protocol.discovery import DISCOVERY_SECONDS
-from udpnote.settings import Flags, Settings, load_settings
+from udpnote.settings import UNSET, Flags, Settings, load_settings
 from udpnote.storage.outbox import Outbox
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ class Client(NotebookReader, OutboxAccess, NotebookChoice):
         port: int | None = None,
         notebook: str | None = None,
         key: str | None = None,
-        key_file: str | None = None,
+        key_file: str | os.PathLike[str] | None = None,
         author: str | None = None,
         wait: float | None = None,
         outbox: str | os.PathLike[str] | Outbox | None = None,
@@ -97,12 +97,9 @@ class Client(NotebookReader, OutboxAccess, NotebookChoice):
         on_notice: Callable[[Notice], None] | None = None,
         on_indexing: Callable[[int, int], None] | None = None,
     ) -> None:
-        check_type("port", 0 if port is None else port, int)
-        check_type("wait", 0 if wait is None else wait, int, float)
-        flags: Flags = {
-            "server": server, "port": port, "notebook": notebook, "key": key, "key_file": key_file, "author": author,
-            "wait": wait,
-        }  # fmt: skip
+        flags = Flags(server=server, port=port, notebook=notebook, key=key, key_file=key_file, author=author, wait=wait)
+        check_options(flags, UNSET)
+        check_functions(on_delivered=on_delivered, on_notice=on_notice, on_indexing=on_indexing)
         settings, named_key = self._settings_of(flags)  # now, because it may fail, and nothing is open yet
         self._author, self._wait = settings.author, settings.wait
         self._on_notice, self._on_indexing = on_notice, on_indexing
@@ -229,6 +226,7 @@ class Client(NotebookReader, OutboxAccess, NotebookChoice):
         check_several("texts", texts, "an iterable of strs")
         check_author(author)
         if written is not None:
+            check_type("written", written, WritingTime)
             check_writing_time(written)
         source = TextSource(iter(texts), written=written, may_block=not isinstance(texts, Sized))
         return self._sender.send(source, author=author, wait_seconds=self._seconds(wait))

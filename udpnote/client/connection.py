@@ -30,6 +30,9 @@ LOCK_POLL_SECONDS = 0.01
 """While a thread waits for the lock, it ends the `receive` of the lock's holder again and again, at this interval. Once may not
 be enough: the holder may call `receive` several times before it gives the lock back."""
 
+RECEIVE_SECONDS_MAX = 86_400.0
+"""`Connection.receive` waits at most so long, because epoll(7) cannot wait for more than 24 days."""
+
 
 class Clock(Protocol):
     """The clock of a client; a test or a simulation hands in its own."""
@@ -250,11 +253,12 @@ class Connection:
     def receive(self, until: float) -> list[Datagram]:
         """Wait for a datagram or `wake`, until the monotonic time `until` (infinity: for ever), and return what has arrived.
 
-        The result is that of `ClientEndpoint.receive`. The caller passes the datagrams to the listeners with `pass_on`. After
-        `lock_to_close`, the block of `lock` ends here, with `ClientClosed`.
+        The result is that of `ClientEndpoint.receive`, and empty after `RECEIVE_SECONDS_MAX`. The caller passes the datagrams
+        to the listeners with `pass_on`. After `lock_to_close`, the block of `lock` ends here, with `ClientClosed`.
         """
         news, thread = self._news, threading.get_ident()
-        datagrams = self.endpoint.receive(None if until == float("inf") else max(0.0, until - self.now()))
+        seconds = min(max(0.0, until - self.now()), RECEIVE_SECONDS_MAX)
+        datagrams = self.endpoint.receive(None if until == float("inf") else seconds)
         if self._is_closing:
             raise _Closing
         if self._waiting and not datagrams:

@@ -22,6 +22,7 @@ from udpnote.client.session import Driver, Session
 from udpnote.errors import EntryRefused, NoSpace, NotebookInUse, ServerNotFound, StorageError, UdpnoteError
 from udpnote.machine.clock import wall_microseconds
 from udpnote.machine.names import host_name
+from udpnote.model.argument_types import check_type
 from udpnote.model.entry import (
     TEXT_BYTES_MAX,
     Bundle,
@@ -184,6 +185,7 @@ class ImportQueue:
             old = self._next()
             if old is None:
                 break
+            check_type("each of entries", old, StoredEntry)
             identity = old.entry[:2]
             prepared = self._renumbering.prepare(old) if identity not in self._pending else None
             if prepared is None and self._pending:  # the entry that it revises, or the same one, may have no verdict yet

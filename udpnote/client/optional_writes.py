@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from types import TracebackType
 
 from udpnote.errors import Notice, StorageError
+from udpnote.model.argument_types import check_options
 from udpnote.settings import Settings, absolute_path, find_places
 from udpnote.storage.database import make_own_folder
 from udpnote.storage.outbox import Outbox
@@ -49,6 +50,7 @@ def open_outbox(outbox: str | os.PathLike[str] | Outbox, settings: Settings, on_
     """
     if isinstance(outbox, Outbox):
         return outbox
+    check_options({"outbox": outbox})
     outbox = absolute_path(outbox, "outbox")
     places = find_places(os.environ)
     own = [outbox, settings.history, places.settings_file]

@@ -55,6 +55,7 @@ class OutboxAccess:
 
     def is_own(self, entry: Entry) -> bool:
         """Whether `entry` was written with this client's outbox, by this or another client."""
+        check_type("entry", entry, Entry)
         with self._connection.lock():
             return self._outbox.writes.is_own(entry.client_id)
 

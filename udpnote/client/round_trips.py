@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from udpnote.client.session import Driver
+from udpnote.model.argument_types import check_type
 from udpnote.model.durations import Durations
 from udpnote.model.notebook import KnownNotebook, address_of
 from udpnote.protocol.discovery import DiscoveryTarget
@@ -31,6 +32,7 @@ def measure_round_trips(driver: Driver, notebook: KnownNotebook, on_progress: Ca
     `on_progress` is called with the number of DISCOVERs that were sent so far. Raises `KeyMissing` if the notebook is sealed,
     and this client does not have its key.
     """
+    check_type("notebook", notebook, KnownNotebook)
     connection, address = driver.connection, address_of(notebook)
     with connection.lock():
         target = DiscoveryTarget(driver.keyring.envelope(notebook), notebook.notebook_id)

@@ -9,6 +9,7 @@ from udpnote.client.notebook_finder import LOCATE_SECONDS_MIN
 from udpnote.client.notebook_reader import NotebookReader
 from udpnote.client.session import Driver
 from udpnote.errors import NotTakenBack, ServerNotFound, UdpnoteError, Unreachable
+from udpnote.model.argument_types import check_type
 from udpnote.model.entry import Kind, SeenEntry, StoredEntry
 from udpnote.model.notebook import name_or_id
 from udpnote.model.outbox_entries import OwnWrite
@@ -74,6 +75,7 @@ def change_of(undo: Undo) -> tuple[Kind, SeenEntry | None] | None:
 
     The result is None if no entry is needed.
     """
+    check_type("undo", undo, Undo)
     if undo.way is Way.DISCARD:
         return None
     kind = Kind.REVISION if undo.way is Way.RESTORE else Kind.DELETION

@@ -1,7 +1,28 @@
 """Checks the types of arguments. If a program passes a value of a wrong type, the `TypeError` names the argument."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from reprlib import repr as shortened
+
+_TYPES: dict[str, tuple[type, ...]] = {"port": (int,), "wait": (int, float), "sealed": (bool,)}
+_PATHS = frozenset({"key_file", "file", "text_file", "outbox"})
+"""The types of options of clients and servers, and which of them are paths. All others are texts."""
+
+
+def check_options(options: Mapping[str, object], unset: object = None) -> None:
+    """Raise `TypeError` unless the value of each of these options of a client or server has its type, or is None or `unset`."""
+    for name, value in options.items():
+        if value is None or value is unset or (name in _PATHS and hasattr(value, "__fspath__")):
+            continue
+        if name in _PATHS and not isinstance(value, str):
+            raise wrong_type(name, "a str or a PathLike", value)
+        check_type(name, value, *_TYPES.get(name, (str,)))
+
+
+def check_functions(**functions: object) -> None:
+    """Raise `TypeError` unless each of these arguments can be called, or is None."""
+    for name, value in functions.items():
+        if value is not None and not callable(value):
+            raise wrong_type(name, "a function", value)
 
 
 def check_type(name: str, value: object, *types: type) -> None:

@@ -15,7 +15,7 @@ from udpnote.lan.endpoint import Endpoint
 from udpnote.lan.udp_socket import format_address
 from udpnote.machine.names import host_name
 from udpnote.model.address import is_loopback
-from udpnote.model.argument_types import check_type
+from udpnote.model.argument_types import check_functions, check_options, wrong_type
 from udpnote.model.entry import StoredEntry
 from udpnote.model.notebook import check_notebook_name
 from udpnote.protocol.messages import NAME_BYTES_MAX
@@ -51,10 +51,12 @@ class Server:
       constructor calls it with notices about its port and its files, the server's threads with all others. It must not
       block. Default: each notice becomes a warning of the logger `udpnote.server`.
 
+    An exception in `on_stored` or `on_notice` ends the server: `serve_forever` raises it, and the thread of `start` prints it.
+
     For arguments that are not given, the environment, the settings file or the defaults apply, as for the `udpnote` command.
 
     The constructor raises `StorageError`, `AddressInUse`, `AddressUnavailable`, `TooManyOpenFiles`, `InvalidSetting`,
-    `NotebookSealed` or `NotebookOpen` if it cannot serve, and `TypeError` if `port` or `sealed` has a wrong type.
+    `NotebookSealed` or `NotebookOpen` if it cannot serve, and `TypeError` if an argument has a wrong type.
     """
 
     # Notices go to a callback. So `udpnote serve` can print them without `logging`, which is only the default.
@@ -70,6 +72,10 @@ class Server:
         on_stored: Callable[[StoredEntry], None] | None = None,
         on_notice: Callable[[Notice], None] = _LOGGER.warning,
     ) -> None:
+        check_options({"name": name, "bind": bind, "port": port, "sealed": sealed, "file": file, "text_file": text_file})
+        check_functions(on_stored=on_stored)
+        if not callable(on_notice):  # None is no function, either: notices would be lost
+            raise wrong_type("on_notice", "a function", on_notice)
         settings = _settings(name=name, bind=bind, port=port, sealed=sealed)
         ports = settings.ports if port is None else (port,)
         self._on_notice = on_notice
@@ -257,11 +263,8 @@ def _settings(*, name: str | None, bind: str | None, port: int | None, sealed: b
     """Check these arguments of `Server`, and return its settings: an argument that is not None replaces the user's setting.
 
     There is one exception: the argument `port` may be 0, which stands for any free port, but the setting may not. So a 0 is not
-    in the result. Raises `TypeError` or `InvalidSetting` for an invalid argument or setting.
+    in the result. Raises `InvalidSetting` for an invalid argument or setting.
     """
-    for argument, value, kind in (("port", port, int), ("sealed", sealed, bool)):
-        if value is not None:
-            check_type(argument, value, kind)
     if port is not None and not 0 <= port < 65536:
         raise InvalidSetting("server_port_invalid", port=port)
     settings = load_settings({"name": name, "bind": bind, "port": port or None, "sealed": sealed})
