@@ -73,10 +73,12 @@ def test_the_file_says_to_a_person_what_it_is_and_that_it_is_secret(path: Path) 
     )
 
 
-def test_a_key_file_is_beside_the_notebook_not_beside_a_link_and_may_be_written_by_a_person(tmp_path: Path) -> None:
-    path = tmp_path / "notes.key"
+def test_a_key_file_is_beside_the_notebook_not_beside_a_link_to_it(tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to("notes")
-    assert {key_path(str(tmp_path / name)) for name in ("notes", "link")} == {str(path)}
+    assert {key_path(str(tmp_path / name)) for name in ("notes", "link")} == {str(tmp_path / "notes.key")}
+
+
+def test_a_key_file_that_a_person_has_written_is_read(path: Path) -> None:
     assert read_key_file(str(path)) is None
     path.write_bytes(f"\ufeff# mine\r\nkey='{CODE.lower()}' # now\r\n".encode())
     assert read_key_file(str(path)) == NotebookKeys(KEYS[0])
@@ -163,13 +165,16 @@ def test_the_keys_are_fsynced_before_the_rename_and_the_folder_after_it(path: Pa
 # Changing keys
 
 
-def test_a_new_key_replaces_the_current_one_drops_the_oldest_and_is_no_earlier_one_as_well() -> None:
+def test_only_the_latest_earlier_keys_stay_when_a_new_key_replaces_the_current_one() -> None:
     assert rotated(NotebookKeys(KEYS[1]), KEYS[0], accepted_until=MOMENT) == TWO_KEYS
     keys = NotebookKeys(KEYS[0])
     for number, key in enumerate(KEYS[1:], 1):
         keys = rotated(keys, key, accepted_until=MOMENT + number)
     assert keys == NotebookKeys(KEYS[7], tuple(EarlierKey(KEYS[number], MOMENT + number + 1) for number in (6, 5, 4)))
     assert len(keys.earlier) == EARLIER_KEYS_MAX
+
+
+def test_a_key_that_becomes_current_again_is_no_earlier_one() -> None:
     again = rotated(TWO_KEYS, KEYS[1], accepted_until=7)
     assert again == NotebookKeys(KEYS[1], (EarlierKey(KEYS[0], 7),))
     assert rotated(TWO_KEYS, KEYS[0], accepted_until=TWO_KEYS.earlier[0].accepted_until) == TWO_KEYS

@@ -27,12 +27,12 @@ def test_each_kind_that_is_told_has_one_sentence_and_its_values_and_each_sentenc
     assert list(faults()) == []
 
 
-def test_every_sentence_can_be_made_and_is_no_riddle() -> None:
+def test_every_sentence_can_be_made_and_has_no_unclear_word() -> None:
     def check(told: str) -> None:
         assert told and not UNCLEAR_WORDS.search(told)
         assert not told.endswith(".") and not re.search(r"[{}]|None|<", told)
 
-    for kind in SENTENCES:  # not a test for each: hundreds of tests would take longer than what they do
+    for kind in SENTENCES:  # in one test: to begin and end hundreds of tests would take longer than the checks
         settings(max_examples=5)(given(sentences(kind))(check))()
 
 

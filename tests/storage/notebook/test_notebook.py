@@ -149,7 +149,7 @@ def test_runs_that_arrive_together_are_stored_in_order_and_each_keeps_its_own_fi
 def test_a_run_that_has_a_stored_or_conflicting_note_is_split_and_each_note_judged_alone(
     notebook: Notebook, again: NoteRun | Bundle
 ) -> None:
-    """The notes 1, 2 and 4 are stored; between the last two, another client's note is."""
+    """The notes 1, 2 and 4 are stored; between the last two is a note of another client."""
     notebook.store([run(1, "a", "b"), part(1, "theirs", OTHER_CLIENT), part(4, "d")], NOW)
     before = texts(notebook)
     assert notebook.store([part(20), again, run(30, "y", "z")], NOW)[1:] == [SPLIT, stored(notebook.last_number - 1)]
