@@ -11,7 +11,7 @@ from tests.support.losses import log_of
 from tests.support.page_server import OUTBOX, PageServer
 from tests.support.processes import eventually
 from udpnote.client.client import Client
-from udpnote.errors import Notice, ServerNotFound
+from udpnote.errors import Notice, ServerNotFound, StorageError
 from udpnote.page.page_notebook import PageNotebook, Threads
 
 
@@ -60,3 +60,14 @@ def test_many_answers_at_once_let_the_page_ask_only_once_whether_the_notebook_ma
 
     asyncio.run(answer())
     assert len(opened) <= 2, "one question, and one that follows the failure of the first"
+
+
+def test_a_trouble_is_reported_again_after_the_server_was_away() -> None:
+    told: list[Notice] = []
+    notebook = PageNotebook(lambda _: pytest.fail("no client is needed"), Threads(), has_key=True, on_trouble=told.append)
+    error = StorageError("database_busy", path="outbox")
+    for absence in (None, None, Notice("page_server_silent")):
+        notebook.absence = absence
+        notebook.record_answer()
+        notebook.record_error(error)
+    assert told == [error.notice] * 2

@@ -195,6 +195,10 @@ def test_each_refusal_of_sqlite_or_the_disk_has_an_error_of_its_own(path: str) -
         assert isinstance(error_of(writer, f"INSERT INTO lines VALUES ('{'x' * 5000}')"), NoSpace)
     with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as reader:
         assert error_of(reader, "INSERT INTO lines VALUES ('two')").notice.kind == "database_writable_again"
+        folder = os.path.dirname(path)
+        os.rename(folder, f"{folder}.moved")
+        assert error_of(reader, "INSERT INTO lines VALUES ('two')").notice.kind == "database_not_writable"
+        os.rename(f"{folder}.moved", folder)
     kinds = {errno.ENOSPC: "disk_full", errno.EDQUOT: "quota_reached", errno.EROFS: "disk_read_only"}
     for number, kind in kinds.items():
         with raises(StorageError, kind, path=path), storage_errors(path):

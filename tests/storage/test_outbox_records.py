@@ -1,4 +1,6 @@
-"""Records of an outbox beside its entries: round-trip times, which are seldom written, and watched revisions."""
+"""Records of an outbox beside its entries: round-trip times, watched revisions, and keys that cannot be saved."""
+
+from contextlib import closing
 
 import pytest
 
@@ -50,3 +52,11 @@ def test_revisions_are_watched_per_notebook_until_they_are_forgotten_or_too_many
     for revision in more:
         revisions.watch(HERE.notebook_id, revision)
     assert revisions.watched(HERE.notebook_id) == more[1:]
+
+
+def test_a_new_key_is_kept_in_memory_if_the_disk_was_freed_only_after_the_outbox_was_opened(outbox: Outbox) -> None:
+    outbox.remember(HERE)
+    with closing(Outbox(outbox.path, is_read_only=True)) as reading:
+        reading.keys.renew(HERE.notebook_id, b"new id", b"new key")
+        assert reading.keys.by_id() == {b"new id": b"new key"}
+        assert outbox.keys.by_id() == {}

@@ -2,13 +2,14 @@
 
 import signal
 import socket
+import sqlite3
 from contextlib import closing
 
 import httpx
 import pytest
 
 from tests.support.machine import Machine
-from tests.support.processes import free_port
+from tests.support.processes import eventually, free_port
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
@@ -42,9 +43,28 @@ def test_the_page_says_in_the_language_of_its_terminal_why_browsers_cannot_use_t
     page.expect_error("only browsers on this machine")
     for file in machine.home.glob("outbox*"):
         file.write_bytes(b"not an outbox")
-    answer = httpx.get(f"http://127.0.0.1:{port}/api/notes", headers={"Accept-Language": "zh-CN"}, timeout=20.0)
+    address = f"http://127.0.0.1:{port}/api/notes"
+    answer = httpx.get(address, headers={"Accept-Language": "zh-CN"}, timeout=20.0)
     assert answer.json()["kind"] == "database_damaged"
     page.expect_error(f"browsers cannot use the notebook now: .*{machine.outbox}")
+    for file in machine.home.glob("outbox*"):
+        file.unlink()
+    eventually(lambda: httpx.get(address, timeout=20.0).status_code == 200, "the page makes a new outbox")
+    page.end(signal.SIGTERM)
+
+
+def test_the_page_says_when_the_search_index_is_not_ready(machine: Machine) -> None:
+    machine.serve("kitchen")
+    machine.send("milk")
+    assert len(machine.run("search", "milk").lines) > 0
+    port = free_port()
+    page = machine.start("page", "--bind", "127.0.0.1", "--port", str(port))
+    page.expect_error("only browsers on this machine")
+    with closing(sqlite3.connect(f"{machine.notebook}.index", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")  # keeps the server from indexing further notes
+        machine.send("more milk")
+        answer = httpx.get(f"http://127.0.0.1:{port}/api/notes?q=milk", timeout=20.0)
+    assert (answer.status_code, answer.json()["kind"]) == (503, "page_index_being_built")
     page.end(signal.SIGTERM)
 
 

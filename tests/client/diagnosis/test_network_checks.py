@@ -2,6 +2,7 @@
 
 import errno
 import re
+from collections.abc import Sequence
 
 import pytest
 
@@ -183,17 +184,18 @@ def test_whom_a_server_has_heard_is_not_checked_if_it_does_not_listen_at_loopbac
 
 
 @pytest.mark.parametrize(
-    ("port", "names_server", "expected"),
+    ("port", "asked", "names_server", "expected"),
     [
-        (6683, False, "udpnote serve"), (6686, False, "udpnote serve"), (7777, False, "udpnote serve --port 7777"),
-        (6683, True, "udpnote serve"), (6686, True, "udpnote serve --port 6686"),
+        (6683, PORTS, False, "udpnote serve"), (6686, PORTS, False, "udpnote serve"),
+        (7777, PORTS, False, "udpnote serve --port 7777"), (6686, [6686], False, "udpnote serve --port 6686"),
+        (6683, PORTS, True, "udpnote serve"), (6686, PORTS, True, "udpnote serve --port 6686"),
     ],
 )  # fmt: skip
 def test_the_command_that_starts_a_server_names_its_port_only_if_clients_look_nowhere_else(
-    port: int, names_server: bool, expected: str
+    port: int, asked: Sequence[int], names_server: bool, expected: str
 ) -> None:
     address = Expected("kitchen", ("192.168.1.9", port), False, SendError(errno.ECONNREFUSED, True), True)
-    facts = SILENT._replace(expected=address, names_server=names_server)
+    facts = SILENT._replace(expected=address, names_server=names_server, ports=asked)
     assert [each.command for each in findings(facts) if each.verdict is Verdict.TROUBLE] == [expected]
 
 
