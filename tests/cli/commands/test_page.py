@@ -68,13 +68,6 @@ def test_the_page_says_when_the_search_index_is_not_ready(machine: Machine) -> N
     page.end(signal.SIGTERM)
 
 
-def test_a_page_for_which_another_notebook_answers_says_so_once_and_ends(machine: Machine) -> None:
-    machine.serve("kitchen")
-    page = machine.start("page", "--bind", "127.0.0.1", "--port", str(free_port()), "--notebook", "cellar")
-    ended = page.wait()
-    assert (ended.code, ended.err.count("kitchen"), ended.err.count("\n")) == (1, 1, 1), ended.err
-
-
 def test_a_taken_port_is_named(machine: Machine) -> None:
     with closing(socket.create_server(("127.0.0.1", 0))) as other:
         port = other.getsockname()[1]

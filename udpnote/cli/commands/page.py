@@ -103,19 +103,8 @@ def serve_page(
 
     secure = _https(allowed) if https else None
     hosts = AllowedHosts(host_name(), allowed, own_addresses)
-    is_introduced = False
-
-    def report_trouble(reason: Notice) -> None:
-        if is_introduced:  # until then, `_introduce` or the end of the command says it
-            _report_trouble(reason)
-
-    def introduce(status: "NotebookStatus") -> None:
-        nonlocal is_introduced
-        _introduce(status, bind, port, secure, is_sealed=is_sealed)
-        is_introduced = True
-
     with ExitStack() as opened:
-        shown = Page(NotebookClients(server, notebook), hosts, is_sealed=is_sealed, on_trouble=report_trouble)
+        shown = Page(NotebookClients(server, notebook), hosts, is_sealed=is_sealed, on_trouble=_report_trouble)
         served = [(shown.asgi, port, secure.tls.context if secure is not None else None)]
         if secure is not None:
             served.append((secure.certificate_page(port, hosts), certificate_port(port), None))
@@ -123,7 +112,7 @@ def serve_page(
             Listener(asgi, [opened.enter_context(each) for each in listen_tcp(bind, at_port)], tls)
             for asgi, at_port, tls in served
         ]
-        run_page(shown, listeners, on_started=introduce)
+        run_page(shown, listeners, on_started=lambda status: _introduce(status, bind, port, secure, is_sealed=is_sealed))
     say(Notice("page_ended"))
     return exit_codes.DONE
 
