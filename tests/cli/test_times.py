@@ -146,6 +146,12 @@ def test_options_that_make_no_sense_are_refused() -> None:
         assert refusal(since, until) == ("time_range_empty", {"since": since, "until": until})
 
 
+@pytest.mark.parametrize(("zone", "day"), [("Pacific/Apia", "2011-12-30"), ("UTC", "0001-01-01"), ("UTC", "9999-12-31")])
+def test_a_day_that_the_clocks_have_skipped_or_that_no_entry_can_have_is_no_day(use_zone: UseZone, zone: str, day: str) -> None:
+    use_zone(zone)
+    assert refusal(on=day)[0] == "no_such_time"
+
+
 @pytest.mark.parametrize(
     ("zone", "day", "minutes"),
     [

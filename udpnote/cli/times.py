@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime, timedelta, tzinfo
 
-from udpnote.errors import InvalidSetting
+from udpnote.errors import InvalidSetting, Notice
 from udpnote.machine.local_zone import LocalZone
 from udpnote.model.entry import UTC_OFFSET_MINUTES_MAX, WritingTime
 from udpnote.text.times import NamedTime, microseconds, read_time
@@ -23,7 +23,7 @@ def time_filters(since: str | None, until: str | None, on: str | None, now: floa
     yesterday. `--on` names a span, which is the whole range.
 
     Raises `InvalidSetting` if a time is not understood, if `--on` names a moment or is not the only option, or if the range is
-    empty.
+    empty, as on a day that the clocks have skipped.
     """
     if on is not None:
         if since is not None or until is not None:
@@ -31,7 +31,11 @@ def time_filters(since: str | None, until: str | None, on: str | None, now: floa
         named = _option("--on", on, now)
         if named.is_moment:
             raise InvalidSetting("on_needs_a_day", text=on)
-        return microseconds(named.start), microseconds(named.end)
+        start, end = microseconds(named.start), microseconds(named.end)
+        if start >= end:  # the clocks skipped this day, or no entry can be so old or so late
+            problem = InvalidSetting("no_such_time", text=on, problem=Notice("number_of_no_time"))
+            raise InvalidSetting("time_option", option="--on", problem=problem)
+        return start, end
     start = microseconds(_option("--since", since, now).start) if since is not None else None
     end = microseconds(_option("--until", until, now).end) if until is not None else None
     if start is not None and end is not None and start >= end:
