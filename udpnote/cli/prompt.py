@@ -98,6 +98,8 @@ class Prompt:
     def __init__(self, history: str) -> None:
         from prompt_toolkit import PromptSession
         from prompt_toolkit.history import FileHistory, History, InMemoryHistory
+        from prompt_toolkit.key_binding import KeyBindings
+        from prompt_toolkit.keys import Keys
 
         self.problem: Notice | None = None
         try:
@@ -107,8 +109,12 @@ class Prompt:
         except OSError as error:  # from the history's file: the prompt works without it
             self.problem = Notice("history_not_kept", path=history, problem=error.strerror)
             kept = InMemoryHistory()
-        self._lines: PromptSession[str] = PromptSession(history=kept, enable_suspend=True)
-        self._unkept_lines: PromptSession[str] = PromptSession(history=InMemoryHistory(), enable_suspend=True)
+        keys = KeyBindings()
+        keys.add(Keys.Vt100MouseEvent)(lambda _event: None)  # pasted colours look like mouse events, which would fail
+        self._lines: PromptSession[str] = PromptSession(history=kept, enable_suspend=True, key_bindings=keys)
+        self._unkept_lines: PromptSession[str] = PromptSession(
+            history=InMemoryHistory(), enable_suspend=True, key_bindings=keys
+        )
 
     def ask(self, prompt: str, *, is_kept: bool = True, text: str = "") -> str:
         """Show `prompt`, let the user edit `text`, and return the result. If `is_kept`, keep the result in the history.

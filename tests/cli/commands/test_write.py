@@ -70,6 +70,23 @@ def test_lines_are_queued_while_there_is_no_server_and_delivered_when_one_comes_
     assert (machine.texts(), machine.waiting()) == (["early", "meanwhile", "after"], [])
 
 
+def test_colours_that_are_pasted_as_keys_are_left_out_of_the_line(machine: Machine) -> None:
+    machine.serve()
+    terminal, process = writing(machine)
+    terminal.type("\x1b[31mred\x1b[0m\r")
+    terminal.expect(answer(1, "red"))
+    terminal.type("quit\r")
+    assert process.end().code == 0
+
+
+def test_the_exit_code_is_about_the_lines_of_this_prompt_not_about_entries_that_waited_before(machine: Machine) -> None:
+    machine.serve()
+    machine.refused("send", "--wait", "0", "--notebook", "elsewhere", "earlier", code=75, facts=["queued"])
+    assert machine.run("write", typed="one\n").code == 0
+    assert machine.run("write --wait 0 --notebook elsewhere", typed="two\n").code == 75
+    assert (machine.texts(), machine.waiting()) == (["one"], ["earlier", "two"])
+
+
 def test_without_a_server_the_lines_of_a_pipe_are_queued_and_the_reason_is_said_once(
     machine: Machine,
 ) -> None:

@@ -48,6 +48,7 @@ def write(options: WritingClient = NO_OPTIONS) -> int:
     """
     is_at_terminal = sys.stdin.isatty() and sys.stdout.isatty()
     with options.client(on_delivered=_say_delivered) as client:
+        earlier = next((each.entry.sequence for each in client.waiting(latest=1)), 0)
         destination = DestinationLine(client)
         sender = _LineSender(client, destination, goes_on_after_ctrl_c=is_at_terminal)
         prompt = Prompt(load_settings().history) if is_at_terminal else None
@@ -62,12 +63,13 @@ def write(options: WritingClient = NO_OPTIONS) -> int:
                 with NotesOfOthers(options, client):
                     _Dialogue(client, sender, prompt).run()
         waiting = count_waiting(client)
+        is_queued = any(each.refused is None for each in client.waiting(first=earlier + 1))
     if waiting:
         say_here(Notice("write_waiting", entries=waiting))
     say_here(Notice("write_goodbye"))
     if prompt is None and sender.refused:  # nobody has read the messages: a script looks at the exit code
         return exit_codes.REFUSED
-    return exit_codes.QUEUED if waiting else exit_codes.DONE
+    return exit_codes.QUEUED if is_queued else exit_codes.DONE
 
 
 def _send_lines(sender: "_LineSender") -> None:
