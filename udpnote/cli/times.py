@@ -31,11 +31,11 @@ def time_filters(since: str | None, until: str | None, on: str | None, now: floa
         named = _option("--on", on, now)
         if named.is_moment:
             raise InvalidSetting("on_needs_a_day", text=on)
-        start, end = microseconds(named.start), microseconds(named.end)
-        if start >= end:  # the clocks skipped this day, or no entry can be so old or so late
+        span = microseconds(named.start), microseconds(named.end)
+        if span[0] >= span[1]:  # the clocks skipped this day, or no entry can be so old or so late
             problem = InvalidSetting("no_such_time", text=on, problem=Notice("number_of_no_time"))
             raise InvalidSetting("time_option", option="--on", problem=problem)
-        return start, end
+        return span
     start = microseconds(_option("--since", since, now).start) if since is not None else None
     end = microseconds(_option("--until", until, now).end) if until is not None else None
     if start is not None and end is not None and start >= end:
