@@ -64,3 +64,16 @@ def test_a_command_line_that_cannot_work_is_refused_at_once(line: str, kind: str
     with pytest.raises(InvalidSetting) as error:
         EntryCommand(line)
     assert error.value.notice.kind == kind
+
+
+def test_a_script_that_is_not_executable_is_refused_with_the_command_that_mends_it(tmp_path: Path) -> None:
+    script = tmp_path / "notify note"
+    script.touch(mode=0o600)
+    with pytest.raises(InvalidSetting) as error:
+        EntryCommand(f"'{script}'")
+    assert f"chmod +x '{script}'" in str(error.value)
+
+
+def test_a_command_that_a_signal_has_ended_has_the_exit_code_of_a_shell(capfd: pytest.CaptureFixture[str]) -> None:
+    EntryCommand("sh -c 'kill -9 $$'").run(stored(note(1, "milk")))
+    assert "exit code 137" in capfd.readouterr().err

@@ -3,7 +3,7 @@
 import os
 import sys
 from contextlib import suppress
-from shlex import split
+from shlex import quote, split
 from shutil import which
 from subprocess import PIPE, Popen, TimeoutExpired
 
@@ -27,7 +27,8 @@ class EntryCommand:
     `line` is split into words as a shell does, but no shell runs it. Each run gets the text of the entry on standard input, and
     facts about the entry as environment variables (see `_environment`). So no text of an entry becomes part of a command.
 
-    Raises `InvalidSetting` if `line` has no words or cannot be split into words, or if the program is not found.
+    Raises `InvalidSetting` if `line` has no words or cannot be split into words, or if the program is not found or not
+    executable.
     """
 
     def __init__(self, line: str, *, patience_seconds: float = PATIENCE_SECONDS) -> None:
@@ -37,8 +38,10 @@ class EntryCommand:
             raise InvalidSetting("exec_not_understood", command=line) from None
         if not self._words:
             raise InvalidSetting("exec_empty")
-        if which(self._words[0]) is None:
-            raise InvalidSetting("exec_not_found", command=self._words[0])
+        if which(program := self._words[0]) is None:
+            if "/" in program and os.path.isfile(program):
+                raise InvalidSetting("exec_not_executable", command=program, word=quote(program))
+            raise InvalidSetting("exec_not_found", command=program)
         self._patience_seconds = patience_seconds
 
     def run(self, stored: StoredEntry) -> None:
@@ -59,7 +62,8 @@ class EntryCommand:
         finally:
             _end(process)
         if process.returncode:
-            say(Notice("exec_failed", command=self._words[0], number=stored.number, code=process.returncode))
+            code = process.returncode if process.returncode > 0 else 128 - process.returncode  # as in a shell: see INTERRUPTED
+            say(Notice("exec_failed", command=self._words[0], number=stored.number, code=code))
 
     def _wait(self, process: "Popen[bytes]", stored: StoredEntry) -> None:
         """Write the text of `stored` to the standard input of `process`, and wait until the process has ended. Print a message

@@ -44,6 +44,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     # following
     "exec_failed": "{command} ended with exit code {code} for #{number}; following goes on",
     "exec_empty": "--exec: the command is empty: name a program, for example ~/bin/notify-note",
+    "exec_not_executable": "--exec: {command!r} may not be executed: run `chmod +x {word}`, and try again",
     "exec_not_found": "--exec: the program {command!r} is not installed, or not in PATH: install it, or write its whole path",
     "exec_not_started": "cannot start {command} for #{number} ({problem}); following goes on. Check the command after --exec",
     "exec_not_understood": (
