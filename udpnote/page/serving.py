@@ -77,8 +77,9 @@ async def serve(page: Page, listeners: Sequence[Listener], ended: asyncio.Event,
             await asyncio.sleep(START_POLL_SECONDS)
         on_started(status)
         await ended.wait()
-        await page.close()  # ends the streams, for which the servers would wait
-        await asyncio.gather(*runs)
+        with _without_log():
+            await page.close()  # ends the streams, for which the servers would wait
+            await asyncio.gather(*runs)
     finally:
         await page.close()
 
@@ -107,18 +108,24 @@ class _Server(uvicorn.Server):
                 await asyncio.wait_for(self._ended.wait(), DATE_SECONDS)
 
     async def shutdown(self, sockets: list[TcpSocket] | None = None) -> None:
-        """End all connections. uvicorn calls this after `main_loop`. It logs nothing about answers that are cut off, because
-        browsers know what was not confirmed to them.
-        """
-        logger = logging.getLogger("uvicorn.error")
-        logger.disabled = True
-        try:
-            await super().shutdown(sockets)
-            # uvicorn has cancelled these tasks, but has not waited for their ends.
-            if cut_off := list(self.server_state.tasks):
-                await asyncio.wait(cut_off, timeout=END_SECONDS)
-        finally:
-            logger.disabled = False
+        """End all connections. uvicorn calls this after `main_loop`."""
+        await super().shutdown(sockets)
+        # uvicorn has cancelled these tasks, but has not waited for their ends.
+        if cut_off := list(self.server_state.tasks):
+            await asyncio.wait(cut_off, timeout=END_SECONDS)
+
+
+@contextmanager
+def _without_log() -> Iterator[None]:
+    """Let uvicorn log nothing in the block, while all servers of the process end. It would report the answers that it cuts off,
+    but browsers know what was not confirmed to them.
+    """
+    logger = logging.getLogger("uvicorn.error")
+    logger.disabled = True
+    try:
+        yield
+    finally:
+        logger.disabled = False
 
 
 def _is_fault(record: logging.LogRecord) -> bool:
