@@ -65,6 +65,25 @@ def test_the_join_code_opens_a_sealed_notebook_and_a_new_key_ends_the_session(si
     assert site.texts() == ["secret", "with the new key"]
 
 
+def test_a_tab_whose_new_join_code_was_entered_in_another_tab_does_not_ask_for_a_new_one_again(
+    site: Site, visitors: Visitors
+) -> None:
+    code = start_sealed(site)
+    amy = visitors.visit(site.address)
+    amy.give_code(code)
+    amy.write("secret")
+    other_tab = visitors.visit(site.address, profile=amy.profile)
+    other_tab.sees("secret")
+    new_code = site.new_join_code()
+    other_tab.page.locator("#code-wrong", has_text="new key").wait_for()
+    amy.page.locator("#code-wrong", has_text="new key").wait_for()
+    amy.give_code(new_code)
+    other_tab.sees("secret")
+    other_tab.menu("Forget the join code")
+    other_tab.page.locator("#code").wait_for()
+    assert other_tab.page.locator("#code-wrong").inner_text() == ""
+
+
 def test_an_open_notebook_that_is_sealed_later_is_opened_by_its_join_code(site: Site, visitors: Visitors) -> None:
     site.start()
     amy = visitors.visit(site.address)

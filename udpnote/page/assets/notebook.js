@@ -139,7 +139,7 @@ export class Notebook {
   /** Show the notebook's name and, if its join code is asked for, the form for that. */
   show() {
     const { state, words } = this;
-    const { session, codeTitle, codeFields, codeWhy, code } = this.elements;
+    const { session, codeTitle, codeFields, codeWhy, code, codeWrong } = this.elements;
     const name = state.notebook?.name ?? lastNotebook()?.name ?? "udpnote";
     this.elements.name.textContent = name;
     document.title = name;
@@ -148,7 +148,10 @@ export class Notebook {
     document.body.classList.toggle("sealed", state.needs_code);
     const isOpening = isAsked && session.hidden;
     session.hidden = !isAsked;
-    if (!isAsked) return;
+    if (!isAsked) {
+      codeWrong.textContent = ""; // another tab may have given the code
+      return;
+    }
     codeTitle.textContent = words.say(state.needs_code ? "code_title" : "give_code");
     const why = words.say(state.needs_code ? "code_why" : "code_why_silent");
     codeFields.hidden = !state.may_give_code;
