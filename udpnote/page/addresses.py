@@ -12,12 +12,25 @@ PORT_MAX = 65535
 def page_addresses(bind: str | None, port: int, own: Sequence[str], *, is_https: bool = False) -> list[str]:
     """Return the addresses (URLs) at which other machines can open a page that listens at TCP `port`.
 
-    They begin with `https://` if `is_https` is true, else with `http://`. The page listens at the IP address
-    `bind`, or at all addresses if `bind` is None. `own` are this machine's IP addresses. If `bind` is None, the results have
-    those of `own` that other machines can reach: the IPv4 addresses or, if there are none, the IPv6 addresses. If there are
-    neither, the only result has the host `localhost`.
+    They begin with `https://` if `is_https` is true, else with `http://`. `bind` and `own` are those of `listened_addresses`.
+    If `bind` is no single address, the results have those that other machines can reach: the IPv4 addresses or, if there are
+    none, the IPv6 addresses. If there are neither, the only result has the host `localhost`.
     """
     return [f"{'https' if is_https else 'http'}://{host}:{port}" for host in _hosts(bind, own)]
+
+
+def listened_addresses(bind: str | None, own: Sequence[str]) -> Sequence[str]:
+    """Return the IP addresses of this machine at which a page listens whose option `--bind` has the value `bind`.
+
+    `own` are all IP addresses of this machine. A page listens at all of them if `bind` is None, at those of one family if it is
+    `0.0.0.0` or `::`, and otherwise at the address `bind`. If `bind` is a host name, the results are `own`.
+    """
+    address = _address(bind)
+    if address is None:
+        return own
+    if not address.is_unspecified:
+        return [str(address)]
+    return [each for each in own if ipaddress.ip_address(each).version == address.version]
 
 
 def certificate_port(port: int) -> int:
@@ -28,16 +41,28 @@ def certificate_port(port: int) -> int:
 
 
 def is_for_this_machine(bind: str | None, own: Sequence[str]) -> bool:
-    """Whether only browsers on this machine can open a page that listens at `bind`. `page_addresses` explains the arguments."""
+    """Whether only browsers on this machine can open a page that listens at `bind`. `listened_addresses` explains the
+    arguments.
+    """
     host = _hosts(bind, own)[0]
     return host == "localhost" or is_loopback((host.strip("[]"), 0))
 
 
 def _hosts(bind: str | None, own: Sequence[str]) -> list[str]:
-    if bind is not None:
+    address = _address(bind)
+    if bind is not None and (address is None or not address.is_unspecified):
         return [f"[{bind}]" if ":" in bind else bind]
-    outside = [each for each in map(ipaddress.ip_address, own) if not (each.is_loopback or each.is_link_local)]
+    listened = map(ipaddress.ip_address, listened_addresses(bind, own))
+    outside = [each for each in listened if not (each.is_loopback or each.is_link_local)]
     return [str(each) for each in outside if each.version == 4] or [f"[{each}]" for each in outside] or ["localhost"]
+
+
+def _address(bind: str | None) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    """Return the IP address `bind`, without a zone. Return None if it is None or a host name."""
+    try:
+        return ipaddress.ip_address((bind or "").partition("%")[0])
+    except ValueError:
+        return None
 
 
 _LABEL = r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?"

@@ -15,7 +15,7 @@ from udpnote.cli.terminal.styles import shows_styles
 from udpnote.cli.terminal.text import padded
 from udpnote.errors import InvalidSetting, Notice, ServerNotFound
 from udpnote.lan.interfaces import own_addresses
-from udpnote.page.addresses import certificate_port, is_for_this_machine, page_addresses
+from udpnote.page.addresses import certificate_port, is_for_this_machine, listened_addresses, page_addresses
 from udpnote.page.extra import check_installed
 from udpnote.settings import find_places
 from udpnote.text.harmless import harmless
@@ -101,7 +101,7 @@ def serve_page(
     from udpnote.page.app import NotebookClients, Page
     from udpnote.page.serving import Listener, run_page
 
-    secure = _https(allowed) if https else None
+    secure = _https(allowed, bind) if https else None
     hosts = AllowedHosts(host_name(), allowed, own_addresses)
     with ExitStack() as opened:
         shown = Page(NotebookClients(server, notebook), hosts, is_sealed=is_sealed, on_trouble=_report_trouble)
@@ -134,8 +134,9 @@ def check_hosts(names: Sequence[str], option: str) -> None:
             raise InvalidSetting("page_allowed_host_invalid", option=option, name=name)
 
 
-def _https(allowed: Sequence[str]) -> "Https":
-    """Return what serves HTTPS with certificates for the names and addresses of this host and for the names `allowed`.
+def _https(allowed: Sequence[str], bind: str | None) -> "Https":
+    """Return what serves HTTPS with certificates for the names and addresses of this host at which the page listens (see
+    `listened_addresses`), and for the names `allowed`.
 
     The certificate authority is in the user's data folder. If there is none, it is made. Raises `StorageError` as `Https` does.
     """
@@ -144,7 +145,13 @@ def _https(allowed: Sequence[str]) -> "Https":
     from udpnote.page.https import Https
 
     folder = find_places(os.environ).data
-    return Https(folder, host=host_name(), allowed=allowed, own_addresses=own_addresses, now=wall_microseconds)
+    return Https(
+        folder,
+        host=host_name(),
+        allowed=allowed,
+        own_addresses=lambda: listened_addresses(bind, own_addresses()),
+        now=wall_microseconds,
+    )
 
 
 def _introduce(status: "NotebookStatus", bind: str | None, port: int, secure: "Https | None", *, is_sealed: bool) -> None:
