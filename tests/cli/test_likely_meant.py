@@ -69,6 +69,9 @@ MEANT = {
     "option_value_missing": "list -n: list -n 10",
     "word_superfluous": "list help: help list; list 5 --json: show 5 --json; list milk: search milk; "
     "list oat milk -n 5: search -n 5 oat milk; list 3 4: show 3 4; undo 3 4: delete 3 4; "
+    "list --on last week --json: list --on 'last week' --json; list --since 3 days ago: list --since '3 days ago'; "
+    "export --since=last month -o x.md: export '--since=last month' -o x.md; "
+    "list --since monday milk: search --since monday milk; "
     "find kitchen: use kitchen; export notes.md: export -o notes.md; undo --json 3: delete --json 3",
 }
 """For each kind of message: wrong command lines, each with the right one that the advice names."""

@@ -7,6 +7,7 @@ with this one mistake mended, or None if it cannot guess what was meant.
 import re
 import shlex
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from difflib import get_close_matches
 from math import inf
 
@@ -22,7 +23,8 @@ from udpnote.cli.command_line import (
 from udpnote.cli.declared_command import HELP_NAMES, DeclaredCommand
 from udpnote.cli.help_page import TOPICS
 from udpnote.cli.synonyms import NEEDLESS_OPTIONS, command_called, option_called, synonyms_of
-from udpnote.errors import Notice, UdpnoteError
+from udpnote.errors import InvalidSetting, Notice, UdpnoteError
+from udpnote.machine.clock import wall_seconds
 
 REPAIRS_MAX = 5
 """A command line with more mistakes than this is not repaired."""
@@ -43,6 +45,9 @@ OPTIONS_FOR_SUPERFLUOUS_WORDS = {
     "stats": "--notebook", "write": "--notebook", "follow": "--notebook", "tail": "--notebook",
 }  # fmt: skip
 """For commands that take no arguments: the option for which a superfluous word most likely is the value."""
+
+TIME_OPTIONS = ("--since", "--until", "--on")
+"""The options whose values are times. People forget to quote a time that has spaces, such as `last friday`."""
 
 NUMBERS = "#?[0-9]+(-[0-9]*)?"
 """A regular expression for the number of a note or a range of numbers."""
@@ -226,11 +231,13 @@ def _without_quotes(words: list[str], error: WrongCommandLine) -> list[str]:
 
 
 def _another_place(words: list[str], error: WrongCommandLine) -> list[str] | None:
-    """Return `words` with another command, which takes the superfluous word as an argument, or with the superfluous word as the
-    value of an option. None if neither is likely.
+    """Return `words` with the superfluous word as a part of the time before it, or with another command, which takes the word
+    as an argument, or with the word as the value of an option. None if nothing of that is likely.
     """
     names, command, after_name = find_command(words)
     position = error.position
+    if (with_time := _with_whole_time(words, position)) is not None:
+        return with_time
     assert isinstance(command, DeclaredCommand)
     name, word = " ".join(names), words[position]
     if word == "help":
@@ -245,6 +252,25 @@ def _another_place(words: list[str], error: WrongCommandLine) -> list[str] | Non
     if option is None or option not in option_names(command):
         return None
     return [*words[:position], *words[position + 1 :], option, word]
+
+
+def _with_whole_time(words: list[str], position: int) -> list[str] | None:
+    """Return `words` with a time of several words as one word, if the word at `position` continues the value of a time option:
+    `--since last friday` becomes `--since "last friday"`. Return None if the words are no time.
+    """
+    option, equals, value = words[position - 1].partition("=")
+    if not equals and position >= 2:
+        option, value = words[position - 2], words[position - 1]
+    if option not in TIME_OPTIONS:
+        return None
+    from udpnote.cli.times import time_filters  # here, because few wrong command lines have a time
+
+    for end in range(len(words), position, -1):
+        whole = " ".join([value, *words[position:end]])
+        with suppress(InvalidSetting):
+            time_filters(whole, None, None, wall_seconds())
+            return [*words[: position - 1], f"{option}={whole}" if equals else whole, *words[end:]]
+    return None
 
 
 def _another_value(words: list[str], error: WrongCommandLine) -> list[str] | None:
