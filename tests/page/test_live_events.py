@@ -6,7 +6,7 @@ import selectors
 import shutil
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import ExitStack, asynccontextmanager, suppress
 from itertools import islice
 from typing import Self, cast
 
@@ -77,13 +77,13 @@ def test_after_a_restoration_browsers_load_their_notes_again_and_get_new_entries
     server = loopback.serve()
     page = serve_page(server)
     page.store(entry(1, "kept"))
-    server.__exit__(None, None, None)
+    server.stop()
     shutil.copy(loopback.notebook(), loopback.folder / "copy")
     server = loopback.serve()
     page.store(entry(2, "lost"), entry(3, "lost"))
     with page.events() as events:
         newest = next(event for event in events if event.name == "ready").id
-        server.__exit__(None, None, None)
+        server.stop()
         shutil.copy(loopback.folder / "copy", loopback.notebook())
         loopback.serve()
         page.store(entry(4, "new"))
@@ -105,7 +105,7 @@ def test_browsers_learn_of_a_server_started_again_and_get_no_erased_text(
     with page.events() as events:
         before = next(events).data["served"]
         assert page.get("/api/state")["served"] == before
-        server.__exit__(None, None, None)
+        server.stop()
         erase(loopback.notebook(), 2, 0)
         loopback.serve()
         again = next(event for event in events if event.name == "ready").data
@@ -116,16 +116,15 @@ def test_browsers_learn_of_a_server_started_again_and_get_no_erased_text(
 
 
 def test_the_number_of_streams_is_limited_and_one_that_ends_makes_room(page: PageServer) -> None:
-    opened = [page.http.stream("GET", "/api/events") for _ in range(STREAMS_MAX)]
-    for stream in opened:
-        stream.__enter__()
-    answer = page.http.get("/api/events")
-    assert (answer.status_code, answer.json()["kind"]) == (503, "page_too_many_streams")
-    for stream in opened:
-        stream.__exit__(None, None, None)
-    eventually(lambda: page.http.head("/api/events").status_code == 200, "a place is free again")
-    with page.events() as events:
-        assert next(events).name == "ready"
+    with ExitStack() as others:
+        for _ in range(STREAMS_MAX - 1):
+            others.enter_context(page.http.stream("GET", "/api/events"))
+        with page.http.stream("GET", "/api/events"):
+            answer = page.http.get("/api/events")
+            assert (answer.status_code, answer.json()["kind"]) == (503, "page_too_many_streams")
+        eventually(lambda: page.http.head("/api/events").status_code == 200, "a place is free again")
+        with page.events() as events:
+            assert next(events).name == "ready"
     assert STREAMS_PER_HOST_MAX < STREAMS_MAX, "one host cannot take all streams"
 
 

@@ -25,7 +25,7 @@ def test_a_damaged_outbox_is_reported_once_to_who_runs_the_page_and_a_new_one_is
             assert next(events).name == "ready"
             for file in (outbox, log_of(outbox)):
                 file.write_bytes(b"not an outbox")
-            server.__exit__(None, None, None)
+            server.stop()
             assert next(events).name == "away"
             eventually(lambda: page.get("/api/state")["kind"] == "other_kind_of_file", "the page opens the outbox again")
         assert page.get("/api/state")["reason"] == "The page cannot use the notebook now. Ask the person who runs the page."

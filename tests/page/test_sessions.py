@@ -100,7 +100,7 @@ def test_a_page_with_the_key_of_a_newly_sealed_notebook_asks_browsers_for_the_jo
     server = loopback.serve()
     page = serve_page(server)
     page.store(entry(1, "a"))
-    server.__exit__(None, None, None)
+    server.stop()
     with closing(Notebook(str(loopback.notebook()))) as notebook:
         seal_notebook(notebook, name="kitchen")
     code = loopback.serve(sealed=True).join_code
@@ -133,7 +133,7 @@ def test_a_notebook_is_called_sealed_as_soon_as_that_is_known_and_a_missing_one_
     page.post("/api/session", {"code": server.join_code}, status=204)
     assert told() == (True, False, False, None)
     assert told(Cookie="") == (True, True, False, "page_needs_code"), "the session has shown that it is sealed"
-    server.__exit__(None, None, None)
+    server.stop()
     page.get("/api/notes", status=503)
     assert told() == (True, False, True, "key_not_found")
     assert told(Cookie="") == (True, True, False, "page_needs_code")
@@ -199,7 +199,7 @@ class AnsweringNotebook(PageNotebook):
         self.is_closed = True
 
 
-class SessionsAtATime:
+class TimedSessions:
     """`Sessions` of which the test sets the time `now`. `notebooks` are those that were opened by join codes, in order."""
 
     def __init__(self, threads: Threads) -> None:
@@ -229,15 +229,15 @@ class SessionsAtATime:
 
 
 @pytest.fixture
-def timed() -> Iterator[SessionsAtATime]:
+def timed() -> Iterator[TimedSessions]:
     """Sessions without a server, at a time that the test sets."""
     with closing(Threads()) as threads:
-        timed = SessionsAtATime(threads)
+        timed = TimedSessions(threads)
         with closing(timed.sessions):
             yield timed
 
 
-def test_a_session_ends_after_two_weeks_without_use_and_each_use_prolongs_it(timed: SessionsAtATime) -> None:
+def test_a_session_ends_after_two_weeks_without_use_and_each_use_prolongs_it(timed: TimedSessions) -> None:
     assert SESSION_IDLE_SECONDS == 14 * 86_400
     token = asyncio.run(timed.begin(timed.new_code()))
     for _ in range(3):
@@ -250,7 +250,7 @@ def test_a_session_ends_after_two_weeks_without_use_and_each_use_prolongs_it(tim
     assert timed.notebooks[0].is_closed, "no session uses it any more"
 
 
-def test_with_too_many_sessions_the_one_that_was_not_used_for_longest_ends(timed: SessionsAtATime) -> None:
+def test_with_too_many_sessions_the_one_that_was_not_used_for_longest_ends(timed: TimedSessions) -> None:
     async def begin_all() -> list[str]:
         code = timed.new_code()
         tokens = [await timed.begin(code) for _ in range(SESSIONS_MAX)]
@@ -263,7 +263,7 @@ def test_with_too_many_sessions_the_one_that_was_not_used_for_longest_ends(timed
     assert len(timed.notebooks) == 1, "sessions with the same key share a notebook"
 
 
-def test_with_too_many_keys_the_notebook_whose_key_was_not_used_for_longest_is_closed(timed: SessionsAtATime) -> None:
+def test_with_too_many_keys_the_notebook_whose_key_was_not_used_for_longest_is_closed(timed: TimedSessions) -> None:
     async def begin_all() -> list[str]:
         tokens = [await timed.begin(timed.new_code()) for _ in range(KEYS_MAX)]
         timed.now += 1.0

@@ -143,12 +143,12 @@ class Machine:
         with self._here({}):
             server = Server(notebook or self.notebook, name=name, bind="127.0.0.1", port=port or self.port, **options)
         self._servers.append(server)
-        return server.__enter__()
+        return server.start()
 
     def stop(self) -> None:
         """End the servers that serve in this process."""
         while self._servers:
-            self._servers.pop().__exit__(None, None, None)
+            self._servers.pop().stop()
 
     def serve_process(self, *options: str) -> Process:
         """Start a server as a process, and wait until it serves."""
