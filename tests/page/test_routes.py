@@ -15,7 +15,7 @@ from udpnote.model.entry import SEQUENCE_MAX, TEXT_BYTES_MAX
 from udpnote.page.json_objects import TEXT_CHARACTERS_MAX, utf_16_spans
 from udpnote.page.requests import BodyRoom
 from udpnote.page.responses import Refusal
-from udpnote.page.routes import ENTRIES_BYTES_MAX, EXPORTS_MAX, NOTES_MAX
+from udpnote.page.routes import ENTRIES_BYTES_MAX, EXPORTS_MAX, EXPORTS_PER_HOST_MAX, NOTES_MAX
 
 
 def test_scrolling_back_shows_each_note_once_also_where_many_have_the_same_time(page: PageServer) -> None:
@@ -135,12 +135,19 @@ def test_spans_are_counted_in_utf_16() -> None:
     assert utf_16_spans("a🥛b🥛c", [(0, 1), (1, 2), (3, 5)]) == [[0, 1], [1, 3], [4, 7]]
 
 
-def test_the_number_of_unread_exports_is_limited_and_one_that_ends_makes_room(page: PageServer) -> None:
+@pytest.mark.parametrize(
+    ("host", "exports_max"), [("127.0.0.1", EXPORTS_MAX), ("pi.lan", EXPORTS_PER_HOST_MAX)], ids=["in all", "of a host"]
+)
+def test_the_number_of_unread_exports_is_limited_and_those_that_end_make_room(
+    page: PageServer, host: str, exports_max: int
+) -> None:
+    """Under a name of the LAN, even a browser on this machine counts as a host of the LAN."""
     page.store(*(entry(number, "x" * (1 << 20)) for number in range(1, 6)))
+    headers = {"Host": host}
     with ExitStack() as stack:
-        answers = [stack.enter_context(page.http.stream("GET", "/api/export")) for _ in range(EXPORTS_MAX + 1)]
-        assert [answer.status_code for answer in answers] == [200] * EXPORTS_MAX + [503]
-    eventually(lambda: page.http.get("/api/export?format=jsonl").status_code == 200, "a place is free again")
+        answers = [stack.enter_context(page.http.stream("GET", "/api/export", headers=headers)) for _ in range(exports_max + 1)]
+        assert [answer.status_code for answer in answers] == [200] * exports_max + [503]
+    eventually(lambda: page.http.get("/api/export?format=jsonl", headers=headers).status_code == 200, "a place is free again")
 
 
 def test_an_export_whose_notebook_falls_silent_is_cut_off_and_no_fault_is_logged(
