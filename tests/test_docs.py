@@ -156,7 +156,8 @@ def test_every_time_that_the_how_to_shows_is_valid() -> None:
 
 def test_every_command_line_that_the_documents_show_can_be_typed() -> None:
     wrong = {line: error for line in _command_lines() if (error := _mistake_in(line)) is not None}
-    assert wrong.keys() == {"udpnote list --limit 5", "udpnote grep milk -n 5", "udpnote list ——json"}, wrong
+    shown_as_mistakes = {"udpnote list --limit 5", "udpnote grep milk -n 5", "udpnote list ——json"}
+    assert wrong.keys() == shown_as_mistakes, wrong
 
 
 def _command_lines() -> Iterator[str]:

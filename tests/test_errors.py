@@ -48,6 +48,7 @@ for files in (*range(lowest, lowest + 8), hard):
     resource.setrlimit(resource.RLIMIT_NOFILE, (files, hard))
     print(error)
 """
+"""Prints an error: while this process may open no more files, then one more, up to seven more, and at last any number."""
 
 
 def test_an_error_that_can_open_no_file_for_its_sentence_tells_kind_and_values() -> None:
