@@ -137,7 +137,7 @@ def as_in_taiwan(text: str) -> str:
 
 
 def converted(simplified: Catalog, traditional: Catalog) -> Catalog:
-    """`traditional` with each translation made anew from that of `simplified`."""
+    """`traditional`, with each translation converted from that of `simplified`."""
     from opencc import OpenCC  # here, because most tests only read the catalogues
 
     opencc = OpenCC(OPENCC_TABLE)

@@ -31,7 +31,7 @@ LINES_PER_FILE_MAX = 400
 LINES_PER_FUNCTION_MAX = 50
 
 PURE = {"model", "protocol", "text"}
-"""These have no clock, files, sockets or randomness of their own, so that they can be tested without any of them."""
+"""The packages without a clock, files, sockets or randomness of their own, so that tests need none of these."""
 
 IMPURE_MODULES = {
     "os", "sys", "time", "socket", "select", "selectors", "sqlite3", "threading", "asyncio", "multiprocessing", "subprocess",

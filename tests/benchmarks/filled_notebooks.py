@@ -25,12 +25,12 @@ _LATIN = ["the", "of", "and", "meeting", "milk"] * 200 + [f"word{number}" for nu
 
 
 def filled_path(folder: Path, entries: int) -> Path:
-    """Return the path of the notebook with so many entries, which may not exist yet."""
+    """Return the path of the notebook with `entries` entries. The file may not exist yet."""
     return folder / f"notebook-of-{entries}.sqlite3"
 
 
 def filled_notebook(folder: Path, entries: int) -> Notebook:
-    """Open the notebook with so many entries. If it does not exist yet, make it, at about 15,000 entries a second.
+    """Open the notebook with `entries` entries. If it does not exist yet, make it, at about 15,000 entries a second.
 
     Returns when its search index has all entries.
     """
@@ -49,7 +49,7 @@ def filled_notebook(folder: Path, entries: int) -> Notebook:
 
 
 def copied(folder: Path, entries: int) -> Path:
-    """Copy the notebook with so many entries, and its index, and return the path of the copy, which may be written to."""
+    """Copy the notebook with `entries` entries, and its index. Return the path of the copy, which may be written to."""
     filled_notebook(folder, entries).close()
     original, copy = filled_path(folder, entries), new_file(folder, "copy")
     for file in folder.glob(f"{original.name}*"):

@@ -61,7 +61,7 @@ are compared."""
 
 
 def growth(folder: Path, entries: int = LARGE) -> Iterator[Row]:
-    """Compare the server's time to list, search and append in a notebook of so many entries and in one of a thousand."""
+    """Compare the server's time to list, search and append in a notebook of `entries` entries and in one of a thousand."""
     yield from _reads(folder, entries)
     with server_process(folder, str(copied(folder, entries))) as server:
         yield from _appends(folder, entries, server)

@@ -1,4 +1,4 @@
-"""What all measurements share: rows of results, rounds, and servers in processes of their own."""
+"""Shared by all measurements: rows of results, rounds, and servers in processes of their own."""
 
 import os
 import sys

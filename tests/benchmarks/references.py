@@ -160,7 +160,7 @@ def wall_seconds(command: list[str], *, stdout: int = DEVNULL, **environ: str) -
 
 
 class Run(NamedTuple):
-    """What one run of a command took: the wall time, the most memory, and the processor time, also inside system calls.
+    """The cost of one run of a command: the wall time, the most memory, and the processor time, also inside system calls.
 
     The memory is 0 if the run took less than `MEMORY_INTERVAL_SECONDS`.
     """

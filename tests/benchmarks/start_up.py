@@ -21,7 +21,7 @@ with socket.create_connection(("127.0.0.1", int(sys.argv[1]))) as connection:
     connection.sendall(sys.argv[2].encode() + b"\\n")
     print(connection.recv(4096).decode())
 """
-"""A script as somebody writes it who knows Python's socket module: it sends a line by TCP, and prints the answer."""
+"""A script as a user of Python's socket module would write it: sends a line by TCP, and prints the answer."""
 
 
 def start_up(folder: Path) -> Iterator[Row]:

@@ -15,7 +15,7 @@ REPORT_SECONDS_MAX = 600.0
 END_SECONDS_MAX = 10.0
 
 Work = Callable[[Connection], None]
-"""What a process does: it reports through the connection, and may receive through it."""
+"""The work of a process, which reports through the connection, and may receive through it."""
 
 
 def received(connection: Connection) -> Any:
@@ -27,7 +27,7 @@ def received(connection: Connection) -> Any:
 
 @contextmanager
 def worker(work: Work) -> Iterator[Connection]:
-    """Start a process that does `work`, and give the block our end of the connection to it. It ends with the block."""
+    """Start a process that does `work`, and give the block our end of the connection to it. The process ends with the block."""
     ours, theirs = SPAWN.Pipe()
     working = SPAWN.Process(target=work, args=(theirs,), daemon=True)
     working.start()

@@ -64,7 +64,7 @@ def test_a_note_of_a_megabyte_is_stored_whole_shown_cut_and_opened(site: Site, v
 
 @pytest.fixture
 def other_site() -> Iterator[int]:
-    """The port of a web server that has nothing to do with udpnote. Chromium lets pages of such an address ask loopback."""
+    """The port of a web server that has nothing to do with udpnote. Chromium lets its pages send requests to loopback."""
     with ThreadingHTTPServer(("127.0.0.1", 0), _Blank) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield server.server_port

@@ -1,4 +1,4 @@
-"""What a person types is not lost by a wrong press, and a browser that keeps nothing says what that means."""
+"""A wrong press loses no text that a person has typed, and a browser that keeps nothing says what that means."""
 
 from itertools import pairwise
 

@@ -14,7 +14,7 @@ TORN_SHARE = 0.2
 """The share of the writes of which a power cut may keep some sectors and lose others."""
 
 NOT_KEPT = ("-shm",)
-"""The ends of the names of files that SQLite makes anew."""
+"""The ends of the names of files that SQLite makes again after a power cut."""
 
 
 class File:

@@ -1,4 +1,4 @@
-"""What the experiments found, a row for each thing that was tried."""
+"""The results of the experiments: a row for each thing that was tried."""
 
 from dataclasses import dataclass, field
 from math import ceil, isfinite
@@ -42,7 +42,7 @@ class Row:
 
     @property
     def figures(self) -> dict[str, str | int | None]:
-        """What the table shows, by its heading."""
+        """The cells of this row in the table, by their headings."""
         found: dict[str, str | int | None] = {"tried": self.what, "times": self.times, "entries": self.entries}
         found |= {"lost": self.lost, "twice": self.doubled}
         for heading, percent in (("p99 ms", 99), ("slowest ms", 100)):

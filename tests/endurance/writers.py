@@ -23,7 +23,7 @@ class Writer:
         self.process: Process | None = None
 
     def start(self, lines: int) -> Process:
-        """Start to send so many new lines, and wait for each answer for a minute."""
+        """Start to send `lines` new lines, with a minute's wait for each answer."""
         self.settle()
         self._batches += 1
         self._lines = lines_of(f"{self._name}, batch {self._batches}, line", lines)

@@ -15,10 +15,10 @@ from udpnote.text.language import gettext, speaking
 from udpnote.text.messages.sentences import SENTENCES
 
 ADVICE = re.compile(r"`udpnote|(?<![\w-])--[a-z]|UDPNOTE_|`iconv|\{path")
-"""What is of no use in a browser: commands, options, variables and paths."""
+"""Words that are of no use in a browser: commands, options, variables and paths."""
 
 FOR_WHO_RUNS_THE_PAGE = {"page_host_refused", "page_code_needs_https"}
-"""These tell the reader what to ask of the person who runs the page."""
+"""Kinds that tell the reader what to ask of the person who runs the page."""
 
 OF_THE_COMMAND = {"page_extra_missing", "page_port_taken"}
 """`udpnote page` prints these before it serves anything."""

@@ -64,7 +64,7 @@ class Timers(asyncio.SelectorEventLoop):
         return handle
 
     def expire(self, seconds: float) -> None:
-        """Let all timers of so many seconds expire that were not cancelled."""
+        """Let all timers of `seconds` expire that were not cancelled."""
         due, self.timers = (
             [each for each in self.timers if each[0] == seconds],
             [each for each in self.timers if each[0] != seconds],

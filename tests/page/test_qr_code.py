@@ -5,7 +5,7 @@ import pytest
 from udpnote.page.qr_code import QUIET_MODULES, qr_modules
 
 FORMAT_MASK = 0x5412
-"""What the bits of the format information are combined with (7.9.1)."""
+"""The bits that are combined with those of the format information (7.9.1)."""
 
 FORMAT_PLACES = [*((8, column) for column in (0, 1, 2, 3, 4, 5, 7, 8)), (7, 8), *((row, 8) for row in (5, 4, 3, 2, 1, 0))]
 """The row and column of each bit of the format information, the highest bit first (7.9.1)."""

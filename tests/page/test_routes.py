@@ -1,4 +1,4 @@
-"""What browsers read and write: notes page by page, searches, histories, tags, exports; entries, each stored once."""
+"""Browsers read notes page by page, searches, histories, tags and exports. They write entries, and each is stored once."""
 
 import json
 import sqlite3

@@ -37,9 +37,9 @@ class Sealed(NamedTuple):
 
 
 class Watched:
-    """A real envelope, of a client or of a server, that notes in `sealed` what it seals.
+    """A real envelope, of a client or of a server, that notes in `sealed` each datagram that it seals.
 
-    It checks that what it unseals was sealed by the other end.
+    Checks that the other end has sealed each datagram that this envelope unseals.
     """
 
     def __init__(self, envelope: SealedEnvelope, sealed: dict[bytes, Sealed], *, is_client: bool) -> None:

@@ -161,7 +161,7 @@ class SendingProcess(Process):
 class Installation:
     """The outbox of one user, and the processes that use it. If `is_short_lived` is true, each command has its own process.
 
-    `wanted` is the notebook id, in hexadecimal digits, that each process gives to its client; None if it names no notebook.
+    `wanted` is the notebook id, in hexadecimal digits, that each process gives to its client, or None.
     """
 
     def __init__(self, lan: Lan, outbox: OutboxDisk, *, host: str, is_short_lived: bool, wanted: str | None) -> None:

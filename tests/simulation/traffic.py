@@ -200,8 +200,8 @@ class Pace:
         return self._sent_at >= self._heard_at
 
     def sent(self, datagrams: int, now: float) -> None:
-        """Note that the client sends so many requests together. Raises `Violation` if its server is silent, and these requests
-        are several or come too soon.
+        """Note that the client sends `datagrams` requests together. Raises `Violation` if the client's
+        server is silent, and these requests are several or come too soon.
         """
         is_limited = (self._silent_since < now and self._offered_at < now) or now - self._heard_at > self._unheard_seconds
         if datagrams and is_limited:

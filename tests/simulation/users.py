@@ -1,4 +1,4 @@
-"""Simulates the users of one seed: they install clients, open pages in browsers, write, revise, read, follow, and import."""
+"""Simulates the users of one seed, who install clients, open pages in browsers, write, revise, read, follow, and import."""
 
 from collections.abc import Sequence
 from functools import partial

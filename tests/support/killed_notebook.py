@@ -71,8 +71,8 @@ class Killed:
     def damage(self, damage: Damage, offset: int, *, has_index: bool | None = True) -> None:
         """Write the log as the server has left it, but with `damage` at `offset`.
 
-        `has_index` says what becomes of the index of the log: True: it is written as the server has left it; False: it is
-        removed; None: it stays as it is.
+        If `has_index` is True, write the index of the log as the server has left it, too. If it is False, remove the index. If
+        it is None, leave the index as it is.
         """
         log = bytearray(self._log)
         damage(log, offset)

@@ -27,4 +27,4 @@ LOSSES: dict[str, tuple[Callable[[Path], object], str]] = {
     "moved, and a link left": (leave_link, "gone"),
     "replaced": (replace, "replaced"),
 }
-"""What people do to the file of a database, or to its log: a function that does it, and the loss that udpnote reports."""
+"""Things that people do to the file of a database, or to its log: the function that does it, and the reported loss."""

@@ -41,7 +41,7 @@ _ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)
 
 
 class Result(NamedTuple):
-    """What a command has given when it ended: its exit code, its two outputs, and how many seconds it took."""
+    """The result of a command that has ended: its exit code, its two outputs, and how many seconds it took."""
 
     code: int
     out: str
@@ -54,7 +54,7 @@ class Result(NamedTuple):
 
 
 class Output:
-    """What a process writes to the other end of `descriptor`; nothing if that is None. A thread reads it as it comes.
+    """The output of a process at the other end of `descriptor`; nothing if that is None. A thread reads the output as it comes.
 
     `expect` waits for a text, and the next `expect` searches only after this text.
     """

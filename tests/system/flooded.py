@@ -68,12 +68,12 @@ class Flooded(NamedTuple):
         assert result.code == 0, result.err
 
     def milliseconds(self, request: str, requests: int, *, family: int = 4) -> list[float]:
-        """How long each of so many requests of the honest host took, by IPv4 or IPv6; see the function of the same name."""
+        """How long each of `requests` requests of the honest host took, by IPv4 or IPv6 (see the function `milliseconds`)."""
         return milliseconds(self.laptop, self.kitchen.address(self.lan, family), request, requests)
 
 
 def milliseconds(host: Host, address: str, request: str, requests: int) -> list[float]:
-    """How long each of so many requests took, each by a new client; infinity if it failed. In ascending order."""
+    """How long each of `requests` requests took, in ascending order. Each has a new client. A failed one is infinite."""
     taken: list[float] = []
 
     def work() -> None:

@@ -48,7 +48,7 @@ def noise(random: Random, _notebook_id: bytes) -> Iterator[bytes]:
 
 
 def every_other_byte(_random: Random, notebook_id: bytes) -> Iterator[bytes]:
-    """An unfinished entry in parts of one byte, those at even offsets; servers do not accept such parts."""
+    """Parts of one byte, those at the even offsets of an entry. Servers do not accept such parts."""
     whole = long_entry(99).text.encode()
     part = parts_of(long_entry(99))[0]
     return cycle([OPEN.wrap(_one_byte(notebook_id, part, offset, whole)) for offset in range(0, 20_000, 2)])

@@ -24,7 +24,7 @@ def send(ours: socket.socket, datagrams: Iterable[bytes]) -> tuple[int, int]:
 
 
 def answers(ours: socket.socket, *, quiet_seconds: float = QUIET_SECONDS) -> list[bytes]:
-    """What has come back, until nothing does for `quiet_seconds`."""
+    """The answers that have come, until none comes for `quiet_seconds`."""
     found: list[bytes] = []
     ours.settimeout(quiet_seconds)
     while True:
@@ -35,7 +35,7 @@ def answers(ours: socket.socket, *, quiet_seconds: float = QUIET_SECONDS) -> lis
 
 
 def answers_at_each(sockets: list[socket.socket]) -> list[list[bytes]]:
-    """What has come back at each socket, until nothing does at the last one, for which `answers` waits."""
+    """The answers that have come at each socket, until none comes at the last one."""
     last = answers(sockets[-1])
     return [*(answers(ours, quiet_seconds=0.0) for ours in sockets[:-1]), last]
 

@@ -167,7 +167,7 @@ class Host:
         return self.start(*arguments, lines=lines, under=under).wait(SECONDS_MAX)
 
     def succeed(self, *arguments: str, lines: Iterable[str] = (), under: Iterable[str] = ()) -> Result:
-        """Run `udpnote` to its end; it must exit with code 0."""
+        """Run `udpnote` to its end. Its exit code must be 0."""
         result = self.run(*arguments, lines=lines, under=under)
         assert result.code == 0, f"udpnote {' '.join(arguments)} on {self.name}: exit code {result.code}: {result.err}"
         return result

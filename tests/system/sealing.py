@@ -1,4 +1,4 @@
-"""What several tests of sealed notebooks do: join, name a key, and look into an outbox."""
+"""Steps of tests of sealed notebooks: join, name a key, and look into an outbox."""
 
 import json
 import sqlite3

@@ -50,7 +50,7 @@ BATCHES = [CASES[first : first + 12] for first in range(0, len(CASES), 12)]
 
 
 def examined(cases: dict[str, Case]) -> dict[str, dict[str, str]]:
-    """What the doctors name on the hosts of all cases. They run at the same time, because most of it is waiting."""
+    """The troubles that doctors name on the hosts of all cases. The doctors run at the same time, as they mostly wait."""
     doctors = {name: start_doctor(case) for name, case in cases.items()}
     return {name: named(doctor) for name, doctor in doctors.items()}
 
@@ -97,7 +97,7 @@ def test_the_doctor_on_the_servers_host_looks_at_the_port_that_was_named(lab: La
     lan, kitchen, _ = pair(lab, is_serving=False)
 
     def examined_at(host: str) -> dict[str, str | None]:
-        """What the doctor finds with `--server` for `host`, each with its command."""
+        """The kinds of the doctor's findings with `--server` for `host`, each with its command."""
         lines = kitchen.start("doctor", "--json", "--server", f"{host}:7777").wait().lines
         return {found["kind"]: found["command"] for found in map(json.loads, lines)}
 

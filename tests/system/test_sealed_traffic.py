@@ -1,4 +1,4 @@
-"""What strangers get from a sealed server, and what can be read of its traffic on the cable."""
+"""The answers of a sealed server to strangers, and the texts that can be read in its traffic on the cable."""
 
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -28,7 +28,7 @@ def capture(pair: Pair) -> Iterator[Capture]:
 
 
 def exchanged(capture: Capture, host: Host) -> tuple[list[bytes], list[bytes]]:
-    """What has passed since the last call: the requests of `host`, and the answers that it was sent."""
+    """The datagrams since the last call: the requests of `host`, and the answers to `host`."""
     passed, address = capture.datagrams(), hardware_address(host)
     requests = [each.data for each in passed if each.source == address and each.target_port == SERVER_PORT]
     return requests, [each.data for each in passed if each.target == address]

@@ -1,4 +1,4 @@
-"""What systemd would forbid a server that runs as a service, the server does not do: its system calls are traced."""
+"""A server does nothing that systemd would forbid it as a service: the tests trace its system calls."""
 
 import re
 import subprocess
