@@ -21,6 +21,7 @@ from udpnote.protocol.examination_messages import HeardHost
 from udpnote.settings import PORTS
 
 ETHERNET = HostInterface("eth0", 2, InterfaceKind.ETHERNET, ("192.168.1.5/24",), ("192.168.1.255",), ("fe80::5",), 1500)
+UNPLUGGED = ETHERNET._replace(is_connected=False)
 DOCKER = HostInterface("docker0", 4, InterfaceKind.CONTAINER, ("172.17.0.1/16",), ("192.168.1.255",), (), 1500)
 SUBNET = Way(0, WayKind.BROADCAST, "eth0", "192.168.1.255", frozenset())
 EVERYBODY = Way(1, WayKind.BROADCAST, "eth0", "255.255.255.255", frozenset())
@@ -118,6 +119,8 @@ def rejected_elsewhere(number: int) -> NetworkFacts:
         (only(HEALTHY, HERE._replace(unsent=4)), ["answers_refused"]),
         (only(HEALTHY, HERE._replace(heard=frozenset({3}))), ["server_input_firewall"]),
         (only(HEALTHY, HERE._replace(heard=frozenset({3})))._replace(port_users=[PortUser("192.168.1.6", 6683, "lin")]), []),
+        (only(HEALTHY, HERE._replace(heard=frozenset({3})))._replace(interfaces=[UNPLUGGED]), []),
+        (HEALTHY._replace(echoes=[DEAF], interfaces=[UNPLUGGED], servers=[], found=[]), ["nothing_answers"]),
         (only(HEALTHY, HERE)._replace(port_users=[PortUser("127.0.0.1", 6683, "lin")]), ["server_on_loopback"]),
         (only(HEALTHY, HERE)._replace(port_users=[PortUser("0.0.0.0", 6683, "lin"), PortUser("127.0.0.1", 9, "lin")]), []),
         (HEALTHY._replace(found=[FOUND, FOUND._replace(notebook_id="ff" * 16)]), ["same_name"]),

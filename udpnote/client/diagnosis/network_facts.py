@@ -69,8 +69,12 @@ class NetworkFacts(NamedTuple):
 
     @property
     def lan_names(self) -> list[str]:
-        """The names of the interfaces that lead to a LAN, and not into a tunnel or to containers."""
-        return [each.name for each in self.interfaces if each.kind.is_lan]
+        """The names of the interfaces that are connected to a LAN, and lead neither into a tunnel nor to containers.
+
+        Nothing leaves or arrives by an interface that is switched off or has no carrier, whatever a firewall does. The system
+        may say all the same that it has sent a broadcast there.
+        """
+        return [each.name for each in self.interfaces if each.kind.is_lan and each.is_connected]
 
     @property
     def here(self) -> list[ReportingServer]:
