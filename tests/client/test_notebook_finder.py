@@ -8,6 +8,7 @@ from tests.support.errors import raises
 from tests.support.lan import CELLAR, KITCHEN, Lan
 from tests.support.network import PORT
 from udpnote.errors import Notice, Queued
+from udpnote.lan.endpoint import NAMED_SERVER, ProbeAttempt
 from udpnote.model.address import Address
 from udpnote.model.notebook import KnownNotebook
 from udpnote.protocol.sealed_envelope import key_id
@@ -106,6 +107,32 @@ def test_a_copied_notebook_that_is_served_twice_is_found_at_both_servers_and_cli
     ]
     assert client.send("in one of them").number == 1
     assert [notice.kind for notice in lan.notices] == ["served_twice"]
+
+
+def test_beside_a_copy_that_answers_first_a_client_keeps_to_the_server_that_it_has_used_and_is_warned(lan: Lan) -> None:
+    lan.serve().stop()
+    lan.notebook("copy").write_bytes(lan.notebook().read_bytes())
+    kitchen = lan.serve()
+    lan.client().send("milk")
+    lan.serve("copy", CELLAR, called="kitchen")
+
+    def answer_later(data: bytes, source: Address) -> None:
+        lan.after(0.01, lambda: kitchen._receive(data, source))
+
+    lan.network.receivers[kitchen.address] = answer_later
+    status, used = lan.client().status(1.0), lan.client().use("kitchen")
+    assert (status.notebook and status.notebook.host, status.entries, used.host) == (KITCHEN, 1, KITCHEN)
+    assert [notice.kind for notice in lan.notices] == ["served_twice"] * 2
+
+
+def test_a_search_at_a_named_server_tells_whether_the_system_has_sent_its_datagrams(lan: Lan) -> None:
+    refused, closed = (lan.client(server=host) for host in (KITCHEN, CELLAR))
+    lan.network.unroutable.add((KITCHEN, PORT))
+    lan.network.closed.add((CELLAR, PORT))
+    assert [*refused.find(), *closed.find()] == []
+    assert refused.probe_attempts == [ProbeAttempt(NAMED_SERVER, KITCHEN, "Network is unreachable")]
+    assert closed.probe_attempts == [ProbeAttempt(NAMED_SERVER, CELLAR, None)]
+    assert [notice.kind for notice in lan.notices] == ["server_unreachable", "server_port_closed"]
 
 
 def test_a_named_server_whose_port_is_said_to_be_closed_is_asked_again_with_one_notice(lan: Lan) -> None:

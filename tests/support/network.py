@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Collection, Sequence
-from errno import ECONNREFUSED
+from errno import ECONNREFUSED, ENETUNREACH
 from functools import partial
 from heapq import heappop, heappush
 from random import Random
@@ -105,7 +105,8 @@ class Network:
     """Carries datagrams to `receivers`, by their addresses, with the faults of `weather`.
 
     `watcher` is called with each datagram that is sent. Datagrams from the hosts in `mute`, and to the hosts in `deaf`, are
-    lost. A client that sends to an address in `closed` gets the error ECONNREFUSED at once.
+    lost. A client that sends to an address in `closed` gets the error ECONNREFUSED at once. The client's own system refuses to
+    send to the addresses in `unroutable`, with the error ENETUNREACH.
     """
 
     def __init__(
@@ -115,6 +116,7 @@ class Network:
         self.mute: set[str] = set()
         self.deaf: set[str] = set()
         self.closed: set[Address] = set()
+        self.unroutable: set[Address] = set()
         self.receivers: dict[Address, Receiver] = {}
         self.watcher: Callable[[bytes, Address, Address], None] = lambda *_: None
         self._clock, self._random, self._coverage, self._tell = clock, random, coverage, tell
@@ -240,6 +242,9 @@ class SimulatedEndpoint:
 
     def send(self, datagrams: Sequence[Datagram], /) -> None:
         for data, destination in datagrams:
+            if destination in self._network.unroutable:
+                self._errors[destination] = SendError(ENETUNREACH, came_by_icmp=False)
+                continue
             self._network.send(data, self.address, destination)
             if destination in self._network.closed:
                 self._errors[destination] = SendError(ECONNREFUSED, came_by_icmp=True)

@@ -1,5 +1,6 @@
 """The server that the user names for a client: its addresses, and which notebook has answered there before."""
 
+import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -8,6 +9,7 @@ from udpnote.client.connection import Connection
 from udpnote.client.destination import matches
 from udpnote.errors import Notice, ServerNotFound
 from udpnote.lan.udp_socket import format_address
+from udpnote.model.address import Address
 from udpnote.model.notebook import Destination, KnownNotebook, address_of, display_name
 from udpnote.settings import PORT
 from udpnote.storage.outbox import Outbox
@@ -38,6 +40,7 @@ class NamedServer:
         self._on_notice = on_notice
         self._is_stand_in_told = self._is_unreachable_told = False
         self._unreachable: set[tuple[str, int]] = set()
+        self._refusals: dict[tuple[str, int], str] = {}
         self.lookup: HostLookup | None = None
         if destination.host is not None:
             self.lookup = connection.endpoint.host_lookup(destination.host, destination.port or PORT)
@@ -106,10 +109,16 @@ class NamedServer:
             self._on_notice(Notice("notebook_of_lost_host_sought", failure=failure.notice, name=name))
         return notebook
 
+    def refusal(self, address: Address) -> str | None:
+        """The system's error text if it has refused to send a datagram to `address`; None if it has not."""
+        return self._refusals.get(address[:2])
+
     def record_errors(self) -> None:
         """Give a notice, only once, if the system says that the server cannot be reached at any of its addresses."""
         errors = self._connection.endpoint.errors()
         self._unreachable |= {address[:2] for address in errors}
+        refused = {address: error for address, error in errors.items() if not error.came_by_icmp}
+        self._refusals |= {address[:2]: os.strerror(error.number) for address, error in refused.items()}
         addresses = {address[:2] for address in self.lookup.addresses} if self.lookup is not None else set()
         if errors and addresses and addresses <= self._unreachable and not self._is_unreachable_told:
             self._is_unreachable_told = True

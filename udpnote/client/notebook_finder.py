@@ -225,8 +225,9 @@ class NotebookFinder:
 
         The search ends at the monotonic time `until`. After an answer of the notebook, it goes on for up to a second, so that
         other notebooks can answer as well. If the notebook `expected` is given, its last address is asked, too. If `expected`
-        answers, and `destination` names it, the search ends at once, and this answer is returned, even if other notebooks have
-        answered. If two servers have the notebook, gives a notice.
+        answers from there, and `destination` names it, the search ends at once. The answer of `expected` is returned even if
+        other notebooks have answered. If two servers have answered with the notebook, gives a notice; if one of them is at the
+        last address, its answer is returned.
 
         Raises `ServerNotFound` if no notebook that `destination` names answers, `SeveralNotebooks` if several do,
         `WrongNotebook` if another notebook answers at the named server, `NotSealed` if only an impostor answers, and `OldKey`
@@ -335,7 +336,8 @@ class NotebookFinder:
         if self.server.lookup is not None:
             addresses = self.server.lookup.addresses
             self._connection.endpoint.send([(data, address) for address in addresses])
-            self.attempts = [ProbeAttempt(NAMED_SERVER, format_host(address), None) for address in addresses]
+            self.server.record_errors()
+            self.attempts = [ProbeAttempt(NAMED_SERVER, format_host(each), self.server.refusal(each)) for each in addresses]
         if self.server.lookup is None or (self.server.lookup.has_no_result and expected is not None):
             self.attempts += self._connection.endpoint.probe(data, sorted(ports))
 
@@ -358,12 +360,13 @@ class NotebookFinder:
         """Run one discovery, and add its answers to `found`. Returns whether a notebook that `destination` names is in `found`.
 
         The keys of `found` are pairs: the notebook's id, and the id of its key. If two servers answer with the same notebook,
-        `found` keeps the first answer. If `destination` names this notebook, this gives a notice.
+        `found` keeps the answer from the last address of `expected`, or else the first answer. If `destination` names this
+        notebook, this gives a notice.
 
         The discovery ends at the monotonic time `until` or `DISCOVERY_SECONDS` after it began, whichever is earlier. When a
         notebook that `destination` names has answered, it goes on for up to a second, even beyond `until`, because another such
-        notebook may answer, too. It does not go on if that notebook is `expected`, or if `expected` is None and `destination`
-        names a server. Raises `ServerNotFound` as `start` does.
+        notebook may answer, too. It does not go on if `expected` has answered from its last address, or if `expected` is None
+        and `destination` names a server. Raises `ServerNotFound` as `start` does.
         """
         discovery = self.start(until, destination, expected=expected)
         is_found = bool(discovery.judge.matching(destination, found.values()))
@@ -373,15 +376,25 @@ class NotebookFinder:
                 if expected is None:
                     is_enough = is_found and destination.host is not None
                 else:
-                    is_enough = is_found and (expected.notebook_id, expected.key_id) in found
+                    is_enough = is_found and _is_at_last_address(found.get((expected.notebook_id, expected.key_id)), expected)
                 if is_enough or self._connection.now() >= end:
                     return is_found
                 for answer in self.step(discovery, end):
                     is_meant = bool(discovery.judge.matching(destination, [answer]))
                     if is_meant and answer.other_source is not None:
                         self._on_notice(served_twice_notice(answer, discovery.judge.known))
-                    if answer.other_source is None:
+                    if answer.other_source is None or _is_at_last_address(answer, expected):
                         found[answer.offer.notebook_id, answer.key_id] = answer
                     is_found = is_found or is_meant
         finally:
             self.end(discovery)
+
+
+def _is_at_last_address(answer: DiscoveryAnswer[Address] | None, expected: KnownNotebook | None) -> bool:
+    """Whether `answer` is from the notebook `expected`, and from its last address. False if one of the two is None.
+
+    The commands of the user go to this address while a server answers there. At another address there may be a copy.
+    """
+    if answer is None or expected is None or answer.offer.notebook_id != expected.notebook_id:
+        return False
+    return address_of(known_notebook(answer)) == address_of(expected)
