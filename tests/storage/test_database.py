@@ -10,11 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.disks import fill, overwritten, shorten
+from tests.support.disks import fill, make_unwritable, overwritten, shorten
 from tests.support.errors import raises
 from tests.support.killed import printed_by
 from tests.support.processes import few_files
 from udpnote.errors import NoSpace, Notice, StorageError
+from udpnote.storage import disk_space
 from udpnote.storage.database import IN_MEMORY, Schema, atomic, make_own_folder, open_database, storage_errors
 
 
@@ -205,6 +206,15 @@ def test_each_refusal_of_sqlite_or_the_disk_has_an_error_of_its_own(path: str) -
             raise OSError(number, os.strerror(number))
     with raises(NoSpace, "disk_full_for_new_file", path="missing"), storage_errors("missing"):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+@pytest.mark.parametrize(("trouble", "number"), [("read-only", errno.EROFS), ("none", errno.ENOENT)])
+def test_the_reason_why_a_missing_folder_cannot_be_made_is_that_of_the_disk(
+    small_disk: Path, trouble: str, number: int
+) -> None:
+    if trouble != "none":
+        make_unwritable(small_disk, trouble)
+    assert disk_space.refusal(str(small_disk / "missing" / "folder" / "diary"), 1) == number
 
 
 def test_a_full_disk_gets_no_file_and_a_nearly_full_one_counts_as_full(small_disk: Path) -> None:

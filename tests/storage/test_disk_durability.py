@@ -10,12 +10,12 @@ import pytest
 from udpnote.storage.disk_durability import (
     WRITE_BYTES,
     Mount,
-    existing_folder,
     find_mount,
     fsync_durations,
     mount_at,
     temporary_folder,
 )
+from udpnote.storage.disk_space import existing_folder
 
 
 @pytest.mark.skipif(sys.platform == "darwin", reason="macOS has another call for it")

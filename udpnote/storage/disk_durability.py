@@ -19,17 +19,6 @@ WRITE_BYTES = 4096
 """How much is written before each fsync: one page, about what SQLite writes for a short entry."""
 
 
-def existing_folder(path: str) -> str:
-    """Return the folder of the file `path` or, if that folder is missing, the nearest folder above it that exists.
-
-    If `path` is a symbolic link, the folder is that of the file to which it leads.
-    """
-    folder = os.path.dirname(os.path.realpath(path))
-    while not os.path.isdir(folder):
-        folder = os.path.dirname(folder)
-    return folder
-
-
 @contextmanager
 def temporary_folder(folder: str) -> Iterator[str]:
     """Make a new folder inside of `folder`, and give the block its path. Only this user can read the new folder.

@@ -56,13 +56,28 @@ def _disk(path: str) -> os.statvfs_result | None:
         return None
 
 
+def existing_folder(path: str) -> str:
+    """Return the folder of the file `path` or, if that folder is missing, the nearest folder above it that exists.
+
+    If `path` is a symbolic link, the folder is that of the file to which it leads.
+    """
+    folder = os.path.dirname(os.path.realpath(path))
+    while not os.path.isdir(folder):
+        folder = os.path.dirname(folder)
+    return folder
+
+
 def refusal(path: str, byte_count: int) -> int:
     """Return the error number with which the system refuses to write `byte_count` more bytes beside the file `path`.
 
     Returns 0 if the system does not refuse, `ENOSPC` if the disk has no space for them, `EDQUOT` if a quota does not allow
     them, `EROFS` if the disk is read-only, or the number of another error. No system call says how much space every kind of
-    quota leaves. So this function reserves the bytes for a moment, where the system can do that.
+    quota leaves. So this function reserves the bytes for a moment, where the system can do that. If the folder of `path` is
+    missing, the result is why it cannot be made, or `ENOENT` if it can.
     """
+    folder = existing_folder(path)
+    if folder != os.path.dirname(os.path.realpath(path)):
+        return refusal(os.path.join(folder, os.path.basename(path)), byte_count) or errno.ENOENT
     try:
         with draft_of(path) as (descriptor, _):
             if sys.platform != "darwin":
