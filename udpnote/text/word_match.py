@@ -8,8 +8,9 @@ the text, at the same place between the terms. Signs that only the text has do n
 If a word ends with a `*` directly after its last term, that term is a prefix: `mil*` finds every term that begins with `mil`.
 The `*` of `C++*` is a sign.
 
-A word that is exactly one tag with its `#` stands for that tag: `#c` finds the tag `c`, not the tag `c++`, and `#mil*` finds
-all tags that begin with `mil`. For such a word, too, the index alone gives the right notes.
+A word that is exactly one tag with its `#` stands for that tag: `#c` finds the tag `c`, not the tag `c++`. With a `*` at its
+end, it stands for all tags that begin so: `#mil*` for `milk`, and `#c++*` for `c++20`. For such a word, too, the index alone
+gives the right notes.
 """
 
 import re
@@ -75,10 +76,11 @@ def parse_word(word: str) -> Word:
     """Split a word or phrase, as somebody typed it, into its terms and signs."""
     folded = fold(word)
     matches = list(term_pattern(folded).finditer(folded))
-    is_prefix = bool(matches) and folded[matches[-1].end() :] == "*"
+    is_starred = bool(matches) and folded.endswith("*")
+    tag = tag_term(word[:-1] if is_starred else word) if word.startswith(("#", "＃")) else ""
+    is_prefix = is_starred and (bool(tag) or matches[-1].end() == len(folded) - 1)
     places = [0, *(place for match in matches for place in match.span()), len(folded) - is_prefix]
     gaps = (_plain(folded[start:end]) for start, end in zip(places[::2], places[1::2], strict=True))
-    tag = tag_term(word[:-1] if is_prefix else word) if word.startswith(("#", "＃")) else ""
     return Word(tuple(match[0] for match in matches), tuple(gap if gap.strip() else "" for gap in gaps), is_prefix, tag)
 
 
