@@ -49,6 +49,12 @@ def test_arrays_objects_and_several_documents_are_read(text: str, found: list[ob
         assert values(text, "a") == found
 
 
+def test_a_single_field_comes_with_its_name_and_does_not_count_as_a_record() -> None:
+    text = '{"end": "x", "a": [1], "b": {"end": 2}} {"a": [3], "end": []}'
+    expected = [("end", 0, "x"), ("a", 1, 1), ("a", 2, 3), ("end", 0, [])]
+    assert list(json_records(reader_of(text), {"a"}, {"end"})) == expected
+
+
 @pytest.mark.parametrize(
     ("text", "character"),
     [("[1, x]", 5), ("[1 2]", 4), ('{"a": [1], 5: 6}', 13), ('{"a": [{"b": "c"', 17), ("hello", 1), ("[" * 1_000_000, 2)],

@@ -18,6 +18,17 @@ def test_pages_of_the_api_keep_times_writers_tags_and_identities_and_count_the_r
     assert found.amounts == {"attachments": 2, "relations": 2, "privacy": 2}
 
 
+def test_a_last_page_that_names_a_next_one_is_reported_after_its_memos() -> None:
+    page = PAGE.replace('"nextPageToken":""', '"nextPageToken":"COgH+w=="')
+    assert page != PAGE
+    whole, cut = Read(record_notes, reader_of(page + PAGE), SOURCE), Read(record_notes, reader_of(PAGE + page), SOURCE)
+    assert whole.bad == []
+    assert [(error.notice.kind, error.notice.values) for error in cut.bad] == [
+        ("import_memos_page", {"token": "COgH%2Bw%3D%3D"})
+    ]
+    assert len(whole.notes) == len(cut.notes) == 4
+
+
 def test_old_versions_have_numbers_for_times_and_ids() -> None:
     memo = {"id": 7, "createdTs": 1715041619, "updatedTs": 1715041800, "content": "a", "rowStatus": "ARCHIVED"}
     memo |= {"creatorUsername": "lin", "resourceList": [{}], "pinned": 0}

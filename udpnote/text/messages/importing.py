@@ -216,13 +216,19 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
         "{path} is a database, but not one of the program memos. If it is a notebook of udpnote, run `udpnote export "
         "--file {path}`, and import the result"
     ),
+    "import_memos_page": (
+        "further memos: the API gave only one page of them. To get the next page, add  &pageToken={token}  to the address, and "
+        "import that page, too"
+    ),
     "import_markdown_from_stream": "Markdown cannot be read from standard input: give the path of its file or folder",
     "import_database_from_stream": "a database cannot be read from standard input: give the path of its file",
     "bad_import_line": "line {line:,}: {problem}",
     "bad_import_record": "entry {position:,}: {problem}",
     "bad_import_record_in_file": "{path}, entry {position:,}: {problem}",
     "bad_import_in_file": "{path}, line {line:,}: {problem}",
-    "record_without_time": "the entry lacks {field}, which {program} writes in every entry",
+    "record_without_time": (
+        "the entry has no {field}, or one that udpnote does not understand. {program} writes a {field} in every entry"
+    ),
     "text_before_first_date": _text_before_first_date,
     "import_line_too_long": "the line has more than {bytes_max:,} bytes, which is longer than any exported entry",
     "not_imported": "not imported: {problem}",

@@ -6,6 +6,7 @@ The whole file is never in memory.
 import json
 from collections.abc import Callable, Container, Iterator
 from typing import Any, NamedTuple
+from urllib.parse import quote
 
 from udpnote.errors import InvalidImport
 from udpnote.text.jsonl import BYTE_ORDER_MARK
@@ -23,20 +24,29 @@ _CUT_CHARACTERS_MAX = 12
 """An error up to this many characters before the end of the buffer may only mean that a word or an escape is cut off there, as
 `false`, `-Infinity` or `\\ud83d\\ude00` may be."""
 
+_TOKEN_CHARACTERS_MAX = 256
+"""How much of the token of a next page is printed. The tokens of memos have about ten characters."""
+
 _SPACE = " \t\r\n"
 _DECODER = json.JSONDecoder(strict=False)
 
 
 class JsonRecord(NamedTuple):
-    """A value in an array of a JSON file. `array` is the array's name, or empty if it has none; `position` counts from 1."""
+    """A value in an array of a JSON file. `array` is the array's name, or empty if it has none; `position` counts from 1.
+
+    The value of a field that is no array has the field's name as `array`, and the position 0.
+    """
 
     array: str
     position: int
     value: Any
 
 
-def json_records(read: Callable[[int], str], arrays: Container[str]) -> Iterator[JsonRecord]:
-    """Yield the elements of the arrays whose names are in `arrays`. They must be fields of the outermost object.
+def json_records(
+    read: Callable[[int], str], arrays: Container[str], single_fields: Container[str] = ()
+) -> Iterator[JsonRecord]:
+    """Yield the elements of the arrays whose names are in `arrays`, and the values of the `single_fields`. All of these must be
+    fields of the outermost object.
 
     `read(n)` returns the next characters of the file, at most `n`, and the empty string at the end. If the file is an array
     itself, its elements are yielded. Several JSON values may follow each other. Positions count through the whole file. Raises
@@ -44,14 +54,18 @@ def json_records(read: Callable[[int], str], arrays: Container[str]) -> Iterator
     """
     text, position = _Text(read), 0
     while (sign := text.next_sign()) != "":
-        fields = _array_elements(text, "") if sign == "[" else _elements(text, arrays)
-        for array, value in fields:
-            position += 1
-            yield JsonRecord(array, position, value)
+        fields = _array_elements(text, "") if sign == "[" else _elements(text, arrays, single_fields)
+        for name, value in fields:
+            if name in single_fields:
+                yield JsonRecord(name, 0, value)
+            else:
+                position += 1
+                yield JsonRecord(name, position, value)
 
 
-def _elements(text: "_Text", arrays: Container[str]) -> Iterator[tuple[str, Any]]:
-    """Yield (name of the array, element) for the `arrays` in the object that begins at the place of `text`.
+def _elements(text: "_Text", arrays: Container[str], single_fields: Container[str]) -> Iterator[tuple[str, Any]]:
+    """Yield (name of the array, element) for the `arrays` in the object that begins at the place of `text`, and (name, value)
+    for its `single_fields`.
 
     Other fields are skipped.
     """
@@ -65,6 +79,8 @@ def _elements(text: "_Text", arrays: Container[str]) -> Iterator[tuple[str, Any]
         text.expect(":")
         if name in arrays and text.next_sign() == "[":
             yield from _array_elements(text, name)
+        elif name in single_fields:
+            yield name, text.value()
         else:
             text.value()
         if text.skip("}"):
@@ -178,10 +194,15 @@ def record_notes(read: Callable[[int], str], source: str, reading: Reading, path
     """Yield the notes in the JSON of a program. `source` is one of the constants `SOURCE` in this package.
 
     `read(n)` returns the next characters of the file (see `json_records`). `path` names the file in messages if it is one of
-    several. Where the file is not JSON, this calls `reading.on_bad` and ends.
+    several. Where the file is not JSON, this calls `reading.on_bad` and ends. It also calls that at the end if the JSON is a
+    page of memos, and there is a next page.
     """
     copies = jrnl.Copies()
-    for _, position, fields in _until_damage(json_records(read, _ARRAYS), reading):
+    next_page: Any = ""
+    for name, position, fields in _until_damage(json_records(read, _ARRAYS, {memos.NEXT_PAGE}), reading):
+        if name == memos.NEXT_PAGE:
+            next_page = fields
+            continue
         place = Place(path, position=position)
         if not isinstance(fields, dict):
             reading.on_bad(error_at(place, InvalidImport("json_not_an_object", value=fields)))
@@ -192,6 +213,9 @@ def record_notes(read: Callable[[int], str], source: str, reading: Reading, path
             note = (day_one.day_one_note if source == day_one.SOURCE else memos.memos_note)(fields, place, reading)
         if note is not None:
             yield note
+    if source == memos.SOURCE and isinstance(next_page, str) and next_page:
+        token = quote(next_page[:_TOKEN_CHARACTERS_MAX], safe="", errors="replace")
+        reading.on_bad(InvalidImport("import_memos_page", token=token))
 
 
 def _until_damage(records: Iterator[JsonRecord], reading: Reading) -> Iterator[JsonRecord]:

@@ -25,6 +25,9 @@ from udpnote.text.times import microseconds
 SOURCE = "memos"
 JSON_ARRAYS = ("memos", "data")
 
+NEXT_PAGE = "nextPageToken"
+"""The field with which the API asks for the next page of memos. It is empty on the last page."""
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone(timedelta()))
 
 
