@@ -37,6 +37,7 @@ def test_other_orders_of_dates_need_their_format_and_lines_that_seem_dated_are_c
     german = "[09.06.2013 15:39] Eins\n[10.06.2013 15:40] Zwei\n"
     assert read(german, "%d.%m.%Y %H:%M").times == ["2013-06-09T15:39", "2013-06-10T15:40"]
     assert read(german).places == [("bad_import_line", {"line": 1}), ("bad_import_line", {"line": 2})]
+    assert read(german, "%Y %Y").places == read(german).places  # a format that no date can have
     mixed = read("[2013-06-09 15:39] one\n[2019-07 14:23] two\n[a note] three\n[2013-02-30 10:00] four")
     assert (len(mixed.notes), mixed.amounts) == (1, {"dates_not_read": 2})
     assert (
@@ -47,6 +48,16 @@ def test_other_orders_of_dates_need_their_format_and_lines_that_seem_dated_are_c
 def test_an_entry_that_is_too_long_is_named_and_the_others_are_read() -> None:
     found = read(f"[2026-01-02 03:04] a\n{'x' * TEXT_BYTES_MAX}\nrest\n[2026-01-02 03:05] b\n[2026-01-02 03:06] \n")
     assert (found.texts, found.places, found.amounts) == (["b"], [("bad_import_line", {"line": 1})], {"empty": 1})
+
+
+def test_a_json_record_with_half_an_emoji_is_named_and_the_others_are_read() -> None:
+    times = '"date": "2026-01-02", "time": "03:04"'
+    found = Read(
+        record_notes,
+        reader_of(f'[{{"title": "a\\ud83d", "body": "", {times}}}, {{"title": "b", "body": "", {times}}}]'),
+        SOURCE,
+    )
+    assert (found.texts, found.places) == (["b"], [("bad_import_record", {"position": 1})])
 
 
 def test_json_records_without_a_time_are_named_by_their_position() -> None:

@@ -91,3 +91,8 @@ def test_new_notes_are_sent_and_moved_files_and_notes_without_id_are_recognized(
         assert (decision.entry.sequence, decision.entry.author) == (sequence_of("vault/b.md"), "lin")
     assert known.decide(NOTE._replace(may_change=False, text="第三"), "lin").fate is Fate.THERE_ALREADY
     assert KnownNotes(log().entries, source_client_id("jrnl")).decide(NOTE, "lin").fate is Fate.NEW
+
+
+def test_an_identity_may_have_any_lone_surrogate() -> None:
+    identities = ["a", "a\udcff", "a\ud83d", "a\udcff\ud83d"]
+    assert len({sequence_of(identity) for identity in identities}) == len(identities)

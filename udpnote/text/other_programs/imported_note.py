@@ -155,12 +155,22 @@ def source_client_id(source: str) -> bytes:
 
 def sequence_of(identity: str) -> int:
     """The sequence number for an `identity`: 63 bits of its hash, never 0."""
-    return int.from_bytes(sha256(identity.encode(errors="surrogateescape")).digest()[:8]) % SEQUENCE_MAX + 1
+    return int.from_bytes(sha256(_to_bytes(identity)).digest()[:8]) % SEQUENCE_MAX + 1
 
 
 def digest_of(text: str) -> bytes:
     """A digest of `text` with 16 bytes: different texts have different digests."""
-    return sha256(text.encode(errors="surrogateescape")).digest()[:16]
+    return sha256(_to_bytes(text)).digest()[:16]
+
+
+def _to_bytes(text: str) -> bytes:
+    """Encode `text` as UTF-8. It may have lone surrogates: JSON may contain any of them, and a surrogate from U+DC80 to U+DCFF
+    may also stand for a byte of a file or of its name that is not valid UTF-8.
+    """
+    try:
+        return text.encode(errors="surrogateescape")
+    except UnicodeEncodeError:
+        return text.encode(errors="surrogatepass")
 
 
 def with_tags(text: str, names: Iterable[str]) -> str:

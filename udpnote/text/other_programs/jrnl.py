@@ -166,7 +166,7 @@ def _heading(line: str, date_format: str) -> tuple[Stamp, str] | None:
     if date_format:
         try:
             moment = datetime.strptime(match[1], date_format)
-        except ValueError:
+        except (ValueError, re.error):  # `re.error` if the format has a part such as %Y twice
             return None
         stamp = Stamp(moment.date(), moment.time(), moment.utcoffset())
     return (stamp, line[match.end() :]) if stamp is not None and stamp.day is not None else None
