@@ -13,6 +13,22 @@ from udpnote.text.import_format import Format
 from udpnote.text.jsonl import iso_time
 from udpnote.text.other_programs.imported_note import LeftOut
 
+_KINDS_ABOUT_CONTENT = frozenset(
+    {
+        "author_invalid",
+        "import_file_too_long",
+        "import_in_other_encoding",
+        "import_json_damaged",
+        "import_line_too_long",
+        "import_memos_page",
+        "import_not_unicode",
+        "import_zip_damaged",
+        "text_block_invalid",
+        "text_invalid",
+    }
+)
+"""The kinds of errors about a part of a source that may well have the right format: what the part holds cannot be imported."""
+
 NAMED_MAX = 20
 """How many entries with the same problem are named in messages; the others are only counted."""
 
@@ -79,8 +95,7 @@ class ImportReport:
 
         The errors of the first `NAMED_MAX` such parts are printed, but not before the source has had its first entry. If the
         source has had `NAMED_MAX` such parts and no entry, this raises `InvalidImport`: then the source most likely has another
-        format, and one error says so in place of many. A `StorageError` says nothing about the format, because the part cannot
-        be read at all: if one of the errors is such an error, this raises nothing.
+        format, and one error says so in place of many. If one of the errors says nothing about the format, this raises nothing.
         """
         self._bad += 1
         if self._bad <= NAMED_MAX:
@@ -174,10 +189,10 @@ class ImportReport:
         self._held_errors.clear()
 
     def _check_format(self) -> None:
-        """If all errors that `count_bad` has kept say what is wrong with the text of the source, raise one `InvalidImport` that
-        names the first of them: no part of the source is an entry.
+        """If all errors that `count_bad` has kept may come from another format, raise one `InvalidImport` that names the first
+        of them: no part of the source is an entry.
         """
-        if self._held_errors and all(isinstance(error, InvalidImport) for error in self._held_errors):
+        if self._held_errors and all(map(_may_mean_other_format, self._held_errors)):
             raise InvalidImport("import_of_other_kind", problem=self._held_errors[0])
 
     def _result(self) -> Notice:
@@ -207,6 +222,16 @@ class ImportReport:
             "bad_lines": self._bad,
             "left_out": {what.value: count for what, count in self.left_out.items() if count},
         }
+
+
+def _may_mean_other_format(error: Exception) -> bool:
+    """Whether `error`, about a part of the source, may mean that the source has another format than was supposed.
+
+    It does not if the part cannot be read at all, is damaged or in another encoding, or if only its text or author is invalid.
+    """
+    while isinstance(error, InvalidImport) and isinstance(problem := error.notice.values.get("problem"), Exception):
+        error = problem
+    return isinstance(error, InvalidImport) and error.notice.kind not in _KINDS_ABOUT_CONTENT
 
 
 def _written(stored: StoredEntry | None) -> str:

@@ -139,6 +139,28 @@ def test_files_and_folders_that_may_not_be_read_are_named_and_the_others_are_imp
     assert f"{vault}/closed (Permission denied)" in said and ".md" not in said, said
 
 
+def test_a_file_of_which_nothing_can_be_imported_counts_as_one_of_another_program_only_if_its_format_may_be_wrong(
+    machine: Machine, sources: Path
+) -> None:
+    chinese = "今天开会".encode("gb18030")
+    data = (sources / "day-one.zip").read_bytes()
+    for name, content, is_other in (
+        ("gbk.md", chinese, False),
+        ("gbk.txt", b"2026/11/23 10:00:00\n" + chinese, False),
+        ("gbk-journal.txt", b"[2026-11-23 10:00] " + chinese, False),
+        ("cut.zip", data[: len(data) // 2], False),
+        ("fields.jsonl", b'{"a": 1}', True),
+    ):
+        (sources / name).write_bytes(content)
+        said = machine.refused(f"import {sources}/{name} --file {sources}/new.sqlite3")
+        assert ("another program (" in said) is is_other, said
+    (sources / "gbk").mkdir()
+    for number in range(NAMED_MAX + 1):
+        (sources / "gbk" / f"{number:02}.md").write_bytes(chinese)
+    said = machine.refused(f"import {sources}/gbk --file {sources}/new.sqlite3", facts=["00.md", "iconv", "1 more"])
+    assert said.count("iconv") == NAMED_MAX, said
+
+
 def test_a_source_that_cannot_be_read_is_refused_with_the_way_out(served: Machine, sources: Path) -> None:
     (sources / "german.txt").write_text("[09.06.2013 15:39] Eins\n[10.06.2013 15:40] Zwei\n")
     (sources / "empty folder").mkdir()
