@@ -104,6 +104,13 @@ def test_of_several_ports_the_first_is_taken_at_which_no_other_server_gets_the_s
         assert (bound.port, beside.port, unheard.port) == (taken, free, taken)
 
 
+def test_a_listener_at_all_ipv6_addresses_does_not_count_its_own_port_as_taken(client: Endpoint) -> None:
+    loopback = [Interface("lo", 1, (), has_ipv6=True)]
+    with closing(Endpoint.listen("::", 0, 0, list_interfaces=lambda: loopback)) as server:
+        client.send([(b"6", ("::1", server.port, 0, 0))])
+        assert texts(server, 1) == [b"6"]
+
+
 def test_only_own_addresses_can_be_listened_at() -> None:
     with raises(AddressUnavailable, "cannot_listen", address=f"{FOREIGN}:0"), listening(FOREIGN):
         pytest.fail("listening at a foreign address")

@@ -302,17 +302,17 @@ class Endpoint:
     def _listen_at(self, address: Address, present: Iterable[Interface], *, needs_probes: bool) -> None:
         """Open a socket on `address`, and sockets on the broadcast or multicast addresses at which probes arrive.
 
-        `present` are the network interfaces. Raises `AddressInUse` or `AddressUnavailable` if `address` cannot be used. Another
-        server may listen at one of the broadcast or multicast addresses. Then this raises `AddressInUse` if `needs_probes` is
-        true; if it is false, this endpoint gets no probes that are sent to that address.
+        `present` are the network interfaces. Raises `AddressInUse` or `AddressUnavailable` if `address` cannot be used. If
+        another server listens at one of the broadcast or multicast addresses, this raises `AddressInUse` if `needs_probes` is
+        true. If it is false, this endpoint gets no probes that are sent to that address.
         """
         family = _family(address)
         self._bind(family, address)
+        targets: list[Address] = []
         if family == socket.AF_INET:
             own = [broadcast for interface in present for host, broadcast in interface.broadcasts if host == address[0]]
-            broadcasts = dict.fromkeys([*own, LIMITED_BROADCAST] if own else [])
-            targets: list[Address] = [(broadcast, self.port) for broadcast in broadcasts]
-        else:
+            targets = [(broadcast, self.port) for broadcast in dict.fromkeys([*own, LIMITED_BROADCAST] if own else [])]
+        elif address[0] != "::":  # a socket at all addresses gets multicasts itself: see `join_new_interfaces`
             targets = [(DISCOVERY_GROUP, self.port, 0, interface.scope) for interface in present if interface.has_ipv6]
         for target in targets:
             try:

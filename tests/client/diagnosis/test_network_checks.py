@@ -13,6 +13,7 @@ from udpnote.client.diagnosis.network_facts import Expected, NetworkFacts
 from udpnote.client.notebook_finder import FoundNotebook
 from udpnote.errors import Notice
 from udpnote.lan.echo import Echo
+from udpnote.lan.endpoint import DISCOVERY_GROUP
 from udpnote.lan.host_network import HostInterface, InterfaceKind, PortUser
 from udpnote.lan.udp_socket import SendError
 from udpnote.model.address import Address
@@ -122,6 +123,10 @@ def rejected_elsewhere(number: int) -> NetworkFacts:
         (only(HEALTHY, HERE._replace(heard=frozenset({3})))._replace(interfaces=[UNPLUGGED]), []),
         (HEALTHY._replace(echoes=[DEAF], interfaces=[UNPLUGGED], servers=[], found=[]), ["nothing_answers"]),
         (only(HEALTHY, HERE)._replace(port_users=[PortUser("127.0.0.1", 6683, "lin")]), ["server_on_loopback"]),
+        (
+            only(HEALTHY, HERE)._replace(port_users=[PortUser("::1", 6683, "lin"), PortUser(DISCOVERY_GROUP, 6683, "lin")]),
+            ["server_on_loopback"],
+        ),
         (only(HEALTHY, HERE)._replace(port_users=[PortUser("0.0.0.0", 6683, "lin"), PortUser("127.0.0.1", 9, "lin")]), []),
         (HEALTHY._replace(found=[FOUND, FOUND._replace(notebook_id="ff" * 16)]), ["same_name"]),
         (HEALTHY._replace(found=[FOUND, FOUND._replace(notebook_id="ff" * 16)], is_notebook_decided=True), []),

@@ -21,6 +21,7 @@ from udpnote.client.diagnosis.network_facts import (
     server_argument,
 )
 from udpnote.errors import Notice
+from udpnote.lan.endpoint import DISCOVERY_GROUP
 from udpnote.lan.udp_socket import format_host
 from udpnote.model.address import Address, is_loopback
 from udpnote.model.notebook import ID_DIGITS_SHOWN
@@ -350,9 +351,12 @@ def _ports_of(server: ReportingServer) -> set[int]:
 
 
 def _listening_at(facts: NetworkFacts, server: ReportingServer) -> set[str]:
-    """The addresses at which `server`, on this host, listens. 0.0.0.0 and :: stand for all. Empty if they are not known."""
+    """The addresses at which `server`, on this host, listens. 0.0.0.0 and :: stand for all. Empty if they are not known.
+
+    The multicast group at which probes arrive is left out, because nobody can send the server anything else there.
+    """
     ports = _ports_of(server)
-    return {each.host for each in facts.port_users or () if each.port in ports}
+    return {each.host for each in facts.port_users or () if each.port in ports and each.host != DISCOVERY_GROUP}
 
 
 def _heard_interfaces(facts: NetworkFacts, hosts: Collection[str]) -> list[str]:
