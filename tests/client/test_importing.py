@@ -200,6 +200,12 @@ def test_an_entry_that_is_in_the_file_twice_is_imported_once(lan: Lan, path: Pat
     assert lan.texts() == [stored.entry.text for stored in log_of(path)] == ["one", "two", "one, revised"] * 2
 
 
+def test_something_else_than_an_entry_is_a_type_error(lan: Lan) -> None:
+    lan.serve()
+    with pytest.raises(TypeError, match="each of entries must be a StoredEntry"):
+        list(lan.client().import_entries(["a text"]))  # type: ignore[list-item]
+
+
 def test_long_entries_are_not_read_ahead_into_memory(lan: Lan) -> None:
     lan.serve()
     read = 0

@@ -10,8 +10,8 @@ from udpnote.page.responses import refusal_for
 class TroubleReport:
     """Calls `on_trouble` with the reason when browsers are told to ask the person who runs the page.
 
-    For each kind of reason, it does this once, and again only after `forget`: a page that is asked again and again would else
-    fill the terminal.
+    For each kind of reason, it calls it once, and again only after `forget`. Otherwise browsers that ask again and again would
+    fill the terminal with messages.
     """
 
     def __init__(self, on_trouble: Callable[[Notice], None]) -> None:
@@ -20,17 +20,15 @@ class TroubleReport:
         """The kinds of the reasons that the person knows already."""
 
     def report(self, error: UdpnoteError) -> None:
-        """Report `error`, with which a call for a browser has failed, unless the browser's refusal does not name the person who
-        runs the page.
-        """
+        """Report `error`, with which a call has failed, if browsers are therefore told to ask the person who runs the page."""
         if error.notice.kind not in self._told and notice_for_browser(refusal_for(error).notice) == UNUSABLE:
             self.record_told(error)
             self._on_trouble(error.notice)
 
     def record_told(self, error: UdpnoteError) -> None:
-        """Do not report `error`, because the person learns of it in another way."""
+        """Record that the person learns of `error` in another way: errors of this kind are not reported then."""
         self._told.add(error.notice.kind)
 
     def forget(self) -> None:
-        """Report all reasons again, because the server was away and answers now."""
+        """Record that the server was away and answers now: errors of every kind are reported again."""
         self._told.clear()
