@@ -3,6 +3,7 @@
 from itertools import pairwise
 
 from tests.support.page_site import Site
+from tests.support.processes import eventually
 from tests.support.visitor import WITH_A_WORKER, Visitors
 
 GET_AND_KEPT = """async () => {
@@ -56,6 +57,26 @@ def test_a_note_that_is_deleted_while_the_notebook_is_silent_is_not_called_delet
     amy.sees("to be deleted")
     site.serve()
     amy.note("to be deleted").wait_for(state="detached")
+
+
+def test_a_change_that_waits_names_its_note_not_the_version_that_it_replaces(site: Site, visitors: Visitors) -> None:
+    site.start()
+    amy = visitors.visit(site.address)
+    amy.write("milk", "bread")
+    for before, after in (("milk", "oat milk"), ("bread", "rye bread")):
+        amy.sees(before)
+        amy.edit(before, after)
+        amy.page.locator("#send").click()
+        amy.sees(after)
+    amy.sees_nothing_waiting()
+    site.server.stop()
+    amy.edit("oat milk", "soy milk")
+    amy.page.locator("#send").click()
+    amy.act("rye bread", "Delete")
+    eventually(lambda: amy.page.locator(".waiting-title").all_inner_texts() == ["New text of note #1", "Deletion of note #2"])
+    site.serve()
+    amy.sees_nothing_waiting()
+    assert site.revised() == [1, 2, 3, 4]
 
 
 def test_a_browser_that_keeps_nothing_lets_people_read_and_offers_nothing_else(site: Site, visitors: Visitors) -> None:

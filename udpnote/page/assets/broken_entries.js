@@ -26,6 +26,7 @@ const FIELDS = {
   utc_offset: Number.isSafeInteger,
   revises: isCount,
   seen: (value) => value === null || isSeen(value),
+  note: (value) => value === undefined || value === null || isCount(value), // earlier versions of the page kept none
   notebook: (value) => value === null || typeof value === "string",
   after: (value) => value === null || Number.isSafeInteger(value),
   state: (value) => ["waiting", "refused", "erased"].includes(value),

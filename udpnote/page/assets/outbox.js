@@ -64,6 +64,7 @@ export class EntryGone extends Error {}
  * An entry has what the notebook gets (`SENT_FIELDS`), its `client` id, and these fields:
  * - `order`: its key in the database. A later entry has a higher one.
  * - `notebook`: the id of the notebook that it is for; null: the one to which it is sent first.
+ * - `note`: the number of the note that it changes, by which people know the note; null: not known, or it changes none.
  * - `state`: `waiting`, `refused` or `erased`; `reason`: what the server has said of it; null: nothing.
  * - `is_sent`: whether it may have been sent; `after`: the `order` of the entry behind which it waits, or null.
  * - `is_undoable`: whether a person can take it back. What takes something back is not taken back itself.
@@ -231,7 +232,7 @@ export class Outbox {
     const isWhole = typeof known?.client === "string" && Number.isSafeInteger(known.next);
     const identity = isWhole ? known : { client: this.newId(), next: 1 };
     const kept = {
-      after: null, seen: null, revises: 0, notebook: null, is_undoable: true,
+      after: null, seen: null, revises: 0, note: null, notebook: null, is_undoable: true,
       ...entry,
       client: identity.client, sequence: identity.next, state: "waiting", is_sent: false, reason: null,
     };
@@ -259,8 +260,8 @@ export class Outbox {
     const store = transaction.objectStore("entries");
     await result(store.delete(entry.order));
     if (entry.is_undoable) {
-      const { order, notebook, client, sequence, kind, revises } = entry;
-      await remember(transaction, "writes", { order, notebook, client, sequence, kind, revises, number }, WRITES_MAX);
+      const { order, notebook, client, sequence, kind, revises, note } = entry;
+      await remember(transaction, "writes", { order, notebook, client, sequence, kind, revises, note, number }, WRITES_MAX);
     }
     await eachEntry(transaction, () => true, (other) =>
       other.after === entry.order ? { ...other, after: null, ...seenAs(entry, number) } : null,
@@ -279,9 +280,9 @@ export class Outbox {
   }
 }
 
-/** The fields of a change that name the changed entry, which the notebook has under `number`. */
-function seenAs({ client, sequence }, number) {
-  return { revises: number, seen: { number, client, sequence } };
+/** The fields of a change that name the changed entry, which the notebook has under `number`, and the note that it belongs to. */
+function seenAs({ client, sequence, note = null }, number) {
+  return { revises: number, seen: { number, client, sequence }, note: note ?? number };
 }
 
 function find(transaction, order) {

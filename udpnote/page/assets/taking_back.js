@@ -43,7 +43,8 @@ export class TakingBack {
     if (isCut) return "undo_of_cut"; // a revision with it would lose the rest of the text
     const entry = write.kind === "note" ? { kind: "deletion", text: "" } : before(versions.slice(0, place));
     if (entry === null) return "gone";
-    const fields = this.change({ ...entry, revises: number, seen, notebook: write.notebook });
+    const note = write.note ?? (write.kind === "note" ? write.number : null);
+    const fields = this.change({ ...entry, revises: number, seen, note, notebook: write.notebook });
     return (await this.outbox.add(fields, { undoes: write.order })) ? "undone" : "undo_nothing";
   }
 }

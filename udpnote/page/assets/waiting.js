@@ -97,10 +97,11 @@ export class Waiting {
   #describe(entry) {
     const { words } = this;
     const isBad = entry.state !== "waiting";
+    const number = `#${entry.note ?? entry.revises}`;
     const title = {
       note: null,
-      revision: entry.revises ? words.say("waiting_edit", { number: `#${entry.revises}` }) : words.say("waiting_edit_unsent"),
-      deletion: entry.revises ? words.say("waiting_delete", { number: `#${entry.revises}` }) : words.say("waiting_delete_unsent"),
+      revision: entry.revises ? words.say("waiting_edit", { number }) : words.say("waiting_edit_unsent"),
+      deletion: entry.revises ? words.say("waiting_delete", { number }) : words.say("waiting_delete_unsent"),
     }[entry.kind];
     const isHeld = isBad || !isQuick(entry);
     const buttons = isHeld ? this.#buttons(entry, isBad) : [];

@@ -35,7 +35,8 @@ export class Writing {
       if (editing?.order) {
         await outbox.revise(editing.order, this.change({ text }), { draft });
       } else if (editing) {
-        await outbox.add(this.change({ kind: "revision", text, revises: editing.seen.number, seen: editing.seen }), { draft });
+        const { seen, note } = editing;
+        await outbox.add(this.change({ kind: "revision", text, revises: seen.number, seen, note }), { draft });
       } else {
         await outbox.add(this.change({ kind: "note", text }), { draft });
       }
@@ -85,7 +86,7 @@ export class Writing {
     const latest = await this.#withLatest(note);
     const seen = seenIn(latest?.version === note.version ? latest : note);
     try {
-      await this.outbox.add(this.change({ kind: "deletion", text: "", revises: seen.number, seen }));
+      await this.outbox.add(this.change({ kind: "deletion", text: "", revises: seen.number, seen, note: note.number }));
     } catch {
       telling.notice("writing", words.say("not_kept_deletion"));
       return;
