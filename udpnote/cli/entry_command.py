@@ -7,7 +7,7 @@ from shlex import quote, split
 from shutil import which
 from subprocess import PIPE, Popen, TimeoutExpired
 
-from udpnote.cli.terminal.interruption import noticing_signals
+from udpnote.cli.terminal.interruption import exit_code_in_shell, noticing_signals
 from udpnote.cli.terminal.streams import say
 from udpnote.errors import InvalidSetting, Notice
 from udpnote.model.entry import Kind, StoredEntry
@@ -62,7 +62,7 @@ class EntryCommand:
         finally:
             _end(process)
         if process.returncode:
-            code = process.returncode if process.returncode > 0 else 128 - process.returncode  # as in a shell: see INTERRUPTED
+            code = exit_code_in_shell(process.returncode)
             say(Notice("exec_failed", command=self._words[0], number=stored.number, code=code))
 
     def _wait(self, process: "Popen[bytes]", stored: StoredEntry) -> None:

@@ -67,6 +67,11 @@ def test_a_pager_that_is_missing_or_fails_is_named_and_nothing_is_lost(diary: Ma
     assert terminal.finish().count("note ") == 100
 
 
+def test_a_pager_that_a_signal_has_ended_has_the_exit_code_of_a_shell(diary: Machine) -> None:
+    process, _ = start(diary, "sh -c 'kill -9 $$'")
+    assert "exit code 137" in process.wait().err
+
+
 def test_less_is_told_to_show_colours_whatever_else_it_is_told(diary: Machine) -> None:
     for less, expected in (("", "-R "), ("-S", "-R -S"), (None, "FRX")):
         process, terminal = start(diary, "sh -c 'cat >/dev/null; echo \"<$LESS>\"'", **({} if less is None else {"LESS": less}))

@@ -31,6 +31,13 @@ SIGNAL_CHECK_SECONDS = 0.25
 """The interval at which `noticing_signals` interrupts a call that waits. A person does not notice this delay after Ctrl-C."""
 
 
+def exit_code_in_shell(return_code: int) -> int:
+    """The exit code that a shell shows for a program with Python's `return_code`, which is negative if a signal has ended the
+    program. A shell adds the signal's number to 128.
+    """
+    return return_code if return_code >= 0 else 128 - return_code
+
+
 @contextmanager
 def noticing_signals() -> Iterator[None]:
     """In the block, let no signal be missed while a call waits, for example for a line that the user types.

@@ -12,6 +12,7 @@ from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import TYPE_CHECKING, Any, TextIO, cast
 
+from udpnote.cli.terminal.interruption import exit_code_in_shell
 from udpnote.cli.terminal.streams import say, terminal_columns, terminal_lines
 from udpnote.cli.terminal.styles import is_dumb_terminal
 from udpnote.errors import Notice
@@ -227,9 +228,9 @@ class _PagedOutput:
         if code in _CTRL_C_CODES:
             raise KeyboardInterrupt
         if code and self._kept is None:
-            self.failure = code
+            self.failure = exit_code_in_shell(code)
         elif code:
-            say(Notice("pager_failed", command=self._command, code=code, variable=_variable()))
+            say(Notice("pager_failed", command=self._command, code=exit_code_in_shell(code), variable=_variable()))
             self._print_kept()
 
     def _print_kept(self) -> None:
