@@ -22,10 +22,10 @@ def notebook_object(notebook: KnownNotebook) -> dict[str, object]:
 def found_notebook_object(notebook: FoundNotebook) -> dict[str, object]:
     """A notebook as an object for `find --json`.
 
-    In the object, `notebook` is the notebook's id, `entries` the number of its entries, and `rtt_ms` the round-trip time in
-    milliseconds. `impostor` says that the server claims to have a sealed notebook without having its key. `key_changed` says
-    that the notebook has a newer key than this machine knows. `other_server` is the address and port of another server with the
-    same notebook, or None.
+    In the object, `notebook` is the notebook's id, `entries` the number of its entries, or None if this machine has an old key,
+    and `rtt_ms` the round-trip time in milliseconds. `impostor` says that the server claims to have a sealed notebook without
+    having its key. `key_changed` says that the notebook has a newer key than this machine knows. `other_server` is the address
+    and port of another server with the same notebook, or None.
     """
     return {
         "name": notebook.name,

@@ -31,7 +31,7 @@ LOCATE_SECONDS_MIN = 0.3
 
 
 class FoundNotebook(NamedTuple):
-    """A notebook that has answered a discovery, with its name and the number of its `entries`.
+    """A notebook that has answered a discovery, with its name and the number of its `entries`, or None if it has not told that.
 
     `notebook_id` is the id in hexadecimal digits. `address` (an IP address) and `port` are those of the server that has
     answered, after `round_trip_seconds`. `impersonates` is the sealed notebook that this server claims to have without having
@@ -45,7 +45,7 @@ class FoundNotebook(NamedTuple):
     notebook_id: str
     address: str
     port: int
-    entries: int
+    entries: int | None
     round_trip_seconds: float
     is_sealed: bool
     impersonates: KnownNotebook | None
@@ -305,9 +305,9 @@ class NotebookFinder:
         elif found.other_source is not None:
             warning = served_twice_notice(found, discovery.judge.known)
         return FoundNotebook(
-            offer.name, offer.notebook_id.hex(), format_host(found.source), found.source[1], offer.entries,
-            found.round_trip_seconds, found.key_id is not None, impersonates, found.has_new_key,
-            format_address(found.other_source) if found.other_source is not None else None, warning,
+            offer.name, offer.notebook_id.hex(), format_host(found.source), found.source[1],
+            None if found.has_new_key else offer.entries, found.round_trip_seconds, found.key_id is not None, impersonates,
+            found.has_new_key, format_address(found.other_source) if found.other_source is not None else None, warning,
         )  # fmt: skip
 
     def probe_again(self, data: bytes, notebook: KnownNotebook) -> None:
@@ -359,9 +359,9 @@ class NotebookFinder:
     ) -> bool:
         """Run one discovery, and add its answers to `found`. Returns whether a notebook that `destination` names is in `found`.
 
-        The keys of `found` are pairs: the notebook's id, and the id of its key. If two servers answer with the same notebook,
-        `found` keeps the answer from the last address of `expected`, or else the first answer. If `destination` names this
-        notebook, this gives a notice.
+        The keys of `found` are pairs: the notebook's id, and the id of its key. Of two servers with the same notebook, `found`
+        keeps the answer of the one at the last address of `expected`, or else the first. If `destination` names this notebook,
+        this gives a notice.
 
         The discovery ends at the monotonic time `until` or `DISCOVERY_SECONDS` after it began, whichever is earlier. When a
         notebook that `destination` names has answered, it goes on for up to a second, even beyond `until`, because another such
@@ -393,7 +393,7 @@ class NotebookFinder:
 def _is_at_last_address(answer: DiscoveryAnswer[Address] | None, expected: KnownNotebook | None) -> bool:
     """Whether `answer` is from the notebook `expected`, and from its last address. False if one of the two is None.
 
-    The commands of the user go to this address while a server answers there. At another address there may be a copy.
+    The user's commands go to this address while a server answers there. At another address there may be a copy.
     """
     if answer is None or expected is None or answer.offer.notebook_id != expected.notebook_id:
         return False

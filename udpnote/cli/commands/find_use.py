@@ -166,7 +166,7 @@ def _print_row(notebook: FoundNotebook, *, is_first: bool) -> None:
     host = f"[{notebook.address}]" if ":" in notebook.address else notebook.address
     round_trip = f"{notebook.round_trip_seconds * 1000:.1f} ms"
     headings = (_("NOTEBOOK"), _("ADDRESS"), _("ENTRIES"), _("ROUND TRIP"), _("SEAL"), _("ID"))
-    amount = f"{notebook.entries:,}"
+    amount = f"{notebook.entries:,}" if notebook.entries is not None else "-"
     row = (notebook.name, f"{host}:{notebook.port}", amount, round_trip, _seal(notebook), notebook.notebook_id)
     width = terminal_columns() if sys.stdout.isatty() else None
     for name, address, entries, duration, seal, notebook_id in [headings, row] if is_first else [row]:

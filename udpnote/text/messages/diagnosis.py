@@ -114,7 +114,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
         "{server} does not answer the broadcasts of this host. It answers you all the same, because you name it"
     ),
     "no_server_elsewhere": (
-        "no server on another host has answered, so neither the network on the way nor the clock there could be checked"
+        "no server on another host could be examined, so neither the network on the way nor the clock there was checked"
     ),
     "server_beyond_lan": "{server} is outside this LAN, and broadcasts do not leave the LAN: name the server with `--server`",
     "too_many_interfaces": (
