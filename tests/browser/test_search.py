@@ -34,6 +34,8 @@ def test_a_search_before_the_index_is_ready_says_so_and_shows_its_results_later(
     with closing(sqlite3.connect(f"{site.notebook}.index", isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")  # keeps the server from indexing further notes
         site.send("bread")
+        amy.page.locator("#toast", has_text="index is being built").wait_for()
+        assert amy.texts() == ["milk"], "what was found stays while it is not known whether the new note matches"
         amy.search("bread")
         amy.page.locator("#empty", has_text="index is being built: 50 %").wait_for()
         assert amy.page.locator("body.away").count() == 0, "the notebook answers, so it is not called away"
