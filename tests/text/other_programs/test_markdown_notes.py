@@ -51,6 +51,7 @@ def test_obsidian_logseq_and_jekyll_files_keep_date_title_and_tags(path: str, ti
         ("L.md", "# L\n\n## 2026年11月23日\na\n### c\n## 2026-11-24, 9:15pm\nb", "2026-11-23T00:00", ["# L\n\na\n### c", "b"]),
         ("Log.md", "intro\n## 10:30\na\n## 2026-13-01\nb", "2026-05-05T05:05", ["Log\n\nintro\n## 10:30\na\n## 2026-13-01\nb"]),
         ("a.md", "---\ndate: 2026-01-02T03:04:05Z\n---\na", "2026-01-02T03:04", ["a"]),
+        ("a.md", "---\ndate: soon\ncreated: 2026-01-02\n---\na", "2026-01-02T00:00", ["a"]),
     ],
 )  # fmt: skip
 def test_the_time_comes_from_heading_front_matter_name_or_the_last_change(
@@ -105,3 +106,21 @@ def test_all_values_of_a_property_that_is_there_twice_count_and_the_author_is_th
 def test_files_without_text_and_properties_are_counted(text: str, amounts: dict[str, int]) -> None:
     found = read("x.md", text)
     assert (found.texts, found.amounts) == ([], amounts)
+
+
+def test_a_date_that_is_not_understood_is_counted() -> None:
+    found = read("2026-11-23.md", "---\ndate: Jan 2, 2026\n---\na")
+    assert (found.times, found.amounts) == (["2026-11-23T00:00"], {"date_properties": 1})
+
+
+@pytest.mark.parametrize(
+    ("block", "is_kept"),
+    [
+        ("Shopping list\nmilk", True), ("Shopping: milk\nand bread", True), ("- a\n- b", True), ("", False),
+        ("# from a template\n\ntitle: a", False), ("a: |\n  b\nc:\n- d\n-\n-  e\n# f", False),
+        ("a: [\n b\n]\n'c d': e", False),
+    ],
+)  # fmt: skip
+def test_text_between_two_rules_is_kept_unless_it_is_front_matter(block: str, is_kept: bool) -> None:
+    text = f"---\n{block}\n---\nrest"
+    assert ("rest" in read("2026-11-23.md", text).texts[0], read("2026-11-23.md", text).texts == [text]) == (True, is_kept)

@@ -171,22 +171,35 @@ def _more_left_out(what: str, count: int) -> str:
                 "{count:,} notes or files are not imported, because they have no text",
                 count,
             )
-        case "dates_not_read":
-            return ngettext(
-                "{count:,} line looks like the beginning of a jrnl entry, but udpnote does not understand its date, and took "
-                "the line as text of the entry before it. To mend that, delete this entry if it was imported, and import "
-                "again with --date-format and the `timeformat` of jrnl's settings",
-                "{count:,} lines look like the beginnings of jrnl entries, but udpnote does not understand their dates, and "
-                "took the lines as text of the entries before them. To mend that, delete these entries if they were imported, "
-                "and import again with --date-format and the `timeformat` of jrnl's settings",
-                count,
-            )
+        case "date_properties" | "dates_not_read":
+            return _dates_not_understood(what, count)
         case _:  # details
             return ngettext(
                 "weather, music or activity of {count:,} note is not imported",
                 "weather, music or activity of {count:,} notes is not imported",
                 count,
             )
+
+
+def _dates_not_understood(what: str, count: int) -> str:
+    """The template for `count` files of Markdown or lines of a jrnl text whose dates udpnote does not understand."""
+    if what == "date_properties":
+        return ngettext(
+            "{count:,} file has a date that udpnote does not understand, so its notes have the date of its name or last "
+            "change. Before an import, write such a date as 2026-11-23 07:52",
+            "{count:,} files have dates that udpnote does not understand, so their notes have the dates of their names or "
+            "last changes. Before an import, write such dates as 2026-11-23 07:52",
+            count,
+        )
+    return ngettext(
+        "{count:,} line looks like the beginning of a jrnl entry, but udpnote does not understand its date, and took "
+        "the line as text of the entry before it. To mend that, delete this entry if it was imported, and import "
+        "again with --date-format and the `timeformat` of jrnl's settings",
+        "{count:,} lines look like the beginnings of jrnl entries, but udpnote does not understand their dates, and "
+        "took the lines as text of the entries before them. To mend that, delete these entries if they were imported, "
+        "and import again with --date-format and the `timeformat` of jrnl's settings",
+        count,
+    )
 
 
 SENTENCES: dict[str, str | Callable[..., str]] = {

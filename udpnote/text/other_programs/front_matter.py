@@ -1,7 +1,8 @@
 """Reads the properties at the beginning of a Markdown file: front matter as in Jekyll and Obsidian, or as in Logseq.
 
 Front matter is YAML between two lines `---`. Only the forms that people usually write there are read: a name and a value, or a
-name and a list. The properties of Logseq are lines such as `tags:: work, home`.
+name and a list. Text between two lines `---` that YAML would not be is no front matter: two rules may stand around any text.
+The properties of Logseq are lines such as `tags:: work, home`.
 """
 
 import re
@@ -11,6 +12,9 @@ _FENCE = re.compile(r"---[ \t]*\n(.*?)^(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.DOTALL
 _FIELD = re.compile(r"""(["']?)([^\s:#"'-][^:\n"']*)\1\s*:(?:[ \t]+(.*))?$""")
 _LOGSEQ = re.compile(r"(?:- |  |\t)?([\w-]+):: (.*)")
 _ITEM = re.compile(r"\s*-\s+(.*)")
+_REST = re.compile(r"\s*$|\s+\S|#|- |-$|[\]},]")
+"""What a line of YAML may begin with if it has no name: white space, a comment, an element or the end of a list."""
+
 _COMMENT = re.compile(r"(?:^|\s)#.*$")
 _LINK = re.compile(r"\[\[(?:[^\]|]*\|)?([^\]]*)\]\]")
 
@@ -43,7 +47,7 @@ class Properties(NamedTuple):
 def split_properties(text: str) -> Properties:
     """Split the Markdown `text`, whose lines end with LF, into its properties and the rest."""
     match = _FENCE.match(text)
-    if match is not None:
+    if match is not None and _is_yaml(match[1]):
         return Properties(_fields(match[1]), text[match.end() :], text.count("\n", 0, match.end()))
     values: dict[str, list[list[str]]] = {}
     start = lines = 0
@@ -57,6 +61,12 @@ def split_properties(text: str) -> Properties:
         values.setdefault(found[1].lower(), []).append(several)
         start, lines = end + 1, lines + 1
     return Properties(values, text[start:], lines)
+
+
+def _is_yaml(block: str) -> bool:
+    """Whether `block` may be front matter: it begins with a name, and its other lines have names or belong to one before."""
+    lines = [line for line in block.splitlines() if line.strip() and not line.startswith("#")]
+    return all(_FIELD.match(line) for line in lines[:1]) and all(_FIELD.match(line) or _REST.match(line) for line in lines[1:])
 
 
 def _fields(block: str) -> dict[str, list[list[str]]]:

@@ -39,6 +39,10 @@ class LeftOut(Enum):
     PROPERTIES = "properties"
     """Properties in the front matter of Markdown other than title, date, tags and author."""
 
+    DATE_PROPERTIES = "date_properties"
+    """Files of Markdown whose date in the front matter was not understood. Their notes have another time: see
+    `markdown_notes`."""
+
     EMPTY = "empty"
     """Notes and files without text."""
 

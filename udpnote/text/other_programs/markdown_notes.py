@@ -59,7 +59,10 @@ def markdown_notes(file: MarkdownFile, reading: Reading) -> Iterator[ImportedNot
     properties = split_properties(file.text.removeprefix(BYTE_ORDER_MARK).replace("\r\n", "\n"))
     path = re.sub(r"\.\w+$", "", file.path.encode(errors="replace").decode())  # the path need not be UTF-8
     in_name = stamp_in_name(path)
-    stamp_of_file = stamp_of(properties.first(*_DATES)) or (in_name[0] if in_name is not None else None)
+    dates = [value for name in _DATES if (value := properties.first(name))]
+    stamp = next((stamp for value in dates if (stamp := stamp_of(value)) is not None), None)
+    reading.left_out[LeftOut.DATE_PROPERTIES] += bool(dates) and stamp is None
+    stamp_of_file = stamp or (in_name[0] if in_name is not None else None)
     title = _title(properties, in_name[1] if in_name is not None else path.rpartition("/")[2])
     reading.left_out[LeftOut.PROPERTIES] += sum(key not in (*_DATES, *_TAGS, *_TITLES, *_AUTHORS) for key in properties.values)
     seen: Counter[str] = Counter()  # how many notes of the file have the same date or time in their headings
