@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from itertools import count
 from queue import Queue
 from random import Random
 from types import FrameType
@@ -14,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.interrupted import interrupted_after
 from tests.support.killed import FORKING, printed_by
 from tests.support.loopback import Loopback
 from tests.support.processes import DEADLINE_SECONDS, eventually
@@ -324,6 +326,27 @@ def test_a_thread_that_waits_for_the_lock_gets_it_after_the_round_of_the_thread_
     receiving.join()
     connection.close()
     assert waited <= 3, "the other thread has almost never taken the lock again before"
+
+
+@pytest.mark.parametrize("sends", [True, False])
+def test_after_ctrl_c_at_any_step_of_a_call_the_client_sends_the_next_text_and_each_is_stored_once(
+    loopback: Loopback, sends: bool
+) -> None:
+    loopback.serve()
+    client = loopback.client()
+    client.send("first")
+    client.last_number()  # imports modules; an import that is interrupted leaves a file open
+    for steps in count(1, 23):
+        try:
+            with interrupted_after(steps):
+                client.send(f"interrupted after {steps}") if sends else client.last_number()
+            break
+        except KeyboardInterrupt:
+            client.send(f"after {steps} steps")
+            assert client.deliver() is None
+    texts = loopback.texts()
+    assert len(texts) == len(set(texts)) and {f"after {each} steps" for each in range(1, steps, 23)} <= set(texts)
+    assert (steps > 200, [*client.waiting()]) == (True, [])
 
 
 def test_a_client_may_wait_longer_than_the_system_can() -> None:

@@ -4,17 +4,16 @@ import errno
 import gc
 import os
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable
+from contextlib import closing
 from itertools import count
 from pathlib import Path
-from types import FrameType
-from typing import Any
 
 import pytest
 
 from tests.storage.conftest import HERE, KEY, SEALED, WORK, WRITTEN_AT, add, waiting
 from tests.support.errors import raises
+from tests.support.interrupted import interrupted_after
 from tests.support.losses import LOSSES, log_of
 from udpnote.errors import JoinedOrLeftMeanwhile, StorageError
 from udpnote.model.entry import Entry, Kind, Status
@@ -35,29 +34,6 @@ def path(outbox_path: Path) -> Path:
 def acknowledge(outbox: Outbox, *sequences: range) -> None:
     """Remove the entries with these sequences, as if their notebook had acknowledged them."""
     outbox.remove(HERE.notebook_id, [StoredRun(each, each.start, b"c" * 16, Kind.NOTE) for each in sequences])
-
-
-@contextmanager
-def interrupted_after(steps: int) -> Iterator[None]:
-    """Raise `KeyboardInterrupt` in the block when `steps` lines of Python have begun, in any module."""
-    left = steps
-
-    def trace(_frame: FrameType, event: str, _argument: object) -> Any:
-        nonlocal left
-        left -= event == "line"
-        if not left:
-            sys.settrace(before)
-            raise KeyboardInterrupt
-        return trace
-
-    before = sys.gettrace()
-    gc.disable()  # an exception in a finalizer of other tests' objects would be ignored
-    sys.settrace(trace)
-    try:
-        yield
-    finally:
-        sys.settrace(before)
-        gc.enable()
 
 
 # Entries

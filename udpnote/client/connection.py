@@ -15,7 +15,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Protocol
 
-from udpnote.errors import ClientClosed
+from udpnote.errors import ClientClosed, UdpnoteError
 from udpnote.lan.endpoint import Endpoint, ProbeAttempt
 from udpnote.lan.udp_socket import SendError
 from udpnote.machine.clock import wall_microseconds
@@ -145,6 +145,9 @@ class Connection:
         self.random = random
         self.listeners: list[Listener] = []
         """The objects that get each datagram. Only `add_listener` and `remove_listener` change this list."""
+        self.on_interrupted: list[Callable[[], None]] = []
+        """Functions that `lock` calls if an error that is not one of udpnote's ends its block, such as Ctrl-C. It may have come
+        between two steps of a session. So the sessions that the next calls would use are to be forgotten."""
         # An RLock, because Ctrl-C may interrupt `lock` after it has taken the lock and before the `try` that gives it back. The
         # same thread can then still close the client.
         self._lock = threading.RLock()
@@ -209,6 +212,12 @@ class Connection:
             yield
         except _Closing:
             raise ClientClosed("client_closed") from None
+        except UdpnoteError:
+            raise
+        except BaseException:
+            for forget_session in self.on_interrupted:
+                forget_session()
+            raise
         finally:
             self._depth -= 1
             self._lock.release()

@@ -179,17 +179,15 @@ class _Call:
 class Forwarder:
     """Forwards the entries of calls that run at the same time, in one session with the client's notebook.
 
-    `driver` exchanges the datagrams of the session. The session ends at an error, when the notebook is joined or left, and
-    when the client uses another notebook. A session whose server is silent also ends if no call waits, and another session has
-    found the notebook at a new address.
+    `driver` exchanges the datagrams of the session. The session ends at an error, when the notebook is joined or left, and when
+    the client uses another one. If its server is silent and no call waits, it ends if another session finds a new address.
     """
 
     def __init__(self, driver: Driver) -> None:
         self._driver = driver
         self._session: ForwardSession | None = None
         self._waiting: dict[Entry, list[_Call]] = {}
-        """Which calls wait for the verdict on an entry. This and `_session` may only be used with the lock of the connection
-        held."""
+        """Which calls wait for the verdict on an entry. This and `_session` need the lock of the connection."""
         self._lock = threading.Lock()
         """Guards the attributes below, which threads use without the lock of the connection."""
         self._calls: list[_Call] = []
@@ -199,6 +197,7 @@ class Forwarder:
         self._interrupted_calls: list[_Call] = []
         """The calls that an exception has ended, such as Ctrl-C. The driving call stops delivering their entries."""
         self._driving: _Call | None = None
+        driver.connection.on_interrupted.append(self._begin_again)
 
     def forward(self, entries: Sequence[Entry], *, wait_seconds: float) -> list[Verdict | None]:
         """Deliver `entries`, and return a verdict or None for each, in their order; see `Client.forward`."""
@@ -328,6 +327,13 @@ class Forwarder:
             known = finder.known()
             if known is not None and address_of(known) != session.address:
                 self._end_session()
+
+    def _begin_again(self) -> None:
+        """End the session. The next round begins another one, and delivers what the calls still wait for."""
+        self._end_session()
+        self._waiting.clear()
+        with self._lock:
+            self._new_calls = list(self._calls)
 
     def _end_session(self) -> None:
         if self._session is not None:

@@ -2,6 +2,7 @@
 
 from collections import deque
 from collections.abc import Callable, Collection, Generator, Iterator
+from functools import partial
 
 from udpnote.client.notebook_finder import LOCATE_SECONDS_MIN
 from udpnote.client.optional_writes import OptionalWrites
@@ -31,6 +32,7 @@ class Sender:
         self._outcomes = outcomes
         self._removals = OptionalWrites(lambda error: driver.on_notice(Notice("not_removed", error=error)))
         self._session: SendSession | None = None
+        self._connection.on_interrupted.append(self._forget_session)
         self._notebook_changes = 0  # how often a session was ended because the client uses another notebook
 
     @property
@@ -185,14 +187,8 @@ class Sender:
                 self._deliver_now(self._begin_session(notebook, round_trip_seconds=round_trip_seconds), entries)
             return False
         try:
-            entries = self._add(
-                texts,
-                source,
-                author,
-                session.notebook,
-                check=lambda: finder.check(session.notebook),
-                on_added=lambda entries: self._deliver_now(session, entries),
-            )
+            check, on_added = partial(finder.check, session.notebook), partial(self._deliver_now, session)
+            entries = self._add(texts, source, author, session.notebook, check=check, on_added=on_added)
         except JoinedOrLeftMeanwhile:
             self._end(session)  # no entry for a sealed notebook may be sent unencrypted
             return self._add_to_outbox(texts, source, author, pending)
@@ -254,9 +250,14 @@ class Sender:
                 self._end(session)
 
     def _end(self, session: SendSession) -> None:
-        self._connection.remove_listener(session)
-        self._session = None
+        self._forget_session()
         session.flush()
+
+    def _forget_session(self) -> None:
+        """End the session. What it has not delivered, or not removed from the outbox, is delivered again by the next one."""
+        if self._session is not None:
+            self._connection.remove_listener(self._session)
+            self._session = None
 
     def _advance(
         self, pending: deque[Entry], started: float, wait_seconds: float, wakes: int | None, is_key_checked: bool
