@@ -2,6 +2,8 @@
 
 from itertools import pairwise
 
+import pytest
+
 from tests.support.page_site import Site
 from tests.support.processes import eventually
 from tests.support.visitor import WITH_A_WORKER, Visitors
@@ -42,6 +44,25 @@ def test_a_browser_without_room_says_that_a_note_is_not_deleted(site: Site, visi
     amy.act("stays", "Delete")
     amy.page.locator("#notice-writing", has_text="not deleted").wait_for()
     amy.sees("stays")
+    amy.faults.clear()
+
+
+@pytest.mark.parametrize("method", ["IDBCursor.prototype.update", "IDBObjectStore.prototype.delete"])
+def test_a_browser_without_room_to_send_or_to_forget_an_entry_says_so_until_it_has_room(
+    site: Site, visitors: Visitors, method: str
+) -> None:
+    site.start()
+    amy = visitors.visit(site.address)
+    amy.page.evaluate(
+        f"[window.whole, {method}] = [{method}, () => {{ throw new DOMException('full', 'QuotaExceededError') }}]; 0"
+    )
+    amy.write("waits")
+    amy.page.locator("#notice-cannot-send", has_text="its disk may be full").wait_for()
+    amy.page.evaluate(f"{method} = whole; 0")
+    amy.sees("waits")
+    amy.sees_nothing_waiting()
+    amy.page.locator("#notice-cannot-send").wait_for(state="detached")
+    assert site.texts() == ["waits"]
     amy.faults.clear()
 
 

@@ -42,9 +42,12 @@ export class Lease {
 }
 
 export class Leader {
-  /** `locks` is the browser's `navigator.locks`. If it is undefined, `lease` is used. */
-  constructor({ locks, lease }) {
-    Object.assign(this, { locks, lease, hasLock: false });
+  /**
+   * `locks` is the browser's `navigator.locks`. If it is undefined, `lease` is used. `onError()` is called whenever the work of the
+   * leader has failed, or this tab could not find out whether it is the leader.
+   */
+  constructor({ locks, lease, onError = () => {} }) {
+    Object.assign(this, { locks, lease, onError, hasLock: false });
   }
 
   /** Whether this tab is the leader now. Call this before each request, because the tab may have been frozen meanwhile. */
@@ -62,7 +65,10 @@ export class Leader {
       try {
         await (this.locks ? this.#leadWithLock(signal, work) : this.#leadWithLease(signal, work));
       } catch (error) {
-        if (!signal.aborted) console.warn("udpnote: this tab cannot send now", error);
+        if (!signal.aborted) {
+          console.warn("udpnote: this tab cannot send now", error);
+          this.onError();
+        }
       }
       await pause(RENEWAL_MILLISECONDS, signal);
     }

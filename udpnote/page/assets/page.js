@@ -56,11 +56,15 @@ class Page {
         this.overtaking.check(entries);
       },
       onFailure: (failure) => this.channel.say("failure", failure),
+      onUsable: () => this.telling.notice("cannot-send", null),
     });
     this.live = new Live({ channel: this.channel });
     this.lease = new Lease(this.database, newId());
     this.lease.noteLeft(recall("left")); // before a reload, a page was here: it has left before this one listened to the channel
-    this.leader = new Leader({ locks: navigator.locks, lease: this.lease });
+    this.leader = new Leader({
+      locks: navigator.locks, lease: this.lease,
+      onError: () => this.telling.notice("cannot-send", this.words.say("cannot_send")),
+    });
     this.takingBack = new TakingBack({ outbox: this.outbox, request, change: (fields) => this.writing.change(fields) });
   }
 

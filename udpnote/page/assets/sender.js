@@ -26,10 +26,13 @@ export class Sender {
    * `post(body, signal)` sends a request, and returns the object in the answer or throws a `Failure`. `notebook()` returns the id
    * of the notebook that the page shows; null: not known. `isLeader()` says whether this tab still is the one that sends.
    * `random()` returns a number from 0 to 1. `onStored(entries)` is called with entries that are stored. `onFailure(failure)` is
-   * called after each attempt: with its `Failure`, or with null after a success.
+   * called after each attempt: with its `Failure`, or with null after a success. `onUsable()` is called each time that the outbox
+   * could be read, and could keep what has become of its entries.
    */
-  constructor({ outbox, post, notebook, isLeader, random = Math.random, onStored = () => {}, onFailure = () => {} }) {
-    Object.assign(this, { outbox, post, notebook, isLeader, random, onStored, onFailure });
+  constructor({
+    outbox, post, notebook, isLeader, random = Math.random, onStored = () => {}, onFailure = () => {}, onUsable = () => {},
+  }) {
+    Object.assign(this, { outbox, post, notebook, isLeader, random, onStored, onFailure, onUsable });
   }
 
   /** Send new entries. During a pause after a failure they wait with the others. */
@@ -58,10 +61,12 @@ export class Sender {
         if (signal.aborted) return;
         if (batch.length === 0) {
           this.#failures = 0;
+          if (notebook !== null) this.onUsable();
           await this.#pause(null, signal);
           continue;
         }
         const isAlone = await this.#send(notebook, batch, signal);
+        this.onUsable();
         entriesMax = isAlone ? 1 : BATCH_ENTRIES_MAX;
       }
     } finally {

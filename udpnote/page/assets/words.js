@@ -89,6 +89,7 @@ export const ENGLISH = {
   too_long: "This note is too long: a note has at most 1 MiB of text. Write it in parts.",
   not_kept: "This browser could not keep the note, so it is not sent. The text is still here: copy it to a safe place.",
   not_kept_deletion: "This browser could not keep the deletion, so the note is not deleted. Its disk may be full: free some space.",
+  cannot_send: "This browser can keep nothing now, so it sends nothing: its disk may be full. Free some space, and copy what waits.",
   edit_gone: "The note that you edited was not stored, or is gone. Your text is still here: you can store it as a new note.",
   overtaken_deletion: "Meanwhile {author} had deleted note {number}. Your edit has brought it back. Its history shows both changes.",
   overtaken_edit: "Meanwhile {author} had edited note {number}, too. The note has your text now. Its history shows both changes.",
