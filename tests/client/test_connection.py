@@ -96,6 +96,24 @@ def test_several_threads_share_a_client_and_each_gets_its_own_answers(loopback: 
     assert loopback.texts() == [text for text, _ in by_number]
 
 
+def test_a_thread_that_waits_for_the_lock_gets_it_before_its_last_holder(loopback: Loopback, in_time: InTime) -> None:
+    loopback.reserve_port()
+    connection, got = loopback.client()._connection, list[str]()
+
+    def take(name: str) -> None:
+        with connection.lock():
+            got.append(name)
+
+    for _ in range(20):
+        with connection.lock():
+            waiting = in_time(lambda: take("waiting"))
+            eventually(lambda: connection._waiting == 1, "the other thread waits for the lock")
+        take("giver")
+        waiting.join(DEADLINE_SECONDS)
+    assert len(got) == 40
+    assert got[::2].count("waiting") > 10, "nearly always: a busy machine may keep the waiting thread from running in time"
+
+
 def test_a_call_of_wake_is_not_lost_while_the_woken_thread_waits_for_the_lock(patient_client: Client, in_time: InTime) -> None:
     client, connection, told = patient_client, patient_client._connection, Queue[str]()
     is_asked, is_woken = threading.Event(), threading.Event()

@@ -155,11 +155,12 @@ def test_a_log_that_another_program_has_overwritten_is_not_copied_into_the_file(
     assert path.read_bytes() == before
 
 
-def test_nothing_is_acknowledged_once_another_program_has_cut_the_log(path: Path) -> None:
+@pytest.mark.parametrize("bytes_left", [0, 5000])
+def test_nothing_is_acknowledged_once_another_program_has_cut_the_log(path: Path, bytes_left: int) -> None:
     notebook = opened(path)
     notebook.preallocate_log()
     add(notebook, "one")
-    os.truncate(log_of(path), 0)
+    os.truncate(log_of(path), bytes_left)
     for _ in range(2):
         with raises(NotebookLost, "log_overwritten", path=str(path), log=str(log_of(path))):
             add(notebook, "two")
