@@ -16,8 +16,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from udpnote.lan.interfaces import lan_interfaces
-from udpnote.lan.netlink import MAIN_TABLE, Link, Refused, links, policy_rules, route_to
+from udpnote.lan.netlink import MAIN_TABLE, Link, Refused, ipv6_neighbours, links, policy_rules, route_to
 from udpnote.lan.udp_socket import BUFFER_BYTES
+from udpnote.model.address import Address
 
 _PUBLIC_HOST = "198.51.100.1"
 """An example of a host beyond the LAN, to ask the kernel for its route: an address from the documentation network (RFC 5737).
@@ -187,11 +188,17 @@ def active_firewalls() -> list[str]:
     return found
 
 
-def neighbour_answers(host: str) -> bool | None:
-    """Whether the host with the IPv4 address `host` has answered on the link (ARP).
+def neighbour_answers(address: Address) -> bool | None:
+    """Whether the host with this IP address has answered on the link, by ARP or by Neighbor Discovery. The port is ignored.
 
     None if this is not known: the host is on another network or was not asked lately, or this system does not say.
     """
+    host = address[0].partition("%")[0]
+    if len(address) == 4:
+        with suppress(OSError):
+            found = [answers for key, answers in ipv6_neighbours().items() if key[0] == host and address[3] in (0, key[1])]
+            return any(found) if found else None
+        return None
     for line in (_read("/proc/net/arp") or "").splitlines()[1:]:
         fields = line.split()
         if fields[0] == host:

@@ -11,13 +11,17 @@ _ATTRIBUTE = struct.Struct("=HH")  # struct rtattr
 _INDEX = struct.Struct("=I")
 _LINK = struct.Struct("=BxHiII")  # struct ifinfomsg
 _ROUTE = struct.Struct("=BBBBBBBBI")  # struct rtmsg, and struct fib_rule_hdr
+_NEIGHBOUR = struct.Struct("=BxxxiHBB")  # struct ndmsg
 _NEW_LINK, _GET_LINK, _NEW_ROUTE, _GET_ROUTE, _NEW_RULE, _GET_RULE = 16, 18, 24, 26, 32, 34
+_NEW_NEIGHBOUR, _GET_NEIGHBOUR = 28, 30
 _ERROR, _DONE = 2, 3
 _IFF_UP, _IFF_LOWER_UP = 0x1, 0x10000
 _REQUEST, _DUMP = 0x1, 0x300
 _IFLA_IFNAME, _IFLA_MTU, _IFLA_MASTER, _IFLA_LINKINFO, _IFLA_INFO_KIND = 3, 4, 10, 18, 1
 _RTA_DST, _RTA_OIF, _RTA_PREFSRC, _RTA_TABLE = 1, 4, 7, 15
 _LOOKUP_TABLE = 0x1000  # RTM_F_LOOKUP_TABLE: the answer names the table of the route
+_NDA_DST = 1
+_NUD_INCOMPLETE, _NUD_FAILED, _NUD_NOARP = 0x01, 0x20, 0x40
 _FRA_PRIORITY = 6
 _ATTRIBUTE_TYPE = 0x3FFF  # the other bits are flags
 _REPLY_BYTES = 1 << 18
@@ -98,6 +102,20 @@ def policy_rules() -> list[int]:
     return sorted(set(priorities) - STANDARD_RULES)
 
 
+def ipv6_neighbours() -> dict[tuple[str, int], bool]:
+    """Which hosts on the links have answered (Neighbor Discovery, RFC 4861). Raises `OSError` if the system cannot say.
+
+    The keys are pairs: an IPv6 address, and the index of the interface. A host that was not asked lately is left out.
+    """
+    found = {}
+    for body in _ask(_GET_NEIGHBOUR, _NEIGHBOUR.pack(socket.AF_INET6, 0, 0, 0, 0), flags=_DUMP, reply=_NEW_NEIGHBOUR):
+        _, index, state, _, _ = _NEIGHBOUR.unpack_from(body)
+        address = _attributes(body[_NEIGHBOUR.size :]).get(_NDA_DST, b"")
+        if len(address) == 16 and not state & _NUD_NOARP:  # a multicast address is never asked
+            found[socket.inet_ntop(socket.AF_INET6, address), index] = not state & (_NUD_INCOMPLETE | _NUD_FAILED)
+    return found
+
+
 class Refused(OSError):
     """The kernel has answered a request with an error."""
 
@@ -105,8 +123,8 @@ class Refused(OSError):
 def _ask(kind: int, request: bytes, *, flags: int, reply: int) -> Iterator[bytes]:
     """Send `request`, of the type `kind`, and yield the body of each answer of the type `reply`.
 
-    `flags` is `_DUMP` to ask for all links or rules, and 0 to ask for one route. Raises `Refused` if the kernel answers with an
-    error, and other kinds of `OSError` if it cannot be asked or is silent.
+    `flags` is `_DUMP` to ask for all links, rules or neighbours, and 0 to ask for one route. Raises `Refused` if the kernel
+    answers with an error, and other kinds of `OSError` if it cannot be asked or is silent.
     """
     if not hasattr(socket, "AF_NETLINK"):
         raise OSError("no netlink")

@@ -48,6 +48,7 @@ HERE = SERVER._replace(
     heard_hosts=(HeardHost("192.168.1.7", 0, 3, 9), HeardHost("10.1.1.1", 0, 8, 1), HeardHost("fe80::7", 2, 5, 1),
                  HeardHost("192.168.1.5", 0, 1, 1), HeardHost("fe80::5", 2, 1, 1)),
 )  # fmt: skip
+LINK_LOCAL = ("fe80::9%eth0", 6683, 0, 2)
 REFUSED_HERE: dict[Address, SendError] = {("192.168.1.9", 6683): SendError(errno.EPERM, came_by_icmp=False)}
 SILENT = HEALTHY._replace(
     servers=[], found=[], expected=Expected("kitchen", ("192.168.1.9", 6683), False, None, None), is_notebook_decided=True
@@ -114,7 +115,15 @@ def rejected_elsewhere(number: int) -> NetworkFacts:
         (only(HEALTHY, SERVER._replace(longest=76, short_sent=32, short_lost=2)), ["long_datagrams_lost"]),
         (only(HEALTHY, UNHEARD._replace(short_sent=32, short_lost=3)), ["datagrams_lost"]),
         (only(HEALTHY, SERVER._replace(addresses=(("192.0.2.9", 6683),), heard=frozenset({40}))), []),
-        (only(HEALTHY, SERVER._replace(addresses=(("fe80::9%eth0", 6683, 0, 2),))), []),
+        (only(HEALTHY, SERVER._replace(addresses=(LINK_LOCAL,))), []),
+        (only(HEALTHY, UNHEARD._replace(addresses=(LINK_LOCAL,))), ["broadcasts_lost"]),
+        (only(HEALTHY, UNHEARD._replace(addresses=(LINK_LOCAL,), heard=frozenset({2, 40}))), ["answers_lost"]),
+        (only(HEALTHY, UNHEARD._replace(addresses=(LINK_LOCAL,)))._replace(names_server=True), []),
+        (only(HEALTHY, UNHEARD._replace(addresses=(LINK_LOCAL,)))._replace(ways=[SUBNET, LOOPBACK]), []),
+        (only(HEALTHY, UNHEARD._replace(addresses=(("2001:db8::9", 6683, 0, 0),))), []),
+        (SILENT._replace(expected=Expected("kitchen", LINK_LOCAL, False, None, None)), ["host_silent"]),
+        (SILENT._replace(expected=Expected("kitchen", LINK_LOCAL, False, None, True)), ["server_does_not_answer"]),
+        (SILENT._replace(expected=Expected("kitchen", ("2001:db8::9", 6683, 0, 0), False, None, None)), ["server_far"]),
         (only(HEALTHY, SERVER._replace(clock_ahead=-121_000_000)), ["clock_off"]),
         (only(HEALTHY, SERVER._replace(clock_ahead=120_000_000)), []),
         (only(HEALTHY, HERE._replace(unsent=4)), ["answers_refused"]),
@@ -168,6 +177,12 @@ def test_long_datagrams_are_shortened_at_the_interface_by_which_they_leave(
     facts = only(HEALTHY, SERVER._replace(addresses=(address,), key_id=key_id, longest=700))
     [command] = [each.command for each in findings(facts) if each.notice.kind == "long_datagrams_lost"]
     assert command == f"sudo ip link set dev {interface} mtu {mtu}"
+
+
+def test_the_command_that_pings_a_link_local_address_names_its_interface() -> None:
+    facts = SILENT._replace(expected=Expected("kitchen", ("fe80::9", 6683, 0, 1), False, None, False))
+    [command] = [each.command for each in findings(facts) if each.notice.kind == "host_silent"]
+    assert command == "ping -c 3 fe80::9%lo"
 
 
 def test_a_failure_that_a_trouble_of_this_host_explains_is_not_reported() -> None:

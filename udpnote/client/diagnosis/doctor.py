@@ -214,7 +214,7 @@ class Doctor(Client):
             has_answered, name = notebook.notebook_id in ids, notebook.name
         address = addresses[0]
         errors = {key[:2]: error for key, error in examination.errors.items()}
-        return Expected(name, address, has_answered, errors.get(address[:2]), neighbour_answers(address[0]))
+        return Expected(name, address, has_answered, errors.get(address[:2]), neighbour_answers(address))
 
 
 def _ports_here(

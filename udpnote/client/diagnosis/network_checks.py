@@ -17,6 +17,7 @@ from udpnote.client.diagnosis.network_facts import (
     NetworkFacts,
     ipv4_of,
     is_in_network,
+    is_link_local,
     own_hosts,
     server_argument,
 )
@@ -184,7 +185,10 @@ def check_broadcasts(facts: NetworkFacts, troubles: Collection[str]) -> list[Fin
     findings: list[Finding] = []
     for server in facts.elsewhere if facts.broadcasts() else []:
         address = ipv4_of(server)
-        if address is None:
+        if address is None and _is_deaf_to_multicasts(facts, server) and not _is_explained(troubles):
+            kind = "answers_lost" if server.heard & facts.multicasts() else "broadcasts_lost"
+            findings.append(trouble("broadcasts", Notice(kind, server=server_argument(server.addresses[0]))))
+        elif address is None:
             findings.append(not_checked("broadcasts", Notice("only_ipv6_answers", server=facts.name_of(server))))
         else:
             findings += _broadcasts_to(facts, troubles, server, address)
@@ -214,8 +218,8 @@ def check_lengths(facts: NetworkFacts, _troubles: Collection[str]) -> list[Findi
 def check_ipv6(facts: NetworkFacts, _troubles: Collection[str]) -> list[Finding]:
     """For each server elsewhere, say whether it has answered multicasts of IPv6.
 
-    If it has not, that is no trouble, because a LAN may have IPv4 only. The list is empty if this host has sent no multicast
-    into a LAN.
+    If a server with an IPv4 address has not, that is no trouble, because a LAN may have IPv4 only; `check_broadcasts` speaks of
+    a server without one. The list is empty if this host has sent no multicast into a LAN.
     """
     if not facts.multicasts():
         return []
@@ -224,7 +228,7 @@ def check_ipv6(facts: NetworkFacts, _troubles: Collection[str]) -> list[Finding]
         where = server_argument(ipv4_of(server) or server.addresses[0])
         if server.answered & facts.multicasts():
             findings.append(fine("IPv6", Notice("ipv6_answers", server=where)))
-        else:
+        elif ipv4_of(server) is not None:
             findings.append(not_checked("IPv6", Notice("ipv6_not_checked", server=where)))
     return findings
 
@@ -273,6 +277,16 @@ NETWORK_CHECKS: tuple[Callable[[NetworkFacts, Collection[str]], list[Finding]], 
 def _host_and_port(host: str, port: int) -> str:
     """The IP address `host` and a UDP port as people write them, such as `192.168.1.5:6683`."""
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def _is_deaf_to_multicasts(facts: NetworkFacts, server: ReportingServer) -> bool:
+    """Whether `server`, which has no IPv4 address, is on this LAN, and has answered direct EXAMINEs, but no multicast.
+
+    False if multicasts are not needed, or if they may have been lost by chance.
+    """
+    is_needed = bool(facts.multicasts()) and not facts.names_server
+    is_reached = bool(server.longest) and not server.is_lossy and any(map(is_link_local, server.addresses))
+    return is_needed and is_reached and not server.answered & facts.multicasts()
 
 
 def _broadcasts_to(
@@ -328,9 +342,9 @@ def _why_silent(facts: NetworkFacts, expected: Expected) -> Notice:
         return Notice("no_route", name=name, server=where, host=host)
     if expected.neighbour:
         return Notice("server_does_not_answer", name=name, server=where)
-    if facts.interface_to(host) is not None or expected.neighbour is False:
-        return Notice("host_silent", name=name, server=where, host=host)
-    return Notice("server_far", name=name, server=where, host=host)
+    if facts.is_on_lan(expected.address) or expected.neighbour is False:
+        return Notice("host_silent", name=name, server=where, host=format_host(expected.address))
+    return Notice("server_far", name=name, server=where, host=format_host(expected.address))
 
 
 def _port_users(facts: NetworkFacts) -> tuple[Notice, ...]:

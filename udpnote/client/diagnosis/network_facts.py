@@ -128,6 +128,10 @@ class NetworkFacts(NamedTuple):
                 return interface.name
         return None
 
+    def is_on_lan(self, address: Address) -> bool:
+        """Whether no router is on the way to `address`: it is in an IPv4 network of this host, or a link-local one of IPv6."""
+        return self.interface_to(address[0]) is not None or is_link_local(address)
+
     def is_own(self, heard: HeardHost) -> bool:
         """Whether `heard` has one of the addresses of this host."""
         return heard.host in own_hosts(self.interfaces) | {address for each in self.interfaces for address in each.ipv6}
@@ -145,6 +149,11 @@ def own_hosts(interfaces: Iterable[HostInterface]) -> set[str]:
 def ipv4_of(server: ReportingServer) -> Address | None:
     """The first IPv4 address from which `server` has reported, or None if it has reported by IPv6 only."""
     return next((each for each in server.addresses if len(each) == 2), None)
+
+
+def is_link_local(address: Address) -> bool:
+    """Whether `address` is a link-local address of IPv6."""
+    return len(address) == 4 and ip_address(address[0].partition("%")[0]).is_link_local
 
 
 def is_in_network(host: str, network: str) -> bool:
