@@ -139,7 +139,7 @@ def test_files_and_folders_that_may_not_be_read_are_named_and_the_others_are_imp
     assert f"{vault}/closed (Permission denied)" in said and ".md" not in said, said
 
 
-def test_a_file_of_which_nothing_can_be_imported_counts_as_one_of_another_program_only_if_its_format_may_be_wrong(
+def test_an_import_of_nothing_suggests_another_program_only_if_the_format_may_be_another(
     machine: Machine, sources: Path
 ) -> None:
     chinese = "今天开会".encode("gb18030")
