@@ -38,7 +38,7 @@ USAGE_ERRORS = {
     "export --since someday -o never": "--since",
     "search": "WORDS", "search ?!": "", "show": "NUMBER", "show 0": "0",
     "show 9223372036854775808": "9223372036854775808", f"show {'9' * 5000}": "", "follow -n -1": "100,000",
-    "edit milk text": "milk", "delete -0": "-0", "key rotate --accept-old=soon": "soon",
+    "edit milk text": "milk", "join --key-file ''": "--key-file", "delete -0": "-0", "key rotate --accept-old=soon": "soon",
 }  # fmt: skip
 """Command lines that are always refused, each with a word that the message names."""
 

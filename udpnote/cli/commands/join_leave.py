@@ -17,7 +17,7 @@ from udpnote.client.destination import waits_for
 from udpnote.errors import InvalidKey, InvalidSetting, Notice
 from udpnote.model.join_code import join_code, parse_join_code
 from udpnote.model.notebook import display_name
-from udpnote.settings import load_settings
+from udpnote.settings import check_path, load_settings
 from udpnote.storage.key_file import read_code_file
 from udpnote.text.harmless import harmless
 
@@ -63,6 +63,8 @@ def join(
     """
     if code is not None and key_file is not None:
         raise InvalidSetting("code_and_key_file")
+    if key_file is not None:
+        check_path(key_file, "--key-file")
     code = code if code is not None else _found_code(key_file)
     with Client(server=options.server, port=options.port, key_file=key_file, on_notice=say) as client:
         notebook = client.join(code)
