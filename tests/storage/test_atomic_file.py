@@ -49,6 +49,7 @@ def test_neither_a_folder_nor_a_database_is_replaced_and_a_pipe_is_written_to_bu
     with whole_file(pipe) as file:
         file.write(b"some")
     unsuitable = [(tmp_path, "is_a_folder"), (tmp_path / "notebook", "is_a_database"), (pipe, "secret_needs_a_file")]
+    unsuitable += [(f"{tmp_path}/missing/", "is_a_folder")]
     unsuitable += [(tmp_path / f"notebook{suffix}", "belongs_to_a_database") for suffix in (".key", "-wal", ".lock")]
     for path, kind in unsuitable:
         writing_to = secret_file(str(path), beside="notes") if path == pipe else whole_file(str(path))

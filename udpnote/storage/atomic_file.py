@@ -84,10 +84,14 @@ def _replacing(
 
 
 def _mode_of(path: str) -> int | None:
-    """The type and the permissions (`st_mode`) of `path`; None if nothing is there. Raises `StorageError` for a folder."""
+    """The type and the permissions (`st_mode`) of `path`; None if nothing is there. Raises `StorageError` for a folder. A
+    missing folder is recognized by the `/` at the end of its name.
+    """
     try:
         mode = os.stat(path).st_mode
     except FileNotFoundError:
+        if path.endswith("/"):
+            raise StorageError("is_a_folder", path=path) from None
         return None
     if stat.S_ISDIR(mode):
         raise StorageError("is_a_folder", path=path)
