@@ -117,6 +117,7 @@ def rejected_elsewhere(number: int) -> NetworkFacts:
         (only(HEALTHY, SERVER._replace(addresses=(("192.0.2.9", 6683),), heard=frozenset({40}))), []),
         (only(HEALTHY, SERVER._replace(addresses=(LINK_LOCAL,))), []),
         (only(HEALTHY, UNHEARD._replace(addresses=(LINK_LOCAL,))), ["broadcasts_lost"]),
+        (only(HEALTHY, UNHEARD._replace(addresses=(LINK_LOCAL,)))._replace(ways=[MULTICAST, LOOPBACK]), ["broadcasts_lost"]),
         (only(HEALTHY, UNHEARD._replace(addresses=(LINK_LOCAL,), heard=frozenset({2, 40}))), ["answers_lost"]),
         (only(HEALTHY, UNHEARD._replace(addresses=(LINK_LOCAL,)))._replace(names_server=True), []),
         (only(HEALTHY, UNHEARD._replace(addresses=(LINK_LOCAL,)))._replace(ways=[SUBNET, LOOPBACK]), []),

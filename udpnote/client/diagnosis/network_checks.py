@@ -183,14 +183,14 @@ def check_broadcasts(facts: NetworkFacts, troubles: Collection[str]) -> list[Fin
     if not facts.elsewhere:
         return [not_checked("way to servers", Notice("no_server_elsewhere"))]
     findings: list[Finding] = []
-    for server in facts.elsewhere if facts.broadcasts() else []:
+    for server in facts.elsewhere:
         address = ipv4_of(server)
         if address is None and _is_deaf_to_multicasts(facts, server) and not _is_explained(troubles):
             kind = "answers_lost" if server.heard & facts.multicasts() else "broadcasts_lost"
             findings.append(trouble("broadcasts", Notice(kind, server=server_argument(server.addresses[0]))))
-        elif address is None:
+        elif address is None and facts.broadcasts():
             findings.append(not_checked("broadcasts", Notice("only_ipv6_answers", server=facts.name_of(server))))
-        else:
+        elif address is not None and facts.broadcasts():
             findings += _broadcasts_to(facts, troubles, server, address)
     return findings
 
