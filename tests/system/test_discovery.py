@@ -45,6 +45,12 @@ def test_several_servers_of_one_host_take_different_ports_and_all_are_found(pair
     assert [server.texts() for server in servers] == [[], ["to the named one"], ["to the chosen one"]]
 
 
+def test_a_demonstration_without_a_loopback_interface_says_what_to_check(pair: Pair) -> None:
+    pair.laptop.ip("link", "set", "lo", "down")
+    result = pair.laptop.run("demo")
+    assert (result.code, result.err.count("\n"), "lo" in result.err) == (69, 1, True), result
+
+
 def test_hosts_whose_addresses_have_no_network_find_each_other(new_lab: Callable[[str], Lab]) -> None:
     def send(name: str) -> None:
         lab = new_lab(name)

@@ -91,6 +91,10 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     # the demonstration
     "demo_finding": "A server is started on this machine, and found by discovery:",
     "demo_found": 'found the notebook "{name}" at {address}:{port}',
+    "demo_unanswered": (
+        "the demonstration ended, because its server at 127.0.0.1 port {port} did not answer. Check that `ip link show lo` "
+        "shows UP, and that the firewall of this machine lets UDP to 127.0.0.1 in"
+    ),
     "demo_sending": _demo_sending,
     "demo_lost": _demo_lost,
     "demo_showing": "What the notebook holds, each entry exactly once:",
