@@ -42,3 +42,11 @@ def test_names_that_are_newer_than_the_authority_need_another_one(tmp_path: Path
     assert later.notices() == [Notice("names_not_covered", names=("laptop.local", "other.example.org"), path=path)]
     (tmp_path / AUTHORITY_FILE).unlink()
     assert https(tmp_path, "other.example.org", host="laptop").notices() == []
+
+
+def test_an_authority_that_others_could_read_is_closed_to_them_and_reported(tmp_path: Path) -> None:
+    file = tmp_path / AUTHORITY_FILE
+    https(tmp_path)
+    file.chmod(0o644)
+    assert https(tmp_path).notices() == [Notice("closed_to_others", paths=(str(file),), can_read=True, can_change=False)]
+    assert (file.stat().st_mode & 0o777, https(tmp_path).notices()) == (0o600, [])

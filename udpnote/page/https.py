@@ -17,6 +17,7 @@ from udpnote.page.addresses import dns_name, is_for_one_host, own_names
 from udpnote.page.certificate_page import CertificatePage
 from udpnote.page.certificates import authority_in, is_private
 from udpnote.page.tls import ServerTls
+from udpnote.storage.permissions import close_to_others
 
 AUTHORITY_FILE = "https-authority.pem"
 """The name of the authority's file in the user's data folder."""
@@ -24,7 +25,7 @@ AUTHORITY_FILE = "https-authority.pem"
 
 class Https:
     """This host's certificate authority (`authority`), and TLS with the certificates that it issues (`tls`). If there is no
-    authority yet, the constructor makes one.
+    authority yet, the constructor makes one. If other users have access to its file, the constructor takes that away.
 
     `folder` is the folder of the authority's file. `host` is this host's name. `allowed` are further names and addresses by
     which browsers reach this host. `own_addresses` returns this host's addresses, and `now` the time in microseconds since 1970
@@ -46,6 +47,7 @@ class Https:
         self._names = list(dict.fromkeys([*own_names(host), *further_names]))
         self._host, self._own_addresses = host, own_addresses
         self.authority = authority_in(self._path, host=host, names=self._names, now=now())
+        self._closed = close_to_others([self._path])
         self.tls = ServerTls(
             self.authority,
             self._path,
@@ -73,7 +75,7 @@ class Https:
 
     def notices(self) -> list[Notice]:
         """Return notices about the names and addresses of this host that the server's certificate cannot have. For these,
-        browsers show a warning.
+        browsers show a warning. If other users had access to the authority's file, a notice of that comes first.
 
         The host's own public IPv6 addresses are not reported: many hosts have some, and people hardly type them.
         """
@@ -82,7 +84,7 @@ class Https:
         missing = tuple(name for name, is_covered in named.items() if not is_covered and is_for_one_host(name))
         own_public = [each for each in self._own_addresses() if isinstance(ip_address(each), IPv4Address)]
         public = tuple(dict.fromkeys(each for each in [*self._further_addresses, *own_public] if not is_private(each)))
-        notices = []
+        notices = [*self._closed]
         if without_dot:
             # The last name is the most particular one. There is always one: each authority covers `localhost`.
             other = next(name for name, is_covered in reversed(named.items()) if is_covered)
