@@ -145,7 +145,7 @@ OTHERS = [status for status in Status if status not in NUMBERED]
         (BUNDLE, "notes.notes.1.author", ("x", "x" * AUTHOR_BYTES_MAX), ("", "x" * (AUTHOR_BYTES_MAX + 1))),
         (BUNDLE, "notes.after_sequence", NUMBERS, OUT_OF_NUMBERS), (BUNDLE, "notes.after_client", (bytes(16),), ()),
         (ACK, "parts.0.sequence", NUMBERS, (0, 2**63)), (ACK, "parts.0.attempt", (65535,), (0,)),
-        (ACK, "parts.0.number", (2**64 - 1,), (0,)), (ACK, "parts.0.status", NUMBERED, (0, 12, *OTHERS)),
+        (ACK, "parts.0.number", (2**63 - 256,), (0, 2**63 - 255)), (ACK, "parts.0.status", NUMBERED, (0, 12, *OTHERS)),
         (ACK, "parts.1.status", OTHERS, (0, 12, *NUMBERED)), (REFUSE, "reason", (1, 2), (0, 3)),
         (REFUSE, "sequence", NUMBERS, (0, 2**63)), (REFUSE, "attempt", (65535,), (0,)),
         *((name, "way", (WAY_MAX,), (WAY_MAX + 1,)) for name in ("EXAMINE", "REPORT to an examiner on the server's host")),

@@ -28,7 +28,7 @@ from udpnote.model.entry import (
     Status,
 )
 from udpnote.protocol.codec_bundles import pack_bundle, parse_bundle
-from udpnote.protocol.codec_runs import pack_notes, parse_run, run_body_of
+from udpnote.protocol.codec_runs import RUN_NOTES_MAX, pack_notes, parse_run, run_body_of
 from udpnote.protocol.codec_seen import SEEN, parse_seen
 from udpnote.protocol.envelope import BODY_BYTES_MAX, HEADER_BYTES, MAGIC, OPEN, VERSION, Envelope
 from udpnote.protocol.messages import (
@@ -73,6 +73,9 @@ APPEND_BYTES_MIN = _APPEND.size
 
 PART_ACKS_MAX = (BODY_BYTES_MAX - _ACK.size) // _PART_ACK.size
 """How many `PartAck`s fit into one ACK."""
+
+ACK_NUMBER_MAX = SEQUENCE_MAX - RUN_NOTES_MAX
+"""The highest number in an ACK: an outbox must be able to save the numbers of all notes of a RUN or BUNDLE."""
 
 _new = tuple.__new__
 """`_new(Class, values)` makes a NamedTuple in half the time of `Class(*values)`. A busy server makes 100,000 of them a
@@ -326,7 +329,9 @@ def _decode_ack(body: bytes) -> Ack:
     parts = []
     for sequence, offset, attempt, code, number, check in _PART_ACK.iter_unpack(body[_ACK.size :]):
         status = _STATUSES[code]
-        if not 0 < sequence <= SEQUENCE_MAX or not attempt or (number > 0) != (status in _STORED_STATUSES):
+        if not 0 < sequence <= SEQUENCE_MAX or not attempt or number > ACK_NUMBER_MAX:
+            raise BadDatagram("malformed")
+        if (number > 0) != (status in _STORED_STATUSES):
             raise BadDatagram("malformed")
         parts.append(_new(PartAck, (sequence, offset, attempt, status, number, check)))
     return Ack(token, client_id, tuple(parts))
