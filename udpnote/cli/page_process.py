@@ -12,9 +12,14 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, NamedTuple, NoReturn
+from typing import TYPE_CHECKING, Annotated, NamedTuple, NoReturn
 
 from udpnote.cli.declared_command import Option, OptionGroup
+from udpnote.cli.terminal.streams import say
+from udpnote.errors import Notice
+
+if TYPE_CHECKING:
+    from subprocess import Popen
 
 
 class PageOptions(NamedTuple):
@@ -66,8 +71,8 @@ def page_beside(options: PageOptions, server: str, notebook_id: str, bind: str |
 
     `notebook_id` is the notebook's id in hexadecimal digits. The page listens at the address `bind`, or at all addresses if
     `bind` is None. `is_sealed` says whether the notebook is sealed: so the page knows it before the server answers. The page's
-    messages go to standard error. If the page cannot start, it prints the reason, and the block goes on without it. The end of
-    the block ends the page, and waits until its process has ended.
+    messages go to standard error. If the page cannot start, it prints the reason, and the block goes on without it, also if the
+    page is killed. The end of the block ends the page, and waits until its process has ended.
     """
     from subprocess import PIPE, Popen  # here, because most servers have no page
 
@@ -82,10 +87,23 @@ def page_beside(options: PageOptions, server: str, notebook_id: str, bind: str |
         env=os.environ | {"PYTHONPATH": path},
         start_new_session=True,  # Ctrl-C at the terminal is for the server, which then ends the page
     )
+    is_ending = threading.Event()
+    threading.Thread(target=_report_kill, args=(process, is_ending), daemon=True).start()
     try:
         yield
     finally:
+        is_ending.set()
         process.communicate()  # closes its standard input, and waits until it has ended
+
+
+def _report_kill(process: "Popen[bytes]", is_ending: threading.Event) -> None:
+    """Wait until the page's process has ended. If a signal has killed it, so that it could say nothing itself, print that.
+
+    If `is_ending` is set, print nothing: then the server ends the page.
+    """
+    code = process.wait()
+    if code < 0 and not is_ending.is_set():
+        say(Notice("page_killed", signal=signal.Signals(-code).name))
 
 
 def _run(arguments: str) -> NoReturn:

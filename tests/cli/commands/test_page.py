@@ -1,10 +1,12 @@
 """`udpnote page` and `serve --page` as processes: what they print, how they end, and what they leave."""
 
+import os
 import signal
 import socket
 import sqlite3
 import ssl
 from contextlib import closing
+from pathlib import Path
 
 import httpx
 import pytest
@@ -125,3 +127,14 @@ def test_a_page_for_a_notebook_that_the_named_server_does_not_have_ends_and_says
     where = ("--bind", "127.0.0.1", "--port", str(free_port()), "--server", f"127.0.0.1:{machine.port}")
     error = machine.refused("page", *where, "--notebook", "attic", facts=["kitchen"])
     assert error.count("not attic") == 1, error
+
+
+def test_a_server_says_that_its_page_was_killed_and_goes_on_and_ends_without_it(machine: Machine) -> None:
+    address = f"127.{machine.port >> 8}.{machine.port & 255}.9"
+    server = machine.start("serve", "--bind", address, "--port", str(machine.port), "--page-port", str(free_port()))
+    server.expect_error(rf"http://{address}:\d+\n")
+    (page,) = Path(f"/proc/{server.pid}/task/{server.pid}/children").read_text().split()
+    os.kill(int(page), signal.SIGKILL)
+    server.expect_error("SIGKILL has ended the page")
+    server.end(signal.SIGTERM)
+    assert "the page has ended" not in server.errors

@@ -20,6 +20,10 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
         "notes.example.org, without `http://` and port"
     ),
     "page_ended": "the page has ended. Browsers keep what is not stored yet, and send it when the page is back",
+    "page_killed": (
+        "the signal {signal} has ended the page, so browsers cannot use the notebook. The server goes on: to have the page "
+        "back, end the server and start it again. If nobody has sent the signal, this machine may have too little memory"
+    ),
     "page_waits_for_notebook": "the page is ready, but its notebook is not: {reason}",
     "page_cannot_use_notebook": "browsers cannot use the notebook now: {reason}",
     "page_on_machine": "only browsers on this machine can open it",
