@@ -4,10 +4,11 @@ from contextlib import closing
 
 import pytest
 
-from tests.support.lan import CELLAR, Lan
+from tests.support.lan import CELLAR, KITCHEN, Lan
 from udpnote import Client
 from udpnote.client.status import HostedNotebook, hosted_notebook
 from udpnote.errors import StorageError
+from udpnote.protocol.discovery import DISCOVERY_SECONDS
 from udpnote.storage.notebook.notebook import Notebook
 
 
@@ -38,6 +39,13 @@ def test_the_status_names_the_notebook_that_commands_use_and_chooses_none(lan: L
     cellar.stop()
     assert facts(lan.client()) == ("kitchen", True, None, "no_answer_on_lan")
     assert facts(lan.client(server=CELLAR)) == ("cellar", False, None, "no_answer_at_server")
+
+
+def test_the_status_says_how_long_the_client_has_waited_and_not_how_long_it_might_have(lan: Lan) -> None:
+    silent = lan.client().status(5.0)  # after the first discovery, a second one would not end in time
+    assert silent.waited_seconds == pytest.approx(DISCOVERY_SECONDS)
+    lan.serve()
+    assert lan.client(server=KITCHEN).status(5.0).waited_seconds < 0.1
 
 
 def test_the_status_of_a_sealed_notebook_says_whether_its_key_is_here_and_still_accepted(lan: Lan) -> None:

@@ -23,7 +23,8 @@ class NotebookStatus(NamedTuple):
     answer. `notebook` is None if it is not known which notebook is the client's. `is_chosen` says that it is the chosen one,
     and `has_key` that it is open or that this client has its key. `entries` is how many entries it has, erased ones included,
     `round_trip_seconds` the time that the answer took, and `server_id` the 8 random bytes that the server drew when it started.
-    All three are None if `failure` says why no server could be used.
+    All three are None if `failure` says why no server could be used. `waited_seconds` is how long the client has waited for
+    answers.
     """
 
     notebook: KnownNotebook | None
@@ -33,6 +34,7 @@ class NotebookStatus(NamedTuple):
     round_trip_seconds: float | None
     failure: UdpnoteError | None
     server_id: bytes | None = None
+    waited_seconds: float = 0.0
 
 
 class HostedNotebook(NamedTuple):
@@ -58,7 +60,7 @@ def notebook_status(driver: Driver, seconds: float, *, saves: bool) -> NotebookS
     notebook is the client's, and `saves` is true, saves the notebook that has answered in the outbox. The caller must hold the
     lock of the connection. Raises `StorageError` if the outbox cannot be read.
     """
-    finder = driver.finder
+    finder, began = driver.finder, driver.now()
     known = finder.known()
     destination, failure, answer = finder.destination, None, None
     if known is not None:
@@ -84,6 +86,7 @@ def notebook_status(driver: Driver, seconds: float, *, saves: bool) -> NotebookS
         round_trip_seconds=None if answer is None else answer.round_trip_seconds,
         failure=failure,
         server_id=None if answer is None else answer.offer.server_id,
+        waited_seconds=driver.now() - began,
     )
 
 

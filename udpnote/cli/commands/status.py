@@ -159,10 +159,11 @@ def _values(settings: Settings) -> dict[str, object]:
     return {name: value for name, value in values.items() if name not in _PATHS}
 
 
-def _lines(client: _Client, sources: dict[str, Source], waited_seconds: float) -> Iterator[str]:
+def _lines(client: _Client, sources: dict[str, Source], seconds_max: float) -> Iterator[str]:
     """Yield the lines about the client's notebook, its server and the outbox.
 
-    `sources` says for each setting where its value comes from. `waited_seconds` is how long the client waits for an answer.
+    `sources` says for each setting where its value comes from. `seconds_max` is how long the client waits for an answer at
+    most. It waits less long if there is no time for another discovery.
     """
     status, known = client.status, client.known
     if status is None:
@@ -183,8 +184,9 @@ def _lines(client: _Client, sources: dict[str, Source], waited_seconds: float) -
         answer = Notice("server_answers", place=_place(notebook), milliseconds=milliseconds, entries=status.entries or 0)
         yield _row(_("server"), str(answer))
     else:
-        is_silent = isinstance(status.failure, ServerNotFound)
-        yield _row(_("server"), str(_silence(notebook, waited_seconds) if is_silent else _unusable(notebook)))
+        seconds = min(round(status.waited_seconds, 1), seconds_max)
+        is_silent = isinstance(status.failure, ServerNotFound) and seconds > 0
+        yield _row(_("server"), str(_silence(notebook, seconds) if is_silent else _unusable(notebook)))
         yield _row("", str(status.failure))
     waiting = [_waiting_text(each, known) for each in client.waiting]
     yield _row(_("waiting"), waiting[0] if waiting else _("nothing"))
