@@ -14,7 +14,7 @@ from markdown_it.token import Token
 from tests.support.exports import notes
 from tests.support.golden import CLIENT_ID, WRITTEN_AT
 from tests.support.texts import authors, texts
-from udpnote.model.entry import Entry, Kind, StoredEntry
+from udpnote.model.entry import TEXT_BYTES_MAX, Entry, Kind, StoredEntry
 from udpnote.text.export_formats import csv_table, markdown, web_page
 from udpnote.text.harmless import harmless, harmless_lines
 
@@ -200,7 +200,14 @@ def test_a_text_comes_back_from_the_table(written: list[str]) -> None:
         *((f"{sign}cmd|' /C calc'!A0", f"'{sign}cmd|' /C calc'!A0") for sign in "=+-@＝＋－＠"),
         ("- milk", "'- milk"), ("\u3000 \n=1", "\u3000 \n'=1"), ("a;=f(1)", "a;'=f(1)"), ('a\t"+f(1)', "a\t\"'+f(1)"),
         ("a\r\n @f(1)", "a\r\n '@f(1)"), ("list\n- milk\n- eggs", "list\n- milk\n- eggs"), ("1+1=2 (yes)", "1+1=2 (yes)"),
+        (";=1", ";=1"), (" ;=f(1)", " ;'=f(1)"), ("a;=1\n(", "a;=1\n("), ("a;=1;=f(1)=", "a;'=1;'=f(1)="),
     ],
 )  # fmt: skip
 def test_no_cell_and_no_part_of_one_is_a_formula(text: str, cell: str) -> None:
     assert rows(text)[1][4] == cell
+
+
+@pytest.mark.parametrize("text", ["\n", ";=", '"', "=", "\n;=("])
+def test_no_text_of_a_stranger_makes_a_table_take_long(text: str) -> None:
+    long = "x" + text * (TEXT_BYTES_MAX // len(text) - 1)
+    assert len("".join(csv_table(notes(long).entries, for_file=False))) > len(long)

@@ -152,9 +152,9 @@ CSV_HEADINGS = ("number", "written", "time_zone", "author", "text")
 _FORMULA_SIGN = "[=+\\-@\uff1d\uff0b\uff0d\uff20]"
 """The signs with which a formula begins, including their wide forms, which Chinese and Japanese keyboards type."""
 
-_FORMULA = re.compile(rf"\A[\s\"]*(?={_FORMULA_SIGN})|[;\t\r\n][\s\"]*(?={_FORMULA_SIGN}[^\r\n]*[(|])")
-"""What is directly before a sign that gets an apostrophe (see `csv_table`): the beginning of the cell, or a semicolon, a tab or
-a line end, each with the white space and quotation marks after it."""
+_BEFORE_FORMULA_SIGN = re.compile(rf"(?<![\s\";])[\s\";]*+(?={_FORMULA_SIGN})")
+"""All white space, quotation marks and semicolons before such a sign, perhaps none. A match begins only at the first of them,
+and gives none back. So this takes linear time, also in a text of a million line ends, which anybody may write."""
 
 
 def csv_table(notes: Iterable[StoredEntry], *, for_file: bool) -> Iterator[str]:
@@ -193,4 +193,17 @@ class _Returned:
 
 def _as_text(value: str) -> str:
     """`value` with apostrophes where a spreadsheet would see a formula, and without characters that could harm a terminal."""
-    return _FORMULA.sub(r"\g<0>'", harmless_lines(value))
+    text = harmless_lines(value)
+    line_end = last_bracket = -1  # of the line with the latest sign
+
+    def with_apostrophe(before: re.Match[str]) -> str:
+        nonlocal line_end, last_bracket
+        is_first = before.start() == 0 and ";" not in before[0]
+        if not is_first and not any(sign in before[0] for sign in ";\t\n"):
+            return before[0]
+        if before.end() > line_end:
+            line_end = text.find("\n", before.end()) % (len(text) + 1)  # the end of the text, if no line end follows
+            last_bracket = max(text.rfind(sign, before.end(), line_end) for sign in "(|")
+        return f"{before[0]}'" if is_first or before.end() < last_bracket else before[0]
+
+    return _BEFORE_FORMULA_SIGN.sub(with_apostrophe, text)
