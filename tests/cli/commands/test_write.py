@@ -4,8 +4,13 @@ import re
 import signal
 from contextlib import closing
 
+import pytest
+
+from tests.support.loopback import Loopback
 from tests.support.machine import NOW, Machine, note
 from tests.support.processes import Process, Terminal, eventually
+from udpnote.cli.commands.write import LineSender
+from udpnote.cli.prompt import DestinationLine
 from udpnote.storage.outbox import Outbox
 
 PROMPT = r"\(quit ends\):"
@@ -77,6 +82,18 @@ def test_colours_that_are_pasted_as_keys_are_left_out_of_the_line(machine: Machi
     terminal.expect(answer(1, "red"))
     terminal.type("quit\r")
     assert process.end().code == 0
+
+
+def test_a_line_that_another_command_has_delivered_is_said_to_be_stored_without_a_number(
+    loopback: Loopback, capsys: pytest.CaptureFixture[str]
+) -> None:
+    loopback.serve()
+    client = loopback.client()
+    sender = LineSender(client, DestinationLine(client), goes_on_after_ctrl_c=True)
+    sent = client.send("milk")
+    sender.run(lambda: sent._replace(number=None))
+    assert (sender.refused, sender.last_number) == (0, 0)
+    assert "another command" in capsys.readouterr().out
 
 
 def test_the_exit_code_is_about_the_lines_of_this_prompt_not_about_entries_that_waited_before(machine: Machine) -> None:

@@ -50,7 +50,7 @@ def write(options: WritingClient = NO_OPTIONS) -> int:
     with options.client(on_delivered=_say_delivered) as client:
         earlier = next((each.entry.sequence for each in client.waiting(latest=1)), 0)
         destination = DestinationLine(client)
-        sender = _LineSender(client, destination, goes_on_after_ctrl_c=is_at_terminal)
+        sender = LineSender(client, destination, goes_on_after_ctrl_c=is_at_terminal)
         prompt = Prompt(load_settings().history) if is_at_terminal else None
         say_here(Notice("write_welcome" if is_at_terminal else "write_welcome_without_prompt"))
         destination.print_if_new()
@@ -72,7 +72,7 @@ def write(options: WritingClient = NO_OPTIONS) -> int:
     return exit_codes.QUEUED if is_queued else exit_codes.DONE
 
 
-def _send_lines(sender: "_LineSender") -> None:
+def _send_lines(sender: "LineSender") -> None:
     """Send the lines of standard input, which is not a terminal, until a line is `quit` or the input ends."""
     with suppress(EOFError):
         while True:
@@ -95,7 +95,7 @@ def _say_delivered(sent: SentEntry) -> None:
     say_here(Notice("write_delivered", line=_line(sent)))
 
 
-class _LineSender:
+class LineSender:
     """Sends what the user writes at the prompt, and prints the outcome of each entry.
 
     If several entries in a row are queued for the same reason, the reason is printed once. `last_number` is the number of the
@@ -142,7 +142,10 @@ class _LineSender:
                 self.sequences.add(sent.entry.sequence)
                 if sent.entry.kind is Kind.NOTE:
                     self.last_number = sent.number or 0
-                print(_line(sent), flush=True)
+                if sent.number is None:
+                    say_here(Notice("write_stored_by_other_command"))
+                else:
+                    print(_line(sent), flush=True)
         except Queued as queued:
             self.sequences.add(queued.sequence)
             reason = queued.notice
@@ -161,7 +164,7 @@ class _Dialogue:
     dialogue.
     """
 
-    def __init__(self, client: Client, sender: _LineSender, prompt: Prompt) -> None:
+    def __init__(self, client: Client, sender: LineSender, prompt: Prompt) -> None:
         self._client, self._sender, self._prompt = client, sender, prompt
         self._tags: list[str] = []
         self._has_explained_ctrl_c = False

@@ -203,6 +203,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "write_interrupted": "the prompt no longer waits for an answer: `udpnote outbox` shows whether the entry is queued",
     "write_delivered": "delivered: {line}",
     "write_refused": "not stored: {reason}",
+    "write_stored_by_other_command": "stored: another command of yours has delivered the entry meanwhile",
     "write_waiting": "entries still queued: {entries:,}. `udpnote outbox --send` sends them",
     "write_goodbye": "Goodbye",
 }
