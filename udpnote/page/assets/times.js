@@ -18,7 +18,7 @@ export class Times {
 
   /** The day of a time as a text such as 2026-11-28. Such texts are ordered as the days are. */
   day(microseconds) {
-    return dayOf(new Date(microseconds / 1000));
+    return dayOf(dateAt(microseconds));
   }
 
   /** The heading for a day, which is a text as `day` returns it. */
@@ -32,16 +32,16 @@ export class Times {
 
   /** The time of the day, such as 09:05. */
   clockTime(microseconds) {
-    const date = new Date(microseconds / 1000);
+    const date = dateAt(microseconds);
     return `${twoDigits(date.getHours())}:${twoDigits(date.getMinutes())}`;
   }
 
   fullTime(microseconds) {
-    return this.#formatted(new Date(microseconds / 1000), "full");
+    return this.#formatted(dateAt(microseconds), "full");
   }
 
   iso(microseconds) {
-    return new Date(microseconds / 1000).toISOString();
+    return dateAt(microseconds).toISOString();
   }
 
   /** `date` in one of the `FORMS`. Making a format takes a browser 10 ms, so each is made when it is first used. */
@@ -49,6 +49,11 @@ export class Times {
     if (!this.#formats.has(form)) this.#formats.set(form, new Intl.DateTimeFormat(this.words.language, FORMS[form]));
     return this.#formats.get(form).format(date);
   }
+}
+
+/** The `Date` of a time. It has whole milliseconds, and is not later: before 1970, `Date` itself would round up to the next one. */
+function dateAt(microseconds) {
+  return new Date(Math.floor(microseconds / 1000));
 }
 
 function twoDigits(number) {
