@@ -225,6 +225,13 @@ def test_the_calendar_fits_a_desktop_and_a_stored_note_is_announced(site: Site, 
     )
 
 
+def test_the_last_microsecond_before_1970_is_on_its_own_day(site: Site, visitors: Visitors) -> None:
+    site.start()
+    amy = visitors.visit(site.address, timezone_id="UTC")
+    day = "import('/static/times.js').then(({ Times }) => new Times({}).day(-1))"
+    assert amy.page.evaluate(day) == "1969-12-31"
+
+
 def test_at_midnight_today_becomes_yesterday(site: Site, visitors: Visitors) -> None:
     site.start()
     site.send("of today")
