@@ -83,6 +83,9 @@ class Outcomes:
         outbox, the sequence alone identifies an entry."""
         self._origins: dict[int, int] = {}
         """For the new sequence under which an entry is sent now: its first sequence, for which a call waits."""
+        self._delivered_by_others: set[int] = set()
+        """The sequences of entries that other commands have delivered. A call has got their outcome, but not their number. If
+        the server answers this client, too, the entry is not reported again."""
 
     @property
     def are_awaited(self) -> bool:
@@ -143,6 +146,8 @@ class Outcomes:
                 is_discarded = sequence in discarded
                 state, reason = (State.DISCARDED, Notice("entry_discarded")) if is_discarded else (State.STORED, None)
                 self._awaited[sequence] = SentEntry(entry, state, None, reason)
+                if not is_discarded:
+                    self._delivered_by_others.add(sequence)
         return waiting
 
     def take_events(self, events: Iterable[Stored | Rejected | Renewed]) -> None:
@@ -209,7 +214,7 @@ class Outcomes:
             sequence = self._origins.pop(sequence, sequence)
         if sequence in self._awaited:
             self._awaited[sequence] = sent
-        elif sent.state is State.STORED and self._on_delivered is not None:
+        elif sent.state is State.STORED and self._on_delivered is not None and sequence not in self._delivered_by_others:
             self._on_delivered(sent)
         elif sent.state is State.REFUSED:
             self._on_notice(Notice("queued_entry_refused", sequence=sent.entry.sequence, reason=sent.reason))
