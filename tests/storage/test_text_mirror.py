@@ -147,6 +147,18 @@ def test_text_that_another_program_writes_during_a_rewriting_is_put_aside(writer
     assert [text.endswith("somebody's work\n") for text in writer.asides()] == [True]
 
 
+def test_text_that_another_program_writes_while_notes_are_appended_is_put_aside(writer: Writer) -> None:
+    log = notes("one")
+    writer.store(log.entries)
+    writer.mirror_once()
+    mirror = writer.mirror()
+    writer.store([log.note("two") for _ in range(10_000)], mirror)  # appending them takes long enough to be disturbed
+    eventually(lambda: "two" in writer.text)
+    writer.path.write_text("somebody's work\n")
+    eventually(lambda: writer.text.startswith(blocks("one")) and writer.text.count("two") == 10_000)
+    assert [text.startswith("somebody's work\n") for text in writer.asides()] == [True]
+
+
 def test_only_a_few_files_are_put_aside(writer: Writer) -> None:
     writer.store(notes("one").entries)
     for count in range(1, ASIDE_MAX + 1):

@@ -117,14 +117,15 @@ class TextMirror:
         self._thread.join(CLOSING_SECONDS)
 
     def _open(self) -> int:
-        """Open the text file for reading and writing, and return its descriptor.
+        """Open the text file for reading and appending, and return its descriptor.
 
-        A new file gets the notebook's owner and permissions.
+        Even if another program shortens the file meanwhile, writes go to its end, so that they leave no gap. A new file gets
+        the notebook's owner and permissions.
         """
         try:
-            return os.open(self.path, os.O_RDWR)
+            return os.open(self.path, os.O_RDWR | os.O_APPEND)
         except FileNotFoundError:
-            descriptor = os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600)
+            descriptor = os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_APPEND, 0o600)
         try:
             own_like(descriptor, self._notebook)
         except BaseException:
@@ -166,9 +167,12 @@ class TextMirror:
                 is_revised = False
             elif notes.last_number() > self._number:
                 with open(self._open(), "ab") as file:
-                    if self._state != _state_of(file.fileno()):  # another program has just written or replaced it
+                    state = _state_of(file.fileno())
+                    if state is None or state != self._state:  # another program has just written or replaced it
                         return 0.0  # the next call compares it
-                    self._write(file, notes, self._number)
+                    self._write(file, notes, self._number, bytes_before=state[1])
+            if self._state is None:  # another program has written it meanwhile
+                return 0.0
             return left if is_revised else None
 
     def _compare(self, notes: "_Notes") -> None:
@@ -190,7 +194,7 @@ class TextMirror:
             is_beginning = chunk.startswith(found)  # also if a crash has cut the file off in the middle of an entry
             if is_beginning:
                 file.truncate(good_bytes)
-                self._number, self._state = number, _mark_as_own(file.fileno())
+                self._number, self._state = number, _mark_as_own(file.fileno(), good_bytes)
         if not is_beginning:
             self._rebuild(notes)
 
@@ -202,7 +206,7 @@ class TextMirror:
         began = time.monotonic()
         self._revision = notes.last_revision()
         with whole_file(self.path, before_placing=self._put_aside_if_changed) as file:
-            self._write(file, notes, 0, must_be_complete=True)
+            self._write(file, notes, 0, bytes_before=0, must_be_complete=True)
         ended = time.monotonic()
         self._rebuild_at = ended + REBUILD_RATIO * (ended - began)
 
@@ -212,17 +216,22 @@ class TextMirror:
         if aside is not None:
             self._on_notice(Notice("text_file_put_aside", path=self.path, aside=aside))
 
-    def _write(self, file: BinaryIO, notes: "_Notes", number: int, *, must_be_complete: bool = False) -> None:
-        """Write the notes after `number` to `file`, and keep the file's new state in `_state`.
+    def _write(
+        self, file: BinaryIO, notes: "_Notes", number: int, *, bytes_before: int, must_be_complete: bool = False
+    ) -> None:
+        """Append the notes after `number` to `file`, which has `bytes_before` bytes, and keep the file's new state in `_state`.
+
+        If another program has written the file meanwhile, its length shows that: then the file is not marked as this module's,
+        and `_state` becomes None, so that the next call of `_keep_up` compares the file.
 
         If the server ends and has waited for `CLOSING_SECONDS`, this leaves out the rest of the notes or, with
         `must_be_complete`, raises `_GivenUp`.
         """
         for last, chunk in self._chunks(notes, number, must_be_complete=must_be_complete):
             file.write(chunk)
-            self._number = last
+            self._number, bytes_before = last, bytes_before + len(chunk)
         file.flush()
-        self._state = _mark_as_own(file.fileno())
+        self._state = _mark_as_own(file.fileno(), bytes_before)
 
     def _chunks(self, notes: "_Notes", number: int, *, must_be_complete: bool = True) -> Iterator[tuple[int, bytes]]:
         """Yield the notes after `number` in the format of the text file, in chunks: (number of the chunk's last entry, bytes).
@@ -262,7 +271,7 @@ def rewrite_text_file(path: str, notebook: str) -> str | None:
             number, chunk = notes.blocks(number, min(end, number + CHUNK_ENTRIES))
             file.write(chunk)
         file.flush()
-        _mark_as_own(file.fileno())
+        _mark_as_own(file.fileno(), file.tell())
     return asides[0]
 
 
@@ -346,12 +355,22 @@ def _free_name(path: str) -> str:
     raise StorageError("too_many_files_put_aside", path=path, count=ASIDE_MAX)
 
 
-def _mark_as_own(descriptor: int) -> _FileState | None:
-    """Mark the open file `descriptor`, by its modification time, as last written by this module. Return its new state."""
+def _mark_as_own(descriptor: int, length: int) -> _FileState | None:
+    """Mark the open file `descriptor`, by its modification time, as last written by this module. Return its new state.
+
+    If the file does not have `length` bytes, another program has written it meanwhile: then it is not marked, and the result is
+    None.
+    """
     status = os.fstat(descriptor)
+    if status.st_size != length:
+        return None
     written_at = status.st_mtime_ns - status.st_mtime_ns % 1_000_000 + OWN_NANOSECONDS
     os.utime(descriptor, ns=(status.st_atime_ns, written_at))
-    return _state_of(descriptor)
+    state = _state_of(descriptor)
+    if state is not None and state[1] != length:  # written between the two calls
+        os.utime(descriptor)
+        return None
+    return state
 
 
 def _is_ours(state: _FileState) -> bool:
