@@ -1,8 +1,12 @@
 """The format of a file to import: told by its beginning, or refused with the reason."""
 
+import gzip
+
 import pytest
 
+from tests.support.errors import raises
 from tests.support.other_programs import SAMPLES, reader_of
+from udpnote.errors import InvalidImport
 from udpnote.text.import_format import Format, format_of_binary, format_of_text, unknown_format
 
 STAMP = "2019/05/09 16:37:08"
@@ -37,6 +41,8 @@ def test_binary_files_are_recognized_by_their_first_bytes() -> None:
     assert format_of_binary(b"SQLite format 3\x00\x10") is Format.MEMOS
     assert format_of_binary(b"PK\x03\x04") is Format.DAY_ONE
     assert format_of_binary(b"{") is None
+    with raises(InvalidImport, "import_compressed"):
+        format_of_binary(gzip.compress(b"{"))
 
 
 @pytest.mark.parametrize("data", [b"milk", b"x" * 1000, "今日记录".encode("gb18030")])

@@ -12,6 +12,7 @@ from udpnote.text.other_programs.json_records import RECORD_CHARACTERS_MAX, form
 
 SQLITE_HEADER = b"SQLite format 3\x00"
 ZIP_HEADER = b"PK\x03\x04"
+GZIP_HEADER = b"\x1f\x8b"
 
 
 class Format(Enum):
@@ -26,7 +27,12 @@ class Format(Enum):
 
 
 def format_of_binary(beginning: bytes) -> Format | None:
-    """Return the format of a zip file or a database that begins with the bytes `beginning`; None if it is neither."""
+    """Return the format of a zip file or a database that begins with the bytes `beginning`; None if it is neither.
+
+    Raises `InvalidImport` if the file is compressed with gzip.
+    """
+    if beginning.startswith(GZIP_HEADER):
+        raise InvalidImport("import_compressed")
     if beginning.startswith(SQLITE_HEADER):
         return Format.MEMOS
     return Format.DAY_ONE if beginning.startswith(ZIP_HEADER) else None

@@ -220,6 +220,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
         "the JSON is damaged or cut off at character {character:,}, so nothing after that is imported. Get the file again, "
         "and import it again"
     ),
+    "import_compressed": "the file is compressed: unpack it with `gunzip` first, and import the result",
     "import_zip_damaged": (
         "the zip file {path} is encrypted, damaged or cut off. Unpack it with another program, and import the JSON file in it. "
         "If unpacking fails, too, get the zip file again"
