@@ -14,6 +14,7 @@ from typing import Any, Literal, NamedTuple, TypedDict
 from udpnote.errors import InvalidEntry, InvalidKey, InvalidSetting, Notice
 from udpnote.machine.names import cut, host_name, user_of_system
 from udpnote.model.address import SERVER_IN_ASCII, parse_port, parse_server
+from udpnote.model.argument_types import checked_text
 from udpnote.model.entry import AUTHOR_BYTES_MAX, check_author
 from udpnote.model.language import language_named, language_of_locale
 
@@ -198,7 +199,7 @@ def find_places(environ: Mapping[str, str]) -> Places:
         return Places(os.path.join(home, "config.toml"), home, home)
     if not all(map(os.path.isabs, folders := _user_folders(environ))):  # the system names no absolute path of the home folder
         raise InvalidSetting("no_home_folder", user=os.getuid())
-    config, data, state = (_text(folder, Notice("home_folder")) for folder in folders)
+    config, data, state = (checked_text(folder, Notice("home_folder")) for folder in folders)
     return Places(os.path.join(config, "config.toml"), data, state)
 
 
@@ -287,16 +288,6 @@ def _from_file(path: str) -> dict[str, tuple[Any, Source]]:
     return {name: (_PARSERS[name](value, places[name]), Source("settings file", path)) for name, value in table.items()}
 
 
-def _text(value: object, where: str | Notice) -> str:
-    if not isinstance(value, str) or not value.strip():
-        raise InvalidSetting("setting_not_text", where=where, value=value)
-    try:
-        value.encode()
-    except UnicodeEncodeError:
-        raise InvalidSetting("setting_not_utf8", where=where, value=value) from None
-    return value
-
-
 def absolute_path(value: object, where: str | Notice) -> str:
     """Return the path `value`, a str or an `os.PathLike` of one, as an absolute path of Unicode text.
 
@@ -304,7 +295,7 @@ def absolute_path(value: object, where: str | Notice) -> str:
     `InvalidSetting` if `value` is not such a path, if the home folder is unknown, or if the path is relative and the current
     folder was deleted.
     """
-    path = _text(os.fspath(value) if isinstance(value, os.PathLike) else value, where)
+    path = checked_text(os.fspath(value) if isinstance(value, os.PathLike) else value, where)
     if "\0" in path:
         raise InvalidSetting("setting_not_a_path", where=where, value=path)
     expanded = os.path.expanduser(path)
@@ -317,13 +308,13 @@ def absolute_path(value: object, where: str | Notice) -> str:
 def check_path(path: str, where: str | Notice) -> None:
     """Raise `InvalidSetting` if `path`, set at `where`, is blank, or is relative and the current folder was deleted."""
     try:
-        os.path.abspath(path if path.strip() else _text(path, where))
+        os.path.abspath(path if path.strip() else checked_text(path, where))
     except FileNotFoundError:
         raise InvalidSetting("current_folder_gone", where=where, value=path) from None
 
 
 def _server(value: object, where: str | Notice) -> str:
-    server = _text(value, where).translate(SERVER_IN_ASCII)
+    server = checked_text(value, where).translate(SERVER_IN_ASCII)
     parse_server(server, PORT)
     return server
 
@@ -359,13 +350,13 @@ _BOOLEANS = {"true": True, "yes": True, "on": True, "1": True, "false": False, "
 
 
 def _language(value: object, where: str | Notice) -> str:
-    if (language := language_named(_text(value, where))) is None:
+    if (language := language_named(checked_text(value, where))) is None:
         raise InvalidSetting("setting_not_a_language", where=where, value=value)
     return language
 
 
 def _author(value: object, where: str | Notice) -> str:
-    author = _text(value, where)
+    author = checked_text(value, where)
     try:
         check_author(author)
     except InvalidEntry as error:
@@ -379,11 +370,11 @@ _PARSERS: dict[str, Callable[[object, str | Notice], Any]] = {
     "key": _key,
     "key_file": absolute_path,
     "author": _author,
-    "name": _text,
-    "bind": _text,
+    "name": checked_text,
+    "bind": checked_text,
     "sealed": _boolean,
     "file": absolute_path,
-    "notebook": _text,
+    "notebook": checked_text,
     "text_file": absolute_path,
     "wait": _seconds,
     "language": _language,

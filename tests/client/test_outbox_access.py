@@ -10,6 +10,7 @@ from tests.support.network import PORT
 from udpnote.errors import (
     EntriesWait,
     InvalidSetting,
+    Notice,
     Queued,
     ServerNotFound,
 )
@@ -43,6 +44,19 @@ def test_a_client_names_a_notebook_that_was_made_anew_and_can_move_waiting_notes
     assert {notice.kind for notice in lan.notices} >= {"other_notebook_of_this_name"}
     client.deliver()
     assert (lan.texts("new"), [each.entry.kind for each in client.waiting()]) == (["waits"], [Kind.REVISION])
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"), [("", "setting_not_text"), (" ", "setting_not_text"), ("\udcff", "setting_not_utf8")]
+)
+def test_a_blank_or_broken_name_of_a_notebook_is_refused_without_a_discovery(lan: Lan, text: str, kind: str) -> None:
+    client, before = lan.client(), lan.now
+    for call in (client.use, client.leave, client.move):
+        with raises(InvalidSetting, kind, where=Notice("name_or_id"), value=text):
+            call(text)
+    with raises(InvalidSetting, kind, where=Notice("origin_of_notes"), value=text):
+        client.move("kitchen", origin=text)
+    assert lan.now == before, "no discovery has waited for answers"
 
 
 def test_a_note_that_its_old_notebook_has_stored_is_the_same_note_after_it_was_moved(lan: Lan) -> None:

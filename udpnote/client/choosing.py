@@ -10,7 +10,7 @@ from udpnote.client.notebook_finder import NotebookFinder
 from udpnote.client.session import Driver
 from udpnote.client.trust import Keyring
 from udpnote.errors import InvalidSetting, Notice, OldKey, ServerNotFound, WrongNotebook
-from udpnote.model.argument_types import check_type
+from udpnote.model.argument_types import check_type, checked_text
 from udpnote.model.join_code import parse_join_code
 from udpnote.model.notebook import Destination, KnownNotebook, display_name, short_id
 from udpnote.protocol.discovery import DISCOVERY_SECONDS
@@ -39,6 +39,7 @@ def named_notebook(driver: Driver, name_or_id: str) -> KnownNotebook:
     - If the known notebook answers that its key has changed, this raises `OldKey`.
     """
     check_type("name_or_id", name_or_id, str)
+    checked_text(name_or_id, Notice("name_or_id"))
     outbox, named = driver.outbox, Destination(name_or_id=name_or_id)
     known = [notebook for notebook in outbox.notebooks() if matches(named, notebook)]
     expected = known[0] if len(known) == 1 else None
@@ -88,6 +89,7 @@ def leave_notebook(outbox: Outbox, name_or_id: str, *, sends_open: bool) -> Know
     """
     check_type("name_or_id", name_or_id, str)
     check_type("sends_open", sends_open, bool)
+    checked_text(name_or_id, Notice("name_or_id"))
     all_known = outbox.notebooks()
     joined = [each for each in all_known if each.key_id is not None]
     found = [each for each in joined if matches(Destination(name_or_id=name_or_id), each)]

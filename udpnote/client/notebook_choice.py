@@ -68,8 +68,9 @@ class NotebookChoice:
 
         If the outbox knows a notebook with this id, no server needs to answer. For a name, discovery asks which notebooks have
         it now. If the notebook that the outbox knows by this name answers, or if none answers, the known one is chosen. If only
-        another notebook of this name answers, that one is chosen, with a notice. Raises `ServerNotFound` if no such notebook is
-        known or answers, `SeveralNotebooks` if several could be meant, and the other errors of `NotebookFinder.find`.
+        another notebook of this name answers, that one is chosen, with a notice. Raises `InvalidSetting` if `name_or_id` is
+        blank, `ServerNotFound` if no such notebook is known or answers, `SeveralNotebooks` if several could be meant, and the
+        other errors of `NotebookFinder.find`.
         """
         from udpnote.client.choosing import use_notebook  # here, because a one-shot send chooses nothing
 

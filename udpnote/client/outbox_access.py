@@ -10,8 +10,8 @@ from udpnote.client.connection import Connection
 from udpnote.client.destination import is_place, place_name
 from udpnote.client.entry_numbers import check_number, check_numbers
 from udpnote.client.session import Driver
-from udpnote.errors import EntriesWait, InvalidSetting
-from udpnote.model.argument_types import check_type
+from udpnote.errors import EntriesWait, InvalidSetting, Notice
+from udpnote.model.argument_types import check_type, checked_text
 from udpnote.model.entry import Entry
 from udpnote.model.notebook import KnownNotebook, display_name
 from udpnote.model.outbox_entries import WaitingCount, WaitingEntry
@@ -85,8 +85,9 @@ class OutboxAccess:
         Refused entries, revisions, and deletions of stored notes stay where they are.
 
         Raises `InvalidSetting` if entries wait for several notebooks or servers, and `origin` is None or fits several of them.
-        Also raises it if no entry waits for `origin`. Raises `EntriesWait` if the notes wait for a sealed notebook and `to` is
-        open, unless `sends_open` is true. Also raises the errors of `use`. After an error, nothing was moved.
+        Also raises it if no entry waits for `origin`, or if `origin` is blank. Raises `EntriesWait` if the notes wait for a
+        sealed notebook and `to` is open, unless `sends_open` is true. Also raises the errors of `use`. After an error, nothing
+        was moved.
         """
         with self._connection.lock():
             return move_waiting(self._driver, to, origin=origin, sends_open=sends_open)
@@ -109,6 +110,8 @@ def move_waiting(driver: Driver, to: str, *, origin: str | None, sends_open: boo
     from udpnote.client.choosing import named_notebook  # here, because a one-shot send moves nothing
 
     check_type("sends_open", sends_open, bool)
+    if origin is not None:
+        checked_text(origin, Notice("origin_of_notes"))
     notebook, known = named_notebook(driver, to), driver.outbox.notebooks()
 
     def select(counts: list[WaitingCount]) -> Iterable[WaitingCount]:

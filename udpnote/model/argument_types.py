@@ -1,7 +1,9 @@
-"""Checks the types of arguments. If a program passes a value of a wrong type, the `TypeError` names the argument."""
+"""Checks the types of arguments, and texts that people give. The `TypeError` about a wrong type names the argument."""
 
 from collections.abc import Iterable, Mapping
 from reprlib import repr as shortened
+
+from udpnote.errors import InvalidSetting, Notice
 
 _TYPES: dict[str, tuple[type, ...]] = {"port": (int,), "wait": (int, float), "sealed": (bool,)}
 _PATHS = frozenset({"key_file", "file", "text_file", "outbox"})
@@ -38,6 +40,17 @@ def check_several(name: str, value: object, expected: str) -> Iterable[object]:
     """
     if isinstance(value, (str, bytes, bytearray)) or not isinstance(value, Iterable):
         raise wrong_type(name, expected, value)
+    return value
+
+
+def checked_text(value: object, where: str | Notice) -> str:
+    """Return `value`. Raise `InvalidSetting` unless it is text, not blank and valid UTF-8. `where` names its place."""
+    if not isinstance(value, str) or not value.strip():
+        raise InvalidSetting("setting_not_text", where=where, value=value)
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise InvalidSetting("setting_not_utf8", where=where, value=value) from None
     return value
 
 

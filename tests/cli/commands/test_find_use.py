@@ -50,6 +50,12 @@ def test_use_chooses_by_name_or_by_the_start_of_the_id_and_shows_the_choice(mach
     ]
 
 
+@pytest.mark.parametrize("words", [["use", ""], ["leave", ""], ["outbox", "--to", ""], ["list", "--notebook", ""]])
+def test_an_empty_name_of_a_notebook_is_a_usage_error(machine: Machine, words: list[str]) -> None:
+    result = machine.run(*words)
+    assert (result.code, result.err.count("\n"), "''" in result.err) == (2, 1, True)
+
+
 def test_use_of_another_notebook_says_that_a_running_command_keeps_its_own(machine: Machine) -> None:
     machine.serve("kitchen")
     machine.serve("cellar", port=(other := free_port()), notebook=machine.home / "cellar.sqlite3")

@@ -40,6 +40,8 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "home_folder": "the path of the user's home folder",
     # One setting
     "setting_in_file": "{path}: {name}",
+    "name_or_id": "the name or id of a notebook",
+    "origin_of_notes": "the notebook or host from which notes are moved",
     "setting_not_text": "{where} must be text, and not empty; it is {value!r}",
     "setting_not_utf8": "{where} is not valid UTF-8: {value!r}",
     "setting_not_a_path": "{where} must be the path of a file, not {value!r}",
