@@ -22,6 +22,7 @@ _KINDS_ABOUT_CONTENT = frozenset(
         "import_line_too_long",
         "import_memos_page",
         "import_not_unicode",
+        "import_record_twice",
         "import_zip_damaged",
         "text_block_invalid",
         "text_invalid",

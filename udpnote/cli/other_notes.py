@@ -14,7 +14,7 @@ from udpnote.errors import InvalidImport
 from udpnote.model.entry import StoredEntry
 from udpnote.storage.memos_file import read_memos
 from udpnote.text.import_format import Format, format_of_binary
-from udpnote.text.other_programs.imported_note import ImportedNote, Place, Reading, Zones, source_client_id
+from udpnote.text.other_programs.imported_note import ImportedNote, Place, Reading, Zones, error_at, source_client_id
 from udpnote.text.other_programs.jrnl import jrnl_text_notes
 from udpnote.text.other_programs.json_records import record_notes
 from udpnote.text.other_programs.known_notes import Fate, KnownNotes
@@ -46,6 +46,8 @@ class OtherNotes:
             fate, entry, known_number = self._known.decide(note, self._author)
             if fate is Fate.THERE_ALREADY:
                 self._report.count_there_already()
+            elif fate is Fate.TWICE:
+                self._report.count_bad(error_at(note.place, InvalidImport("import_record_twice")))
             elif fate is Fate.CHANGED_HERE_TOO:
                 self._report.count_different(known_number)
             elif entry is not None:

@@ -82,15 +82,23 @@ def test_a_revision_names_the_version_that_it_replaces_and_has_an_identity_of_it
 
 
 def test_new_notes_are_sent_and_moved_files_and_notes_without_id_are_recognized() -> None:
-    known = KnownNotes(log("import 第二").entries, CLIENT)
-    moved = NOTE._replace(identity="vault/b.md", text="第二")
+    entries = log("import 第二").entries
+    known, moved = KnownNotes(entries, CLIENT), NOTE._replace(identity="vault/b.md", text="第二")
     assert known.decide(moved, "lin").fate is Fate.THERE_ALREADY
     for new in (moved._replace(may_move=False), moved._replace(written_at=5), moved._replace(text="第三")):
-        decision = known.decide(new, "lin")
+        decision = KnownNotes(entries, CLIENT).decide(new, "lin")
         assert decision.fate is Fate.NEW and decision.entry is not None
         assert (decision.entry.sequence, decision.entry.author) == (sequence_of("vault/b.md"), "lin")
     assert known.decide(NOTE._replace(may_change=False, text="第三"), "lin").fate is Fate.THERE_ALREADY
     assert KnownNotes(log().entries, source_client_id("jrnl")).decide(NOTE, "lin").fate is Fate.NEW
+
+
+def test_of_two_texts_with_one_identity_the_second_is_neither_new_nor_there_already_until_the_first_is_known() -> None:
+    first, second = NOTE._replace(may_move=False), NOTE._replace(text="第二", may_move=False)
+    known = KnownNotes([], CLIENT)
+    assert [known.decide(note, "lin").fate for note in (first, second, first)] == [Fate.NEW, Fate.TWICE, Fate.NEW]
+    known = KnownNotes(log().entries, CLIENT)
+    assert [known.decide(note, "lin").fate for note in (first, second)] == [Fate.THERE_ALREADY, Fate.CHANGED]
 
 
 def test_an_identity_may_have_any_lone_surrogate() -> None:

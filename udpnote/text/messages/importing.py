@@ -220,6 +220,10 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
         "the JSON is damaged or cut off at character {character:,}, so nothing after that is imported. Get the file again, "
         "and import it again"
     ),
+    "import_record_twice": (
+        "an entry before it has the same id and another text. Import the same again: the note then gets this text, and its "
+        "history has the other one"
+    ),
     "import_compressed": "the file is compressed: unpack it with `gunzip` first, and import the result",
     "import_zip_damaged": (
         "the zip file {path} is encrypted, damaged or cut off. Unpack it with another program, and import the JSON file in it. "
