@@ -8,6 +8,7 @@ import os
 import pwd
 import socket
 import sys
+import time
 from collections.abc import Collection, Iterator
 from contextlib import closing, suppress
 from enum import Enum, auto
@@ -16,7 +17,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from udpnote.lan.interfaces import lan_interfaces
-from udpnote.lan.netlink import MAIN_TABLE, Link, Refused, ipv6_neighbours, links, policy_rules, route_to
+from udpnote.lan.netlink import MAIN_TABLE, Link, Refused, links, neighbours, policy_rules, route_to
 from udpnote.lan.udp_socket import BUFFER_BYTES
 from udpnote.model.address import Address
 
@@ -29,7 +30,7 @@ _TUNNEL_HARDWARE = {512, 768, 769, 776, 778, 65534}  # ARPHRD_PPP, _TUNNEL, _TUN
 _CABLE_KINDS = {"", "bond", "team", "vlan", "macvlan"}  # kinds that lead out of the host; empty: real hardware
 _CONTAINER_NAMES = ("veth", "cali")
 _FORBIDDEN = (errno.EACCES, errno.EHOSTUNREACH, errno.EINVAL)  # prohibit, unreachable, blackhole: ip-route(8)
-_COMPLETE = 0x2  # ATF_COM, <linux/if_arp.h>
+_NEIGHBOUR_PAUSE_SECONDS = 0.1  # between two questions to the kernel
 
 
 class InterfaceKind(Enum):
@@ -188,22 +189,27 @@ def active_firewalls() -> list[str]:
     return found
 
 
-def neighbour_answers(address: Address) -> bool | None:
-    """Whether the host with this IP address has answered on the link, by ARP or by Neighbor Discovery. The port is ignored.
+def neighbour_answers(address: Address, *, seconds_max: float) -> bool | None:
+    """Whether the host with this IP address answers on the link, by ARP or by Neighbor Discovery. The port is ignored.
 
-    None if this is not known: the host is on another network or was not asked lately, or this system does not say.
+    If the host has answered some time ago, the system asks it again. This waits up to `seconds_max` for the result. None if the
+    result is not known: it came too late, the host is on another network or was not asked, or this system does not say.
     """
-    host = address[0].partition("%")[0]
-    if len(address) == 4:
-        with suppress(OSError):
-            found = [answers for key, answers in ipv6_neighbours().items() if key[0] == host and address[3] in (0, key[1])]
-            return any(found) if found else None
-        return None
-    for line in (_read("/proc/net/arp") or "").splitlines()[1:]:
-        fields = line.split()
-        if fields[0] == host:
-            return bool(int(fields[2], 16) & _COMPLETE)
-    return None
+    host, scope = address[0].partition("%")[0], address[3] if len(address) == 4 else 0
+    until = time.monotonic() + seconds_max
+    while True:
+        try:
+            found = neighbours(socket.AF_INET6 if len(address) == 4 else socket.AF_INET)
+        except OSError:
+            return None
+        answers = {answer for key, answer in found.items() if key[0] == host and scope in (0, key[1])}
+        if True in answers:
+            return True
+        if None not in answers:
+            return False if answers else None
+        if time.monotonic() >= until:
+            return None
+        time.sleep(_NEIGHBOUR_PAUSE_SECONDS)
 
 
 def granted_buffer_bytes() -> int:

@@ -21,7 +21,8 @@ _IFLA_IFNAME, _IFLA_MTU, _IFLA_MASTER, _IFLA_LINKINFO, _IFLA_INFO_KIND = 3, 4, 1
 _RTA_DST, _RTA_OIF, _RTA_PREFSRC, _RTA_TABLE = 1, 4, 7, 15
 _LOOKUP_TABLE = 0x1000  # RTM_F_LOOKUP_TABLE: the answer names the table of the route
 _NDA_DST = 1
-_NUD_INCOMPLETE, _NUD_FAILED, _NUD_NOARP = 0x01, 0x20, 0x40
+_NUD_INCOMPLETE, _NUD_REACHABLE, _NUD_FAILED, _NUD_PERMANENT = 0x01, 0x02, 0x20, 0x80
+_NUD_UNDECIDED = 0x04 | 0x08 | 0x10  # NUD_STALE, NUD_DELAY and NUD_PROBE
 _FRA_PRIORITY = 6
 _ATTRIBUTE_TYPE = 0x3FFF  # the other bits are flags
 _REPLY_BYTES = 1 << 18
@@ -102,17 +103,21 @@ def policy_rules() -> list[int]:
     return sorted(set(priorities) - STANDARD_RULES)
 
 
-def ipv6_neighbours() -> dict[tuple[str, int], bool]:
-    """Which hosts on the links have answered (Neighbor Discovery, RFC 4861). Raises `OSError` if the system cannot say.
+def neighbours(family: socket.AddressFamily) -> dict[tuple[str, int], bool | None]:
+    """Which hosts on the links have lately answered, by ARP or by Neighbor Discovery (RFC 4861). `family` is that of IPv4 or
+    IPv6. Raises `OSError` if the system cannot say.
 
-    The keys are pairs: an IPv6 address, and the index of the interface. A host that was not asked lately is left out.
+    The keys are pairs: an IP address, and the index of the interface. The value is None if the host has answered some time ago.
+    Then the system asks it again, about five seconds after the next datagram to it, and gives up three seconds later. A host
+    that the system has never asked is left out.
     """
-    found = {}
-    for body in _ask(_GET_NEIGHBOUR, _NEIGHBOUR.pack(socket.AF_INET6, 0, 0, 0, 0), flags=_DUMP, reply=_NEW_NEIGHBOUR):
+    found: dict[tuple[str, int], bool | None] = {}
+    for body in _ask(_GET_NEIGHBOUR, _NEIGHBOUR.pack(family, 0, 0, 0, 0), flags=_DUMP, reply=_NEW_NEIGHBOUR):
         _, index, state, _, _ = _NEIGHBOUR.unpack_from(body)
         address = _attributes(body[_NEIGHBOUR.size :]).get(_NDA_DST, b"")
-        if len(address) == 16 and not state & _NUD_NOARP:  # a multicast address is never asked
-            found[socket.inet_ntop(socket.AF_INET6, address), index] = not state & (_NUD_INCOMPLETE | _NUD_FAILED)
+        if state & (_NUD_REACHABLE | _NUD_PERMANENT | _NUD_UNDECIDED | _NUD_INCOMPLETE | _NUD_FAILED):
+            answers = None if state & _NUD_UNDECIDED else bool(state & (_NUD_REACHABLE | _NUD_PERMANENT))
+            found[socket.inet_ntop(family, address), index] = answers
     return found
 
 

@@ -43,6 +43,10 @@ LOOKUP_SECONDS = 2.5
 DISCOVERY_SECONDS = 1.5
 """How long to look for notebooks: less than in other commands, because the examination asks all hosts again afterwards."""
 
+NEIGHBOUR_SECONDS = 4.0
+"""How long to wait for an answer from the host of a silent server. If the host has answered some time ago, the system asks it
+again only five seconds after the first datagram to it. The examination has sent that datagram more than two seconds before."""
+
 FSYNCS_MAX, FSYNC_SECONDS_MAX = 9, 0.5
 """The most fsyncs that are measured, and the most seconds. Their median shows whether the disk only pretends to write."""
 
@@ -213,8 +217,10 @@ class Doctor(Client):
             ids = {each.notebook_id for each in examination.servers} | {bytes.fromhex(each.notebook_id) for each in found}
             has_answered, name = notebook.notebook_id in ids, notebook.name
         address = addresses[0]
-        errors = {key[:2]: error for key, error in examination.errors.items()}
-        return Expected(name, address, has_answered, errors.get(address[:2]), neighbour_answers(address))
+        error = {key[:2]: error for key, error in examination.errors.items()}.get(address[:2])
+        is_clear = has_answered or error is not None
+        neighbour = neighbour_answers(address, seconds_max=0.0 if is_clear else NEIGHBOUR_SECONDS)
+        return Expected(name, address, has_answered, error, neighbour)
 
 
 def _ports_here(
