@@ -43,6 +43,13 @@ def test_memos_come_by_time_with_the_fields_of_their_version(tmp_path: Path, sch
         assert [(len(memo["resourceList"]), len(memo["relationList"])) for memo in (first, second)] == [(2, 1), (0, 0)]
 
 
+def test_a_text_that_is_not_utf8_hinders_no_other_memo(tmp_path: Path) -> None:
+    path = tmp_path / "memos.db"
+    with closing(sqlite3.connect(path)) as memos:
+        memos.executescript(OLD + "UPDATE memo SET content = CAST(x'61ff' AS TEXT) WHERE id = 1;")
+    assert [memo["content"] for memo in read_memos(str(path))] == ["a\udcff", "第二"]
+
+
 def test_other_databases_and_files_are_refused(tmp_path: Path) -> None:
     Notebook(str(tmp_path / "notebook.sqlite3")).close()
     with raises(InvalidImport, "import_database_unknown"):

@@ -18,12 +18,14 @@ _UIDS = ("uid", "resource_name")
 def read_memos(path: str) -> Iterator[dict[str, Any]]:
     """Yield the memos in the database at `path`, the earliest first, with the field names of the API before version 0.22.
 
-    The database is opened for reading only, also while memos uses it. Raises `InvalidImport` if it is not a database of memos,
-    and `StorageError` if it cannot be read.
+    The database is opened for reading only, also while memos uses it. Bytes of a text that are not UTF-8 become lone
+    surrogates, which no entry may contain. Raises `InvalidImport` if it is not a database of memos, and `StorageError` if it
+    cannot be read.
     """
     with storage_errors(path):
         uri = f"file:{quote(os.path.abspath(path))}?mode=ro"
         with closing(sqlite3.connect(uri, uri=True)) as connection:
+            connection.text_factory = lambda data: data.decode(errors="surrogateescape")
             columns = _columns(connection, "memo")
             if not {"id", "created_ts", "content"} <= columns:
                 raise InvalidImport("import_database_unknown", path=path)
