@@ -180,6 +180,13 @@ def test_long_datagrams_are_shortened_at_the_interface_by_which_they_leave(
     assert command == f"sudo ip link set dev {interface} mtu {mtu}"
 
 
+@pytest.mark.parametrize(("host", "kind"), [("2001:db8::9", "port_used"), ("2001:db8::8", "port_user_silent")])
+def test_a_program_at_the_address_of_a_server_that_has_answered_is_that_server(host: str, kind: str) -> None:
+    server = SERVER._replace(addresses=(("2001:db8::9", 6683, 0, 0),))
+    found = findings(only(HEALTHY, server)._replace(port_users=[PortUser(host, 6683, "lin")]))
+    assert [each.notice.kind for each in found if each.check == "port"] == [kind]
+
+
 def test_the_command_that_pings_a_link_local_address_names_its_interface() -> None:
     facts = SILENT._replace(expected=Expected("kitchen", ("fe80::9", 6683, 0, 1), False, None, False))
     [command] = [each.command for each in findings(facts) if each.notice.kind == "host_silent"]

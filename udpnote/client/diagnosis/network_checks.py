@@ -97,7 +97,9 @@ def check_port(facts: NetworkFacts, _troubles: Collection[str]) -> list[Finding]
     if not facts.port_users:
         return [fine("port", Notice("port_unused"))]
     users = _port_users(facts)
-    if facts.here:
+    # A server that listens at an IPv6 address of this host alone is not in `here`, because that address can be forged.
+    answered = {(host.partition("%")[0], port) for server in facts.servers for host, port, *_ in server.addresses}
+    if facts.here or any((each.host, each.port) in answered for each in facts.port_users):
         return [fine("port", Notice("port_used", users=users))]
     return [not_checked("port", Notice("port_user_silent", users=users))]
 
@@ -365,9 +367,8 @@ def _ports_of(server: ReportingServer) -> set[int]:
 
 
 def _listening_at(facts: NetworkFacts, server: ReportingServer) -> set[str]:
-    """The addresses at which `server`, on this host, listens. 0.0.0.0 and :: stand for all. Empty if they are not known.
-
-    The multicast group at which probes arrive is left out, because nobody can send the server anything else there.
+    """The addresses at which `server`, on this host, listens, without the multicast group of the probes: a group is no address
+    of a host. 0.0.0.0 and :: stand for all addresses. Empty if they are not known.
     """
     ports = _ports_of(server)
     return {each.host for each in facts.port_users or () if each.port in ports and each.host != DISCOVERY_GROUP}
