@@ -112,5 +112,6 @@ def _notes_in_zip(file: ImportFile, form: Format, reading: Reading) -> Iterator[
             for name in names:
                 with archive.open(name) as member:
                     yield from record_notes(decoding(cast(BinaryIO, member)), form.value, reading, name)
-    except (zipfile.BadZipFile, zlib.error, RuntimeError, NotImplementedError, EOFError):
+    except (zipfile.BadZipFile, zlib.error, RuntimeError, NotImplementedError, EOFError, UnicodeDecodeError, OSError):
+        # OSError, because `zipfile` goes to the places that a damaged file names, also to one before its beginning
         reading.on_bad(InvalidImport("import_zip_damaged", path=file.name))

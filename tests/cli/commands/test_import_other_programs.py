@@ -144,11 +144,16 @@ def test_an_import_of_nothing_suggests_another_program_only_if_the_format_may_be
 ) -> None:
     chinese = "今天开会".encode("gb18030")
     data = (sources / "day-one.zip").read_bytes()
+    with ZipFile(sources / "name.zip", "w") as archive:
+        archive.writestr("日记.json", "{}")
+    name_in_zip = "日记".encode()
     for name, content, is_other in (
         ("gbk.md", chinese, False),
         ("gbk.txt", b"2026/11/23 10:00:00\n" + chinese, False),
         ("gbk-journal.txt", b"[2026-11-23 10:00] " + chinese, False),
         ("cut.zip", data[: len(data) // 2], False),
+        ("name.zip", (sources / "name.zip").read_bytes().replace(name_in_zip, b"\xff" * len(name_in_zip), 1), False),
+        ("place.zip", data[:-6] + (len(data) + 1000).to_bytes(4, "little") + data[-2:], False),
         ("fields.jsonl", b'{"a": 1}', True),
     ):
         (sources / name).write_bytes(content)
