@@ -120,8 +120,8 @@ class Prompt:
         """Show `prompt`, let the user edit `text`, and return the result. If `is_kept`, keep the result in the history.
 
         What other threads print while the user edits appears above the prompt. The result has several lines if the user has
-        pasted several. Raises `EOFError` after Ctrl-D and `KeyboardInterrupt` after Ctrl-C. SIGTERM and SIGHUP end the process
-        (see `giving_terminal_back`).
+        pasted several. Raises `EOFError` after Ctrl-D and `KeyboardInterrupt` after Ctrl-C. SIGTERM, SIGHUP and SIGQUIT end the
+        process (see `giving_terminal_back`).
         """
         from prompt_toolkit.patch_stdout import patch_stdout
 

@@ -111,7 +111,7 @@ def test_a_command_that_a_signal_ends_tidies_up_undisturbed(
 
 
 @pytest.mark.parametrize(("command", "prompt"), [("join", "not shown here"), ("write", "quit ends")])
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT])
 def test_a_signal_that_ends_a_prompt_leaves_the_terminal_as_it_was_before(
     machine: Machine, command: str, prompt: str, number: signal.Signals
 ) -> None:

@@ -15,6 +15,7 @@ from _signal import (
     SIGALRM,
     SIGHUP,
     SIGINT,
+    SIGQUIT,
     SIGTERM,
     getsignal,
     setitimer,
@@ -105,11 +106,11 @@ def ending_in_order() -> Iterator[None]:
 
 @contextmanager
 def giving_terminal_back() -> Iterator[None]:
-    """In the block, if SIGTERM or SIGHUP ends the process, first give the terminal the settings that it had before the block.
+    """In the block, if SIGTERM, SIGHUP or SIGQUIT (Ctrl-\\) ends the process, first give the terminal back its settings.
 
-    This is for a block that changes them, for example so that the terminal does not show what is typed. Standard input must be
-    the terminal. If a shell has put the process into the background when the signal comes, the terminal stays as it is, because
-    the shell uses it. A signal that was ignored or had a handler before is left alone.
+    These are the settings from before a block that changes them, for example so that the terminal does not show what is typed.
+    Standard input must be the terminal. If a shell has put the process into the background when the signal comes, the terminal
+    stays as it is, because the shell uses it. A signal that was ignored or had a handler before is left alone.
     """
     import termios  # here, because only prompts need it
 
@@ -122,7 +123,7 @@ def giving_terminal_back() -> Iterator[None]:
         signal(number, SIG_DFL)
         os.kill(os.getpid(), number)
 
-    caught = [number for number in (SIGTERM, SIGHUP) if getsignal(number) == SIG_DFL]
+    caught = [number for number in (SIGTERM, SIGHUP, SIGQUIT) if getsignal(number) == SIG_DFL]
     for number in caught:
         signal(number, end)
     try:
