@@ -144,6 +144,11 @@ def test_results_that_cannot_be_printed_are_an_error_without_a_traceback(served:
     for command in ("--help", "--version", "list --help", "list", "list --json", "status"):
         result = served.shell(f"udpnote {command} {output}")
         assert (result.code, result.err.count("\n"), reason in result.err) == (1, 1, True), command
+    served.run("use kitchen")
+    served.run("send --server 127.0.0.1:1 --wait 0 waits")
+    for command in ("use", "outbox", "outbox --json"):  # with other options, they would change something, and go on
+        result = served.shell(f"udpnote {command} {output}")
+        assert (result.code, reason in result.err, "its work" in result.err) == (1, True, False), result
 
 
 @pytest.mark.parametrize(

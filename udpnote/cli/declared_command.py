@@ -6,7 +6,7 @@ typer (`typer_app`).
 """
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
 from types import FunctionType, NoneType
 from typing import Annotated, Any, Literal, NamedTuple, NoReturn, cast, get_args, get_origin
@@ -82,30 +82,31 @@ class Parameter(NamedTuple):
 class DeclaredCommand:
     """A command: the function `work`, and the options and arguments that the parameters of `work` declare.
 
-    `run` turns what `work` returns or raises into an exit code: it takes a function without arguments, calls it, and returns
-    the exit code. `name` is how the command is typed, by default the name of `work`. `help` is its help text, by default the
-    docstring of `work`. With `takes_text`, the last argument is a text to store, and all options stand before the text. With
-    `takes_query`, the last argument is a text to search for, and all options stand before it.
+    `changes` gets the values, and says whether `work` changes something with them: then `work` goes on if its results cannot be
+    printed (see `exit_code_of_change`). `name` is how the command is typed, by default the name of `work`. `help` is its help
+    text, by default the docstring of `work`. With `takes_text`, the last argument is a text to store, and all options stand
+    before the text. With `takes_query`, the last argument is a text to search for, and all options stand before it.
     """
 
     def __init__(
         self,
         work: Callable[..., int],
-        run: Callable[[Callable[[], int]], int],
+        changes: Callable[[Mapping[str, Any]], bool],
         *,
         name: str = "",
         help: str = "",  # noqa: A002 - as in the other declarations
         takes_text: bool = False,
         takes_query: bool = False,
     ) -> None:
-        self.work, self.run, self.takes_text, self.takes_query = work, run, takes_text, takes_query
+        self.work, self.changes, self.takes_text, self.takes_query = work, changes, takes_text, takes_query
         self.name, self.help = name or work.__name__, help or work.__doc__ or ""
 
     def __call__(self, **values: Any) -> NoReturn:
         """Do the work with `values`, one for each of the `parameters` by its name. Raises `SystemExit` with the exit code."""
+        run = exit_code_of_change if self.changes(values) else exit_code_of
         for name, (kind, group) in self._groups.items():
             values[name] = kind(**{field: values.pop(field) for field in group.fields})
-        sys.exit(self.run(lambda: self.work(**values)))
+        sys.exit(run(lambda: self.work(**values)))
 
     @cached_property
     def parameters(self) -> list[Parameter]:
@@ -184,7 +185,7 @@ class DeclaredCommands:
 
         def add(command: DeclaredCommand) -> DeclaredCommand:
             added = DeclaredCommand(
-                command.work, command.run, name=name, help=help, takes_text=takes_text, takes_query=takes_query
+                command.work, command.changes, name=name, help=help, takes_text=takes_text, takes_query=takes_query
             )
             self.commands[added.name] = added
             return command
@@ -203,7 +204,7 @@ def as_command(work: Callable[..., int]) -> DeclaredCommand:
     The annotation of each parameter of `work` has an `Option`, an `Argument` or an `OptionGroup`. The command ends with the
     exit code that `work` returns, or with the exit code for the error that `work` raises (see `exit_code_of`).
     """
-    return DeclaredCommand(work, exit_code_of)
+    return DeclaredCommand(work, lambda _values: False)
 
 
 def as_changing_command(work: Callable[..., int]) -> DeclaredCommand:
@@ -212,4 +213,11 @@ def as_changing_command(work: Callable[..., int]) -> DeclaredCommand:
 
     `exit_code_of_change` describes what is printed then, and the exit code.
     """
-    return DeclaredCommand(work, exit_code_of_change)
+    return DeclaredCommand(work, lambda _values: True)
+
+
+def as_command_changing_with(*names: str) -> Callable[[Callable[..., int]], DeclaredCommand]:
+    """Return a decorator: it works as `as_changing_command` does if one of the parameters `names` has a value, as an option or
+    argument that makes the command change something. If none of them has, it works as `as_command` does.
+    """
+    return lambda work: DeclaredCommand(work, lambda values: any(values[name] not in (None, False) for name in names))

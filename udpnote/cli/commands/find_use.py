@@ -7,7 +7,7 @@ from typing import Annotated
 
 from udpnote.cli import exit_codes
 from udpnote.cli.client_options import NO_OPTIONS, ClientOptions
-from udpnote.cli.declared_command import Argument, DeclaredCommands, Option, as_changing_command, as_command
+from udpnote.cli.declared_command import Argument, DeclaredCommands, Option, as_command, as_command_changing_with
 from udpnote.cli.json_notebook import found_notebook_object, notebook_object
 from udpnote.cli.options import FindingClient, Json, Port
 from udpnote.cli.terminal.streams import say, terminal_columns
@@ -73,7 +73,7 @@ def find(
 
 
 @app.command()
-@as_changing_command
+@as_command_changing_with("notebook")
 def use(
     notebook: Annotated[
         str | None, Argument(metavar="[NAME|ID]", help="The notebook; without it, the choice is shown.")

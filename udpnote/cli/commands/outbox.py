@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Annotated
 
 from udpnote.cli import exit_codes
-from udpnote.cli.declared_command import DeclaredCommands, Option, as_changing_command
+from udpnote.cli.declared_command import DeclaredCommands, Option, as_command_changing_with
 from udpnote.cli.options import Json, NoPager, Wait
 from udpnote.cli.terminal.pager import paged
 from udpnote.cli.terminal.streams import say, terminal_columns
@@ -73,7 +73,7 @@ app = DeclaredCommands()
 
 
 @app.command()
-@as_changing_command
+@as_command_changing_with("send", "discard", "discard_refused", "to")
 def outbox(
     send: Annotated[bool, Option("--send", help="Deliver the entries now.")] = False,
     discard: Sequences = None,
