@@ -76,7 +76,8 @@ def test_edit_prints_the_number_of_the_revision_and_the_note_has_it(noted: Machi
     ("command", "script", "code", "fact"),
     [
         ("edit 1 'buy milk'", "", 0, "#1"), ("edit 1 ' \n'", "", 2, "`udpnote delete 1`"), ("edit 99 text", "", 1, "#99"),
-        ("delete 99", "", 1, "#99"), ("edit 1 -", "", 2, ""), ("edit 1", "true", 0, "#1"),
+        ("delete 99", "", 1, "#99"), ("edit 1 -", "", 2, ""), ("edit 1", "true", 2, "ended at once"),
+        ("edit 1", 'rm "$1"; mkfifo "$1"', 2, "a pipe"), ("edit 1", 'rm "$1"; mkdir "$1"', 2, "a pipe"),
         ("edit 1", "false", 1, "#1"), ("edit 1", 'true > "$1"', 1, "`udpnote delete 1`"),
         ("edit 1", 'rm "$1"', 1, "`udpnote delete 1`"),
     ],
@@ -190,7 +191,7 @@ def test_several_notes_are_deleted_each_once_and_one_comes_back_by_an_edit(noted
     assert noted.run("show 1 --history").lines[-1].endswith("  deleted #3"), "the deletion has seen the revision"
     noted.refused("delete 1", code=0, facts=["#1", "amy@pi"])
     assert len(noted.rows()) == 5
-    result = noted.run("edit 1", **editor(noted, "true"))
+    result = noted.run("edit 1", **editor(noted, 'printf revised > "$1"'))
     assert (result.out[:24], "amy@pi" in result.err, "(#4)" in result.err) == ("#6 revises #4 of note #1", True, True)
     assert history(noted)[-1] == (6, "revision", "revised")
 

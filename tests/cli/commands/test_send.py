@@ -126,8 +126,8 @@ def test_each_entry_also_from_standard_input_gets_the_time_and_tags_of_the_optio
 @pytest.mark.parametrize(
     ("script", "code", "stored", "kept"),
     [
-        ('echo today >> "$1"', 0, ["draft\ntoday\n#x"], False), ("true", 0, ["draft #x"], False), ('true > "$1"', 1, [], False),
-        ('echo lost > "$1"; exit 3', 1, [], True), (r'printf "caf\351" > "$1"', 2, [], True),
+        ('echo today >> "$1"', 0, ["draft\ntoday\n#x"], False), ("true", 2, [], False),
+        ('true > "$1"', 1, [], False), ('echo lost > "$1"; exit 3', 1, [], True), (r'printf "caf\351" > "$1"', 2, [], True),
     ],
 )  # fmt: skip
 def test_an_entry_is_written_in_the_editor_whose_file_is_kept_unless_the_text_is_sent(

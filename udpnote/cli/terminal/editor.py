@@ -6,6 +6,7 @@ import os
 import shlex
 import shutil
 import signal
+import stat
 import subprocess
 import sys
 import tempfile
@@ -86,10 +87,11 @@ def edited(text: str, name: str) -> Iterator[str | None]:
     There may be no other copy of a changed text. So the changed file is kept if the block raises an error, if the editor's exit
     code is not 0, if the new text is too long or not in the encoding, or if SIGTERM or SIGHUP ends this process. The path of a
     kept file is printed. As long as the file exists, later calls print the path again, because nobody may have seen it the
-    first time. If the editor ends at once without a change, a message says that its window may still be open.
+    first time.
 
-    Raises `InvalidSetting` if no editor can be started. Raises `InvalidEntry` if the encoding lacks a character of `text`, and
-    if the new text is too long or not in this encoding.
+    Raises `InvalidSetting` if no editor can be started, or if the editor ends at once without a change: then its window may
+    still be open. Raises `InvalidEntry` if the encoding lacks a character of `text`, and if the new text is too long, not in
+    this encoding, or not in a regular file.
     """
     command, encoding = editor_command(), text_encoding()
     for path in _left_behind():
@@ -102,10 +104,11 @@ def edited(text: str, name: str) -> Iterator[str | None]:
         started, is_used = time.monotonic(), False  # used: the block has got the new text, and has ended without an error
         try:
             is_done = _run(command, path, signals)
-            is_quick = is_done and time.monotonic() - started < AT_ONCE_SECONDS
-            if is_quick and not _is_terminal_editor(command) and not _is_changed(path, before):
-                say(Notice("editor_ended_at_once", editor=command[0], variable=_variable()))
-            yield _without_additions(decoded(_read(path), encoding), text).removesuffix(ending) if is_done else None
+            is_quick = time.monotonic() - started < AT_ONCE_SECONDS
+            written = _read(path) if is_done else b""
+            if is_quick and written == before and not _waits(command):
+                raise InvalidSetting("editor_ended_at_once", editor=command[0], variable=_variable())
+            yield _without_additions(decoded(written, encoding), text).removesuffix(ending) if is_done else None
             is_used = is_done
         finally:
             if not is_used and _is_changed(path, before):
@@ -223,8 +226,8 @@ def editor_command() -> list[str]:
         raise InvalidSetting("editor_missing", editor=command[0], variable=variable)
     if _is_terminal_editor(command) and not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise InvalidSetting("editor_without_terminal", editor=command[0])
-    wait_options = WAIT_OPTIONS.get(os.path.basename(command[0]), ())
-    if wait_options and not set(wait_options) & set(command):
+    wait_options = _wait_options(command)
+    if wait_options and not _waits(command):
         raise InvalidSetting("editor_does_not_wait", editor=named, wait_option=wait_options[0], variable=variable)
     return command
 
@@ -236,6 +239,16 @@ def _variable() -> str:
 
 def _is_terminal_editor(command: list[str]) -> bool:
     return os.path.basename(command[0]) in TERMINAL_EDITORS
+
+
+def _wait_options(command: list[str]) -> tuple[str, ...]:
+    """The `WAIT_OPTIONS` of the editor of `command`; empty if it is not among them."""
+    return WAIT_OPTIONS.get(os.path.basename(command[0]), ())
+
+
+def _waits(command: list[str]) -> bool:
+    """Whether the editor of `command` is known to end only when the user has ended it."""
+    return _is_terminal_editor(command) or not set(_wait_options(command)).isdisjoint(command)
 
 
 def _run(command: list[str], path: str, signals: _EndingSignals) -> bool:
@@ -282,17 +295,33 @@ def _is_changed(path: str, data: bytes) -> bool:
     """Return whether the content of the file `path` is not `data`, or whether the editor has put another file into the same
     folder, such as the text that an editor saves when a signal ends the editor.
 
-    Return False if the editor has removed the file `path`.
+    Return False if the editor has removed the file `path`, or has put something else there that is no regular file.
     """
-    with suppress(FileNotFoundError), open(path, "rb") as file:
-        return len(os.listdir(os.path.dirname(path))) > 1 or file.read(len(data) + 1) != data
+    with suppress(FileNotFoundError):
+        is_regular = _is_regular(path)
+        return len(os.listdir(os.path.dirname(path))) > 1 or (is_regular and _begins(path, len(data) + 1) != data)
     return False
 
 
+def _begins(path: str, bytes_max: int) -> bytes:
+    """The first `bytes_max` bytes of the file `path`."""
+    with open(path, "rb") as file:
+        return file.read(bytes_max)
+
+
 def _read(path: str) -> bytes:
-    """Read and return the file `path`; empty if the editor has removed it. Raises `InvalidEntry` if the file is too long."""
+    """Read and return the file `path`; empty if the editor has removed it. Raises `InvalidEntry` if the file is too long, or if
+    the editor has put something else there that is no regular file.
+    """
     try:
+        if not _is_regular(path):
+            raise InvalidEntry("edited_file_irregular")
         with open(path, "rb") as file:
             return whole_file(file)
     except FileNotFoundError:  # the editor has removed it
         return b""
+
+
+def _is_regular(path: str) -> bool:
+    """Whether `path` is a regular file. Reading from a pipe or a device may never end. Raises `FileNotFoundError`."""
+    return stat.S_ISREG(os.stat(path).st_mode)

@@ -260,8 +260,8 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     # the editor
     "editor_does_not_wait": "the editor {editor!r} returns before you have written: set {variable}='{editor} {wait_option}'",
     "editor_ended_at_once": (
-        "{editor} ended at once, without a change of the text. If its window is still open, set {variable} to {editor} with "
-        "the option that makes it wait"
+        "nothing is sent, because {editor} ended at once, without a change of the text. If its window is still open, set "
+        "{variable} to {editor} with the option that makes it wait"
     ),
     "editor_missing": "the editor {editor!r} is not installed: set {variable} to another one, or give the text as an argument",
     "editor_not_started": (
@@ -274,6 +274,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "editor_without_terminal": "the editor {editor} needs a terminal, and there is none: give the new text as an argument, or "
     "- and the text on standard input",
     "no_editor": "no editor was found: set {variable}, or give the text as an argument",
+    "edited_file_irregular": "nothing is sent: the editor has put a folder, a pipe or a device in the place of its file",
     "text_kept": "your text is kept in {path}",
     "text_left_behind": (
         "a text that you edited earlier was not sent. It is in {path}: delete that file when you no longer need the text"
