@@ -51,6 +51,15 @@ def test_a_demonstration_without_a_loopback_interface_says_what_to_check(pair: P
     assert (result.code, result.err.count("\n"), "lo" in result.err) == (69, 1, True), result
 
 
+def test_a_demonstration_says_that_an_entry_whose_datagrams_are_all_lost_is_not_stored(pair: Pair) -> None:
+    rule = "udp length > 1000 drop"  # the datagrams of the long entry
+    pair.laptop.shell(
+        "nft", "-f", "-", text=f"table inet long {{ chain out {{ type filter hook output priority 0; {rule}; }}; }}"
+    )
+    result = pair.laptop.run("demo")
+    assert (result.code, result.err.count("\n"), "firewall" in result.err, "None" in result.out) == (1, 1, True, False), result
+
+
 def test_hosts_whose_addresses_have_no_network_find_each_other(new_lab: Callable[[str], Lab]) -> None:
     def send(name: str) -> None:
         lab = new_lab(name)

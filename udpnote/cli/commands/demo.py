@@ -9,6 +9,7 @@ from random import Random
 from udpnote.cli import exit_codes
 from udpnote.cli.declared_command import DeclaredCommands, as_command
 from udpnote.cli.temporary_server import default_settings
+from udpnote.cli.terminal.streams import say
 from udpnote.cli.terminal.text import count, local_time, padded, shortened
 from udpnote.client.client import Client
 from udpnote.client.results import State
@@ -112,7 +113,7 @@ def _texts() -> list[str]:
 def _send(client: Client, endpoint: LossyEndpoint, texts: Sequence[str]) -> bool:
     """Send the `texts` while `endpoint` drops datagrams, and return whether all of them are stored.
 
-    For each text, print how many datagrams were lost and how many were sent again.
+    For each text, print how many datagrams were lost and how many were sent again. Say if it is not stored.
     """
     print(f"\n2. {Notice('demo_sending', entries=len(texts), loss=LOSS)}")
     endpoint.lose(LOSS, Random(SEED))
@@ -122,7 +123,10 @@ def _send(client: Client, endpoint: LossyEndpoint, texts: Sequence[str]) -> bool
         for sent in client.send_many([text]):
             is_complete &= sent.state is State.STORED
             losses = Notice("demo_lost", lost=endpoint.lost - lost, resent=client.retransmissions - resent)
-            print(f"   #{sent.number}  {padded(shortened(text, 34), 34)}  {losses}")
+            number = "-" if sent.number is None else f"#{sent.number}"
+            print(f"   {number:<2}  {padded(shortened(text, 34), 34)}  {losses}")
+            if sent.state is not State.STORED:
+                say(Notice("demo_not_stored"))
     return is_complete
 
 

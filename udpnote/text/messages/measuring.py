@@ -97,6 +97,10 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     ),
     "demo_sending": _demo_sending,
     "demo_lost": _demo_lost,
+    "demo_not_stored": (
+        "this entry was not stored, because no answer came in time. Check that the firewall of this machine lets UDP to "
+        "127.0.0.1 in"
+    ),
     "demo_showing": "What the notebook holds, each entry exactly once:",
     "demo_next": 'Now for real:  udpnote serve  on one machine,  udpnote send "some text"  on any other',
 }
