@@ -23,6 +23,14 @@ def test_only_addresses_and_names_that_resolve_are_servers_or_own_addresses() ->
     assert {address[0] for address in resolve("localhost", 6683)} <= {"127.0.0.1", "::1"}
 
 
+def test_an_address_of_several_hosts_is_not_an_own_address() -> None:
+    for group in ("127.255.255.255", "255.255.255.255", "224.0.0.1", "0.0.0.1", "ff02::1", "ff12::756e:6f74:65"):
+        with raises(AddressUnavailable, "not_an_own_address", host=group):
+            own_address(group, 6683)
+    for own in ("127.0.0.1", "0.0.0.0", "::1", "::", "192.0.2.7"):
+        assert own_address(own, 6683)[0] == own
+
+
 def test_a_name_is_looked_up_in_a_thread_and_an_address_at_once() -> None:
     ended = threading.Event()
     for host, is_found in (("localhost", True), ("no such host", False)):

@@ -4,6 +4,8 @@ import asyncio
 import socket
 from contextlib import closing
 
+from tests.support.errors import raises
+from udpnote.errors import AddressUnavailable
 from udpnote.lan.tcp_listener import listen_tcp
 
 
@@ -27,3 +29,9 @@ def test_an_answer_in_two_pieces_is_not_held_back_until_the_browser_has_confirme
 
     asyncio.run(connect())
     assert options == [1]
+
+
+def test_the_page_does_not_listen_at_an_address_of_several_hosts() -> None:
+    for group in ("127.255.255.255", "255.255.255.255", "224.0.0.1", "ff02::1"):
+        with raises(AddressUnavailable, "not_an_own_address", host=group):
+            listen_tcp(group, 0)

@@ -1,10 +1,13 @@
-"""Finds the addresses of a host name: at once, or in a thread."""
+"""Finds the addresses of a host name, at once or in a thread, and which of them a server can listen at."""
 
+import errno
 import socket
 import threading
 from collections.abc import Callable
 
 from udpnote.errors import OUT_OF_FILES, AddressUnavailable, ServerNotFound, TooManyOpenFiles
+from udpnote.lan.interfaces import LIMITED_BROADCAST
+from udpnote.lan.udp_socket import opening_sockets
 from udpnote.model.address import Address, is_loopback
 
 
@@ -86,11 +89,34 @@ def resolve(host: str, port: int, *, flags: int = 0) -> list[Address]:
 def own_address(host: str, port: int) -> Address:
     """The first address of `host` that other machines can reach, with `port`. If there is none, the first address of `host`.
 
-    Raises `AddressUnavailable` if `host` cannot be resolved, and `TooManyOpenFiles` if too many files are open.
+    Raises `AddressUnavailable` if `host` cannot be resolved or is a broadcast or multicast address, and `TooManyOpenFiles` if
+    too many files are open.
     """
     try:
-        return min(resolve(host, port), key=is_loopback)
+        address = min(resolve(host, port), key=is_loopback)
     except ServerNotFound as error:
         if error.notice.kind == "too_many_open_files":
             raise TooManyOpenFiles.from_notice(error.notice) from error
         raise AddressUnavailable("not_an_own_address", host=host) from error
+    refuse_group_address(address)
+    return address
+
+
+def refuse_group_address(address: Address) -> None:
+    """Raise `AddressUnavailable` if `address` is a broadcast or multicast address, which no host has as its own.
+
+    The system would let a socket listen there, but no client could send a request to this server alone. Raises
+    `TooManyOpenFiles`, too.
+    """
+    from ipaddress import ip_address  # here, because a client that looks up a host name does not need it
+
+    host = address[0]
+    # Linux also lets a socket listen at an address that begins with 0, which can only be the source of a datagram (RFC 1122).
+    is_group = ip_address(host).is_multicast or host == LIMITED_BROADCAST or (host.startswith("0.") and host != "0.0.0.0")
+    if not is_group and len(address) == 2:
+        with opening_sockets():
+            trial = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        with trial:  # the system knows the broadcast addresses, and refuses them to a socket without SO_BROADCAST
+            is_group = trial.connect_ex((host, 1)) == errno.EACCES  # any port: connecting sends nothing
+    if is_group:
+        raise AddressUnavailable("not_an_own_address", host=host)
