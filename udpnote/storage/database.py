@@ -57,7 +57,8 @@ class Schema(NamedTuple):
 
     `file_kind` is its name in messages. `application_id` and `version` (SQLite's user_version) are in the file's header:
     `open_database` refuses a file whose header has other values. `page_bytes` is SQLite's page size. `create` makes the tables
-    in an empty database.
+    in an empty database. `check`, if there is one, gets the connection to a database and its path, and raises `StorageError`
+    if the database has values with which the program cannot work; it is called whenever the database is opened.
     """
 
     file_kind: str
@@ -65,6 +66,7 @@ class Schema(NamedTuple):
     version: int
     page_bytes: int
     create: Callable[[sqlite3.Connection], None]
+    check: Callable[[sqlite3.Connection, str], None] | None = None
 
 
 def open_database(path: str, schema: Schema, *, beside: str | None = None) -> sqlite3.Connection:
@@ -382,7 +384,7 @@ def _set_up(connection: sqlite3.Connection, schema: Schema) -> None:
 
 
 def check_schema(connection: sqlite3.Connection, path: str, schema: Schema) -> None:
-    """Raise `StorageError` if the header of the database has another application id or version than `schema`."""
+    """Raise `StorageError` if the header of the database has other values than `schema`, or if `schema.check` raises it."""
     (application_id,) = connection.execute("PRAGMA application_id").fetchone()
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     if application_id != schema.application_id:
@@ -390,3 +392,5 @@ def check_schema(connection: sqlite3.Connection, path: str, schema: Schema) -> N
     if version != schema.version:
         kind = "file_of_newer_version" if version > schema.version else "file_of_older_version"
         raise StorageError(kind, path=path, file_kind=schema.file_kind, version=version, known_version=schema.version)
+    if schema.check is not None:
+        schema.check(connection, path)

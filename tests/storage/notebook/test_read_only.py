@@ -14,10 +14,11 @@ from tests.storage.notebook.conftest import TEXT, add, write
 from tests.support.errors import raises
 from tests.support.killed import printed_by
 from tests.support.killed_notebook import NOTES, Killed, flip, is_held, open_elsewhere
-from udpnote.errors import StorageError
+from udpnote.errors import Notice, StorageError
 from udpnote.model.entry import StoredEntry
 from udpnote.model.query import FIRST, Query
 from udpnote.storage.notebook.backup import opened_to_copy
+from udpnote.storage.notebook.erasure import prepared_erasure
 from udpnote.storage.notebook.notebook import Notebook
 from udpnote.storage.notebook.read_only import ReadOnlyNotebook
 
@@ -162,6 +163,31 @@ def test_a_log_that_sqlite_cannot_read_on_a_read_only_disk_is_an_error_with_the_
     path = left_on(small_disk, tmp_path, "-wal")
     with raises(StorageError, "log_on_read_only_disk", path=path, log=f"{path}-wal"):
         ReadOnlyNotebook(path)
+
+
+def serve(path: str) -> None:
+    Notebook(path).close()
+
+
+def erase(path: str) -> None:
+    with prepared_erasure(path, 1):
+        pass
+
+
+@pytest.mark.parametrize("number", [2**63 - 1, 2**63 - 4, 2**40])
+@pytest.mark.parametrize("use", [serve, read_only, to_copy, erase])
+def test_a_notebook_with_a_number_that_its_size_rules_out_is_damaged_and_stays(
+    tmp_path: Path, use: Callable[[str], None], number: int
+) -> None:
+    path = tmp_path / "notebook.sqlite3"
+    write(path, "first", "second")
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("UPDATE entries SET number = ? WHERE number = 2", (number,))
+    before = path.read_bytes()
+    for _ in range(2):
+        with raises(StorageError, "database_damaged", path=str(path), problem=Notice("number_beyond_file", number=number)):
+            use(str(path))
+    assert path.read_bytes() == before
 
 
 def test_the_key_that_was_recorded_last_is_read(tmp_path: Path) -> None:

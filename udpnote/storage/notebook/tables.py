@@ -16,6 +16,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from typing import Any
 
+from udpnote.errors import Notice, StorageError
 from udpnote.model.entry import NOTHING_SEEN, Entry, Kind, SeenEntry, StoredEntry
 from udpnote.model.query import Cursor
 from udpnote.storage.database import Schema
@@ -90,12 +91,26 @@ def _create_tables(connection: sqlite3.Connection) -> None:
     connection.execute("INSERT INTO properties VALUES ('notebook_id', ?)", (os.urandom(NOTEBOOK_ID_BYTES),))
 
 
+def _check_last_number(connection: sqlite3.Connection, path: str) -> None:
+    """Raise `StorageError` if the last entry's number is higher than the count of bytes in the file.
+
+    Numbers have no gaps and an entry takes more than a byte, so only a damaged file has such a number. Some loops would take
+    for ever to count up to it, and after 2^63 - 1, the highest one in SQLite, no entry could be stored under the next number.
+    """
+    number = last_number(connection)
+    (pages,) = connection.execute("PRAGMA page_count").fetchone()
+    (page_bytes,) = connection.execute("PRAGMA page_size").fetchone()
+    if number > pages * page_bytes:
+        raise StorageError("database_damaged", path=path, problem=Notice("number_beyond_file", number=number))
+
+
 SCHEMA = Schema(
     file_kind="notebook",
     application_id=0x554E4F54,  # "UNOT"
     version=1,
     page_bytes=1024,  # a thousand clients write to a thousand pages of the UNIQUE index, and each page is logged whole
     create=_create_tables,
+    check=_check_last_number,
 )
 
 

@@ -250,6 +250,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "database_busy": "{path} is busy: another program keeps it locked. End that program and try again",
     "database_damaged": _database_damaged,
     "database_failed": _database_failed,
+    "number_beyond_file": "its last entry has the number {number}, but the file is too small for so many entries",
     "disk_read_only": (
         "cannot write {path}, because its disk is read-only. After an error, the system makes a disk read-only: `sudo "
         "dmesg` shows the error. Make the disk writable, for example with `sudo mount -o remount,rw`, and try again"
