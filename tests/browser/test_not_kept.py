@@ -154,3 +154,8 @@ def test_an_earlier_text_that_the_history_has_only_in_part_is_not_brought_back(s
     amy.menu("Take back my last change")
     amy.page.locator("#toast", has_text="cannot load the whole earlier text").wait_for()
     assert site.texts() == [*texts, texts[1]]
+    amy.act("bbb", "History")
+    versions = amy.page.locator("#sheet .versions li")
+    eventually(lambda: versions.count() == 4)
+    commands = versions.locator(".hint code").all_inner_texts()
+    assert commands == ["udpnote show 2 --history", "udpnote show 1 --history"], "both texts are cut"

@@ -125,7 +125,11 @@ export class NoteBuilder {
     const time = make("time", { text: this.times.fullTime(version.written_at), dateTime: this.times.iso(version.written_at) });
     const author = make("bdi", { text: version.author || this.words.say("nobody") });
     const meta = make("div", { className: "meta" }, kind, author, make("span", { className: "number", text: `#${version.number}` }));
-    return make("li", {}, meta, make("div", { className: "meta" }, time), ...(version.text ? this.#text(version.text, {}) : []));
+    const text = version.text ? this.#text(version.text, {}) : [];
+    const cut = version.is_cut
+      ? make("p", { className: "hint" }, prose(this.words.say("version_cut", { number: version.number })))
+      : null;
+    return make("li", {}, meta, make("div", { className: "meta" }, time), ...text, cut);
   }
 
   /** The time of the day; null if it is not known. Its title is the whole date, which is made when somebody points at it. */

@@ -122,6 +122,7 @@ export const ENGLISH = {
   version_revision: "New text",
   version_deletion: "Deleted",
   version_erased: "Erased",
+  version_cut: "This page cannot load the rest of this text. Where udpnote is installed, `udpnote show {number} --history` shows the whole.",
   code_title: "This notebook is sealed",
   code_why: "Enter the notebook's join code. On the notebook's machine, `udpnote key show` prints it.",
   code_why_silent: "The notebook does not answer. It may be off. Or it is sealed: then only its join code opens it. On the notebook's machine, `udpnote key show` prints the code.",

@@ -116,6 +116,7 @@ export const SENTENCES = {
   version_revision: "修改",
   version_deletion: "删除",
   version_erased: "抹除",
+  version_cut: "这个网页无法载入其余内容。在装有 udpnote 的电脑上，`udpnote show {number} --history` 会显示全部内容。",
   code_title: "这是加密记事本",
   code_why: "请输入加入码。在记事本所在的主机上运行 `udpnote key show` 可以看到它。",
   code_why_silent: "记事本没有应答：可能没有运行，也可能已加密。加密的记事本只有用加入码才能打开。在记事本所在的主机上运行 `udpnote key show` 可以看到加入码。",

@@ -116,6 +116,7 @@ export const SENTENCES = {
   version_revision: "修改",
   version_deletion: "刪除",
   version_erased: "抹除",
+  version_cut: "這個網頁無法載入其餘內容。在裝有 udpnote 的電腦上，`udpnote show {number} --history` 會顯示全部內容。",
   code_title: "這是加密記事本",
   code_why: "請輸入加入碼。在記事本所在的主機上執行 `udpnote key show` 可以看到它。",
   code_why_silent: "記事本沒有回應：可能沒有執行，也可能已加密。加密的記事本只有用加入碼才能開啟。在記事本所在的主機上執行 `udpnote key show` 可以看到加入碼。",
