@@ -8,6 +8,9 @@ from tests.support.errors import raises
 from udpnote.errors import AddressUnavailable, ServerNotFound
 from udpnote.lan.host_names import HostLookup, own_address, resolve
 
+LOOPBACK_INTERFACE = 1
+"""The number of the interface `lo`: Linux makes it first."""
+
 NO_HOSTS = ("no such host", "", "x" * 64 + ".example", "300.300.300.300.300")
 
 
@@ -29,6 +32,13 @@ def test_an_address_of_several_hosts_is_not_an_own_address() -> None:
             own_address(group, 6683)
     for own in ("127.0.0.1", "0.0.0.0", "::1", "::", "192.0.2.7"):
         assert own_address(own, 6683)[0] == own
+
+
+def test_a_link_local_address_is_an_own_address_only_with_its_interface() -> None:
+    assert own_address("fe80::1%lo", 6683) == ("fe80::1", 6683, 0, LOOPBACK_INTERFACE)
+    for host in ("fe80::1", "febf::1"):
+        with raises(AddressUnavailable, "interface_missing", address=host):
+            own_address(host, 6683)
 
 
 def test_a_name_is_looked_up_in_a_thread_and_an_address_at_once() -> None:

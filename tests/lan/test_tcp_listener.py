@@ -9,6 +9,11 @@ from udpnote.errors import AddressUnavailable
 from udpnote.lan.tcp_listener import listen_tcp
 
 
+def test_a_page_does_not_listen_at_a_link_local_address_without_its_interface() -> None:
+    with raises(AddressUnavailable, "interface_missing", address="fe80::1"):
+        listen_tcp("fe80::1", 0)
+
+
 def test_an_answer_in_two_pieces_is_not_held_back_until_the_browser_has_confirmed_the_first() -> None:
     options: list[int] = []
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from udpnote.errors import OUT_OF_FILES, AddressUnavailable, ServerNotFound, TooManyOpenFiles
 from udpnote.lan.interfaces import LIMITED_BROADCAST
 from udpnote.lan.udp_socket import opening_sockets
-from udpnote.model.address import Address, is_loopback
+from udpnote.model.address import Address, is_link_local, is_loopback
 
 
 class HostLookup:
@@ -89,8 +89,8 @@ def resolve(host: str, port: int, *, flags: int = 0) -> list[Address]:
 def own_address(host: str, port: int) -> Address:
     """The first address of `host` that other machines can reach, with `port`. If there is none, the first address of `host`.
 
-    Raises `AddressUnavailable` if `host` cannot be resolved or is a broadcast or multicast address, and `TooManyOpenFiles` if
-    too many files are open.
+    Raises `AddressUnavailable` if `host` cannot be resolved, and the errors of `check_own_address`. Raises `TooManyOpenFiles`
+    if too many files are open.
     """
     try:
         address = min(resolve(host, port), key=is_loopback)
@@ -98,11 +98,21 @@ def own_address(host: str, port: int) -> Address:
         if error.notice.kind == "too_many_open_files":
             raise TooManyOpenFiles.from_notice(error.notice) from error
         raise AddressUnavailable("not_an_own_address", host=host) from error
-    refuse_group_address(address)
+    check_own_address(address)
     return address
 
 
-def refuse_group_address(address: Address) -> None:
+def check_own_address(address: Address) -> None:
+    """Raise `AddressUnavailable` if no server can listen at `address`, on any machine.
+
+    It may be a link-local address without its interface, or a broadcast or multicast address. Raises `TooManyOpenFiles`, too.
+    """
+    if len(address) == 4 and not address[3] and is_link_local(address):
+        raise AddressUnavailable("interface_missing", address=address[0])
+    _refuse_group_address(address)
+
+
+def _refuse_group_address(address: Address) -> None:
     """Raise `AddressUnavailable` if `address` is a broadcast or multicast address, which no host has as its own.
 
     The system would let a socket listen there, but no client could send a request to this server alone. Raises

@@ -5,7 +5,7 @@ import socket
 from contextlib import ExitStack
 
 from udpnote.errors import AddressInUse, AddressUnavailable
-from udpnote.lan.host_names import refuse_group_address
+from udpnote.lan.host_names import check_own_address
 from udpnote.lan.udp_socket import format_address, opening_sockets
 from udpnote.model.address import Address
 
@@ -24,8 +24,8 @@ def listen_tcp(bind: str | None, port: int) -> list[TcpSocket]:
     free port, the same for both sockets.
 
     Raises `AddressInUse` if another process listens there. Raises `AddressUnavailable` if this machine does not have the
-    address, if it is a broadcast or multicast address, if `bind` is an unknown name, or if the user may not use the port. Also
-    raises `TooManyOpenFiles`.
+    address, if it is a broadcast or multicast address or a link-local address without its interface, if `bind` is an unknown
+    name, or if the user may not use the port. Also raises `TooManyOpenFiles`.
     """
     with ExitStack() as opened:
         sockets: list[TcpSocket] = []
@@ -57,7 +57,7 @@ def _addresses(bind: str | None, port: int) -> list[tuple[socket.AddressFamily, 
     except (OSError, UnicodeError) as error:  # UnicodeError: a label of the name is empty or too long
         raise AddressUnavailable("not_an_own_address", host=bind) from error
     family, _, _, _, address = found[0]
-    refuse_group_address(address)  # type: ignore[arg-type]
+    check_own_address(address)  # type: ignore[arg-type]
     return [(family, address)]  # type: ignore[list-item]
 
 

@@ -23,6 +23,13 @@ def is_loopback(address: Address) -> bool:
     return address[0].startswith("127.") or address[0] == "::1"
 
 
+def is_link_local(address: Address) -> bool:
+    """Whether `address` is a link-local address of IPv6 (in fe80::/10), which only hosts on the same link can reach."""
+    from ipaddress import ip_address  # here, because a one-shot send does not need it
+
+    return len(address) == 4 and ip_address(address[0].partition("%")[0]).is_link_local
+
+
 def parse_server(server: str, default_port: int) -> tuple[str, int]:
     """The (host, port) of `server`, which is `HOST`, `HOST:PORT`, `[IPV6]`, `[IPV6]:PORT` or a bare IPv6 address.
 

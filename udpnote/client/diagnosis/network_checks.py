@@ -17,14 +17,13 @@ from udpnote.client.diagnosis.network_facts import (
     NetworkFacts,
     ipv4_of,
     is_in_network,
-    is_link_local,
     own_hosts,
     server_argument,
 )
 from udpnote.errors import Notice
 from udpnote.lan.endpoint import DISCOVERY_GROUP
 from udpnote.lan.udp_socket import format_host
-from udpnote.model.address import Address, is_loopback
+from udpnote.model.address import Address, is_link_local, is_loopback
 from udpnote.model.notebook import ID_DIGITS_SHOWN
 from udpnote.protocol.envelope import BODY_BYTES_MAX, OPEN
 from udpnote.protocol.examination_messages import HeardHost

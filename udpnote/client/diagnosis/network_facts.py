@@ -12,7 +12,7 @@ from udpnote.errors import Notice
 from udpnote.lan.echo import Echo
 from udpnote.lan.host_network import HostInterface, PortUser
 from udpnote.lan.udp_socket import SendError, format_address, format_host
-from udpnote.model.address import Address
+from udpnote.model.address import Address, is_link_local
 from udpnote.model.notebook import ID_DIGITS_SHOWN
 from udpnote.protocol.examination_messages import HeardHost
 from udpnote.settings import PORT
@@ -149,11 +149,6 @@ def own_hosts(interfaces: Iterable[HostInterface]) -> set[str]:
 def ipv4_of(server: ReportingServer) -> Address | None:
     """The first IPv4 address from which `server` has reported, or None if it has reported by IPv6 only."""
     return next((each for each in server.addresses if len(each) == 2), None)
-
-
-def is_link_local(address: Address) -> bool:
-    """Whether `address` is a link-local address of IPv6."""
-    return len(address) == 4 and ip_address(address[0].partition("%")[0]).is_link_local
 
 
 def is_in_network(host: str, network: str) -> bool:

@@ -76,6 +76,10 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "cannot_listen": (
         "cannot listen at {address} ({reason}). `ip address` lists this machine's addresses. Only root may use ports below 1024"
     ),
+    "interface_missing": (
+        "cannot listen at {address}: with this link-local address, also write its interface, for example {address}%eth0. "
+        "`ip address` lists this machine's interfaces and their addresses"
+    ),
     "not_an_own_address": "cannot listen at {host!r}: this machine has no such address. `ip address` lists its addresses",
     "host_not_resolved": "cannot resolve {host!r} ({reason}): check the name, and whether this machine is on the network",
     "host_without_ip_address": (
