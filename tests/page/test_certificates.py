@@ -140,6 +140,14 @@ def test_a_damaged_file_is_said_to_be_damaged(path: Path, kept: int) -> None:
         made(path)
 
 
+@pytest.mark.parametrize("target", [".", "/dev/zero"])
+def test_a_folder_or_a_device_in_the_place_of_the_file_is_refused(path: Path, target: str) -> None:
+    path.parent.mkdir()
+    path.symlink_to(target)
+    with raises(StorageError, "authority_is_no_file", path=str(path)):
+        made(path)
+
+
 def test_the_key_of_another_authority_is_noticed(path: Path, tmp_path: Path) -> None:
     other = tmp_path / "other.pem"
     for each in (path, other):

@@ -138,8 +138,8 @@ def authority_in(path: str, *, host: str, names: Iterable[str], now: int) -> Aut
     UTC. The file appears whole or not at all, and only this user can read it. If two processes call this at once, both get the
     same authority.
 
-    Raises `StorageError` if the file cannot be read or made, if it is damaged, or if the authority is valid for less than one
-    more day.
+    Raises `StorageError` if the file cannot be read or made, if it is damaged or no regular file, or if the authority is valid
+    for less than one more day.
     """
     folder = os.path.dirname(path)
     with storage_errors(path):
@@ -147,6 +147,8 @@ def authority_in(path: str, *, host: str, names: Iterable[str], now: int) -> Aut
         with locked_folder(folder):
             if not os.path.exists(path):
                 _write(path, _new_authority(host, names, now), host)
+            if not os.path.isfile(path):  # opening a pipe may wait for ever
+                raise StorageError("authority_is_no_file", path=path)
             with open(path, "rb") as file:
                 data = file.read(FILE_BYTES_MAX)
     authority = _read(path, data)

@@ -122,6 +122,10 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
         "{path} is damaged, or is not a certificate authority of udpnote. Restore it from a backup. Or remove it, start "
         "again, and install the new certificate on each device"
     ),
+    "authority_is_no_file": (
+        "{path} should be the file of the page's certificate authority, but it is a folder, a pipe or a device. Move it away, "
+        "and restore the file from a backup. Or start again without it, and install the new certificate on each device"
+    ),
     "authority_expired": (
         "the certificate authority in {path} is no longer valid. Remove it, start again, and install the new certificate on "
         "each device"
