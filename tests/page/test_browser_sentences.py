@@ -68,6 +68,7 @@ def test_browsers_get_every_error_about_what_a_person_has_typed(module: str) -> 
     ("notice", "shown"),
     [
         (Notice("no_such_entry", number=7), Notice(UNUSABLE)),
+        (Notice("writing_time_out_of_range", written_at=1 << 60, utc_offset=480), Notice("page_clock_wrong")),
         (Notice("no_search_term", words="` --x"), Notice("no_search_term", words="` --x")),
         (Notice("wrong_notebook", name_or_id="kitchen", found=()), Notice(UNUSABLE)),
         (Notice("path_unusable", path="/home/ann/outbox", problem="Permission denied"), Notice(UNUSABLE)),

@@ -33,6 +33,7 @@ _INSTEAD = {
     "text_blank": Notice("page_text_blank"),
     "text_in_other_encoding": Notice("page_text_not_unicode"),
     "text_not_unicode": Notice("page_text_not_unicode"),
+    "writing_time_out_of_range": Notice("page_clock_wrong"),
 }
 """For each of these kinds of notices, the notice that a browser shows in its place."""
 
@@ -63,7 +64,6 @@ _FOR_BOTH = {
     "too_many_beginnings",
     "too_many_search_terms",
     "too_many_tags",
-    "writing_time_out_of_range",
 }
 """The kinds of notices whose sentences name no command, option or file, and which a browser shows as they are."""
 

@@ -79,6 +79,10 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "page_entry_erased": "this was not stored: the notebook's owner has erased the note for good",
     "page_entry_refused": "the notebook does not take this note. Copy its text, and ask the notebook's owner for the reason",
     "page_author_missing": "the note has no author: enter your name",
+    "page_clock_wrong": (
+        "this was not stored, because the clock of this device showed an impossible date. Set the device's date and time, then "
+        "do it again"
+    ),
     "page_text_blank": "the note has no text: write something",
     "page_text_not_unicode": "the text has characters that are not Unicode: remove them",
     "page_only_words_left_out": "words to leave out are not enough: also write a word that the notes have",
