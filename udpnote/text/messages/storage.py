@@ -386,7 +386,8 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     ),
     "text_file_not_updated": "the server cannot update the text file, and tries again every few seconds: {error}",
     "text_file_put_aside": (
-        "another program has changed {path}. The server has moved the changed file to {aside}, and writes {path} again"
+        "the file {path} was not from this notebook, or another program had changed it. The server has kept it as {aside}, "
+        "and writes a new {path}"
     ),
     "too_many_files_put_aside": (
         "the text file {path} is no longer updated: other programs change it again and again. The server has kept {count} "
