@@ -1,6 +1,7 @@
 """The folder that `udpnote import` reads: the progress of reading, and files that are too long or cannot be read."""
 
 import os
+import stat
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,15 @@ def test_the_progress_ends_at_the_size_of_the_folder_though_some_files_are_bad_o
     read = Read(folder.notes, Format.JRNL)
     assert (read.texts, len(read.bad), read.amounts) == (["milk"], 1, {"other_texts": 1})
     assert folder.position() == folder.size
+
+
+def test_pipes_and_sockets_are_counted_as_what_they_are_whatever_their_names(tmp_path: Path) -> None:
+    (tmp_path / "plans.md").write_text("milk\n")
+    (tmp_path / "photo.jpeg").touch()
+    os.mkfifo(tmp_path / "pipe.md")
+    os.mknod(tmp_path / "socket", stat.S_IFSOCK | 0o600)
+    read = Read(ImportFolder(str(tmp_path)).notes, Format.MARKDOWN)
+    assert (len(read.notes), read.amounts) == (1, {"files": 1, "special_files": 2})
 
 
 @pytest.mark.parametrize("bytes_at_first", [0, FILE_BYTES_MAX + 1])

@@ -54,7 +54,15 @@ def test_other_databases_and_files_are_refused(tmp_path: Path) -> None:
     Notebook(str(tmp_path / "notebook.sqlite3")).close()
     with raises(InvalidImport, "import_database_unknown"):
         list(read_memos(str(tmp_path / "notebook.sqlite3")))
-    (tmp_path / "damaged.db").write_bytes(b"SQLite format 3\x00" + b"x" * 4096)
-    for name in ("damaged.db", "missing.db"):
-        with pytest.raises(StorageError):
-            list(read_memos(str(tmp_path / name)))
+    with pytest.raises(StorageError):
+        list(read_memos(str(tmp_path / "missing.db")))
+
+
+@pytest.mark.parametrize("start", [16, 4096])
+def test_a_damaged_database_is_called_one_of_memos(tmp_path: Path, start: int) -> None:
+    path = tmp_path / "memos.db"
+    with closing(sqlite3.connect(path)) as memos:
+        memos.executescript(OLD)
+    path.write_bytes(path.read_bytes()[:start] + b"x" * 8192)
+    with raises(StorageError, "import_memos_damaged"):
+        list(read_memos(str(path)))

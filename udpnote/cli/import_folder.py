@@ -50,7 +50,7 @@ class ImportFolder:
         self._files: list[_File] = []
         self._unreadable: list[StorageError] = []
         """The errors about what the constructor could not look at: folders within the folder, and files that have vanished."""
-        self._others = self._hidden = self._done = 0
+        self._others = self._hidden = self._special = self._done = 0
         if is_folder:
             self._find(self._root, "")
         else:
@@ -95,7 +95,8 @@ class ImportFolder:
         self._done = 0
         for error in self._unreadable:
             reading.on_bad(error)
-        reading.left_out.update({LeftOut.FILES: self._others, LeftOut.HIDDEN: self._hidden})
+        left_out = {LeftOut.FILES: self._others, LeftOut.HIDDEN: self._hidden, LeftOut.SPECIAL_FILES: self._special}
+        reading.left_out.update(left_out)
         for file in self._files:
             if form is Format.JRNL and not _JRNL_PATH.search(file.path):
                 reading.left_out[LeftOut.OTHER_TEXTS] += 1
@@ -129,7 +130,9 @@ class ImportFolder:
             self._hidden += 1
         elif entry.is_dir(follow_symlinks=False):
             self._find(entry.path, f"{path}/")
-        elif entry.is_file(follow_symlinks=False) and entry.name.lower().endswith(ENDINGS):
+        elif not entry.is_file(follow_symlinks=False):
+            self._special += 1
+        elif entry.name.lower().endswith(ENDINGS):
             self._add(path, entry.stat(follow_symlinks=False))
         else:
             self._others += 1

@@ -1,8 +1,10 @@
 """The notes that `udpnote import` reads from files of other programs, as entries for a notebook."""
 
+import sys
 import zipfile
 import zlib
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import BinaryIO, cast
 
 from udpnote.cli.import_file import ImportFile, decoding, log_to_compare
@@ -100,18 +102,38 @@ def _memos_in_database(file: ImportFile, reading: Reading) -> Iterator[ImportedN
 
 
 def _notes_in_zip(file: ImportFile, form: Format, reading: Reading) -> Iterator[ImportedNote]:
-    """Yield the notes in all JSON files of the zip file `file`. Raises `InvalidImport` if there is no JSON file in it.
+    """Yield the notes in all JSON files of the zip file `file`. Raises `InvalidImport` if there is no JSON file in it, or no
+    file at all.
 
     If the zip file is damaged or encrypted, this calls `reading.on_bad`, and ends.
     """
     try:
         with zipfile.ZipFile(file.binary()) as archive:
+            if not archive.namelist():
+                raise InvalidImport("import_zip_empty", path=file.name)
             names = [name for name in archive.namelist() if name.lower().endswith(".json") and not name.startswith("__MACOSX")]
             if not names:
                 raise InvalidImport("import_zip_without_json", path=file.name)
             for name in names:
                 with archive.open(name) as member:
                     yield from record_notes(decoding(cast(BinaryIO, member)), form.value, reading, name)
-    except (zipfile.BadZipFile, zlib.error, RuntimeError, NotImplementedError, EOFError, UnicodeDecodeError, OSError):
-        # OSError, because `zipfile` goes to the places that a damaged file names, also to one before its beginning
+    except _zip_errors():
         reading.on_bad(InvalidImport("import_zip_damaged", path=file.name))
+
+
+def _zip_errors() -> tuple[type[Exception], ...]:
+    """The errors that `zipfile` raises if a zip file is damaged, is encrypted, or is compressed in a way that it cannot read.
+
+    `OSError` is among them, because `zipfile` goes to the places that a damaged file names, also to one before its beginning.
+    """
+    errors = [zipfile.BadZipFile, zlib.error, RuntimeError, NotImplementedError, EOFError, UnicodeDecodeError, OSError]
+    with suppress(ImportError):  # Python may be built without LZMA
+        from lzma import LZMAError
+
+        errors.append(LZMAError)
+    if sys.version_info >= (3, 14):
+        with suppress(ImportError):  # the same for Zstandard
+            from compression.zstd import ZstdError
+
+            errors.append(ZstdError)
+    return tuple(errors)

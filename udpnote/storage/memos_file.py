@@ -8,7 +8,7 @@ from contextlib import closing
 from typing import Any
 from urllib.parse import quote
 
-from udpnote.errors import InvalidImport
+from udpnote.errors import InvalidImport, StorageError
 from udpnote.storage.database import storage_errors
 
 _UIDS = ("uid", "resource_name")
@@ -20,8 +20,18 @@ def read_memos(path: str) -> Iterator[dict[str, Any]]:
 
     The database is opened for reading only, also while memos uses it. Bytes of a text that are not UTF-8 become lone
     surrogates, which no entry may contain. Raises `InvalidImport` if it is not a database of memos, and `StorageError` if it
-    cannot be read.
+    cannot be read. If the database is damaged, the memos before the damage may have been yielded.
     """
+    try:
+        yield from _memos(path)
+    except StorageError as error:
+        if error.notice.kind == "database_damaged":  # its message speaks of a notebook
+            raise StorageError("import_memos_damaged", path=path, problem=error.notice.values["problem"]) from error
+        raise
+
+
+def _memos(path: str) -> Iterator[dict[str, Any]]:
+    """Do the work of `read_memos`, but raise the `StorageError` of `storage_errors` if the database is damaged."""
     with storage_errors(path):
         uri = f"file:{quote(os.path.abspath(path))}?mode=ro"
         with closing(sqlite3.connect(uri, uri=True)) as connection:

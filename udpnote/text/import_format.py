@@ -11,7 +11,9 @@ from udpnote.text.other_programs.jrnl import is_jrnl_line
 from udpnote.text.other_programs.json_records import RECORD_CHARACTERS_MAX, format_of_records
 
 SQLITE_HEADER = b"SQLite format 3\x00"
-ZIP_HEADER = b"PK\x03\x04"
+ZIP_HEADERS = (b"PK\x03\x04", b"PK\x05\x06")
+"""How zip files begin: with the header of their first file, or with the end of their directory if they are empty."""
+
 GZIP_HEADER = b"\x1f\x8b"
 
 
@@ -35,7 +37,7 @@ def format_of_binary(beginning: bytes) -> Format | None:
         raise InvalidImport("import_compressed")
     if beginning.startswith(SQLITE_HEADER):
         return Format.MEMOS
-    return Format.DAY_ONE if beginning.startswith(ZIP_HEADER) else None
+    return Format.DAY_ONE if beginning.startswith(ZIP_HEADERS) else None
 
 
 def format_of_text(first_line: str, read: Callable[[int], str], date_format: str) -> Format | None:

@@ -7,7 +7,7 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 from typing import Any
-from zipfile import ZIP_DEFLATED, ZipFile
+from zipfile import ZIP_DEFLATED, ZIP_LZMA, ZipFile
 
 import pytest
 
@@ -172,6 +172,13 @@ def test_a_source_that_cannot_be_read_is_refused_with_the_way_out(served: Machin
     with ZipFile(sources / "pictures.zip", "w") as archive:
         archive.writestr("a.jpeg", b"\xff")
     (sources / "cut.zip").write_bytes((sources / "day-one.zip").read_bytes()[:200])
+    ZipFile(sources / "empty.zip", "w").close()
+    with ZipFile(sources / "lzma.zip", "w", ZIP_LZMA) as archive:
+        archive.write(sources / "day-one.json", "Journal.json")
+    data = (sources / "lzma.zip").read_bytes()
+    (sources / "lzma.zip").write_bytes(data[:100] + bytes(100) + data[200:])
+    data = (sources / "memos_prod.db").read_bytes()
+    (sources / "damaged.db").write_bytes(data[:100] + bytes(len(data) - 100))
     for command, fact in (
         (f"import {sources}/german.txt", "--format"),
         (f"import --format jrnl {sources}/german.txt", "--date-format"),
@@ -180,9 +187,13 @@ def test_a_source_that_cannot_be_read_is_refused_with_the_way_out(served: Machin
         (f"import '{sources}/empty folder'", ".md"),
         (f"import {sources}/pictures.zip", "unpack it"),
         (f"import {sources}/cut.zip", "get the zip file again"),
+        (f"import {sources}/empty.zip", "is empty"),
+        (f"import {sources}/lzma.zip", "get the zip file again"),
+        (f"import {sources}/damaged.db", "from the host of memos"),
         (f"import {served.notebook}", "udpnote export --file"),
     ):
         served.refused(command, facts=[fact])
+    served.refused(f"import --date-format %H:%M {sources}/german.txt", code=2, facts=["has no %Y, %m and %d"])
     served.refused("import --format markdown -", facts=["path"])
     served.refused("import -", facts=["path"], typed=(sources / "memos_prod.db").read_bytes())
     assert imported(served, sources / "german.txt", "--date-format", "%d.%m.%Y %H:%M") == {"imported": 2}

@@ -1,8 +1,12 @@
 """Journals of jrnl: text and JSON give the same notes, and dates that are not understood are told."""
 
+import pytest
+
+from tests.support.errors import raises
 from tests.support.other_programs import SAMPLES, Read, reader_of
+from udpnote.errors import InvalidSetting
 from udpnote.model.entry import TEXT_BYTES_MAX
-from udpnote.text.other_programs.jrnl import SOURCE, is_jrnl_line, jrnl_text_notes
+from udpnote.text.other_programs.jrnl import SOURCE, check_date_format, is_jrnl_line, jrnl_text_notes
 from udpnote.text.other_programs.json_records import record_notes
 
 TEXT = (SAMPLES / "jrnl.txt").read_text()
@@ -43,6 +47,34 @@ def test_other_orders_of_dates_need_their_format_and_lines_that_seem_dated_are_c
     assert (
         is_jrnl_line("\ufeff[2013-06-09 15:39] one") and not is_jrnl_line("[2013-06-09 15:39]") and not is_jrnl_line("- [x] a")
     )
+
+
+@pytest.mark.parametrize(
+    "date_format",
+    ["", "%Y-%m-%d %H:%M", "%d.%m.%y", "%m/%d/%Y %I:%M %p", "%d %B %Y", "%c", "%Y %j", "%G-W%V-%u", "%d.%m.%Y%z %Z"],
+)
+def test_a_date_format_with_year_month_and_day_is_accepted(date_format: str) -> None:
+    check_date_format(date_format)
+
+
+@pytest.mark.parametrize(
+    ("date_format", "missing"),
+    [
+        ("%H:%M", ["%Y", "%m", "%d"]),
+        ("%d.%m. %H:%M", ["%Y"]),
+        ("%B %Y", ["%d"]),
+        ("a date", ["%Y", "%m", "%d"]),
+    ],
+)
+def test_a_date_format_without_a_whole_date_is_refused_with_what_is_missing(date_format: str, missing: list[str]) -> None:
+    with raises(InvalidSetting, "date_format_incomplete", date_format=date_format, missing=missing):
+        check_date_format(date_format)
+
+
+@pytest.mark.parametrize("date_format", ["%Y %Y", "%Y-%m-%d %", "%Y-%m-%d %Q"])
+def test_a_date_format_with_which_no_date_can_be_read_is_refused(date_format: str) -> None:
+    with raises(InvalidSetting, "date_format_unknown", date_format=date_format):
+        check_date_format(date_format)
 
 
 def test_an_entry_that_is_too_long_is_named_and_the_others_are_read() -> None:

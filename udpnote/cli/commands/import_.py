@@ -21,6 +21,7 @@ from udpnote.errors import InvalidImport, UdpnoteError
 from udpnote.model.entry import StoredEntry
 from udpnote.settings import check_path, load_settings
 from udpnote.text.import_format import Format
+from udpnote.text.other_programs.jrnl import check_date_format
 
 Entries = JsonLines | TextEntries | OtherNotes
 """What reads the source of an import and iterates over its entries. If the notebook exists, `compare_with` must be called
@@ -84,6 +85,7 @@ def import_file(
         udpnote import --dry-run ~/Documents/vault
     """
     author = load_settings({"author": author}).author
+    check_date_format(date_format or "")
     if source_path != "-":
         check_path(source_path, "PATH")
     with closing(_open(source_path, format_name)) as source:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
-from udpnote.text.joining import in_clauses, in_sentences, listed
+from udpnote.text.joining import all_of, in_clauses, in_sentences, listed
 from udpnote.text.language import gettext as _
 from udpnote.text.language import ngettext
 from udpnote.text.messages.entries import shown
@@ -147,6 +147,12 @@ def _left_out(what: str, count: int) -> str:
 def _more_left_out(what: str, count: int) -> str:
     """The template that `_left_out` fills in, for a `what` that has no case there."""
     match what:
+        case "special_files":
+            return ngettext(
+                "{count:,} pipe, socket or device was not read, because only files are imported from a folder",
+                "{count:,} pipes, sockets or devices were not read, because only files are imported from a folder",
+                count,
+            )
         case "places":
             return ngettext(
                 "{count:,} note has a location, which is not imported",
@@ -202,6 +208,14 @@ def _dates_not_understood(what: str, count: int) -> str:
     )
 
 
+def _date_format_incomplete(date_format: str, missing: Sequence[str]) -> str:
+    """`missing` are the parts of a date that the format lacks, such as `%Y`: at least one."""
+    return _(
+        "the --date-format {date_format} has no {missing}, but a date has a year, a month and a day. Give the `timeformat` of "
+        "jrnl's settings, such as '%d.%m.%Y %H:%M'"
+    ).format(date_format=shown(date_format), missing=all_of(missing))
+
+
 SENTENCES: dict[str, str | Callable[..., str]] = {
     "import_format_unknown": _import_format_unknown,
     "import_of_other_format": "{path} does not have the format {format}: leave out --format, or name another format",
@@ -229,10 +243,15 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
         "the zip file {path} is encrypted, damaged or cut off. Unpack it with another program, and import the JSON file in it. "
         "If unpacking fails, too, get the zip file again"
     ),
+    "import_zip_empty": "the zip file {path} is empty. Export from Day One again, and import the new file",
     "import_zip_without_json": "{path} has no JSON of Day One in it: unpack it, and import a file or folder in it",
     "import_database_unknown": (
         "{path} is a database, but not one of the program memos. If it is a notebook of udpnote, run `udpnote export "
         "--file {path}`, and import the result"
+    ),
+    "import_memos_damaged": (
+        "{path} is damaged ({problem}), so not all memos in this database can be read. Copy it again from the host of memos, "
+        "with its log (the file whose name ends with -wal) if there is one, and import the copy"
     ),
     "import_memos_page": (
         "further memos: the API gave only one page of them. To get the next page, add  &pageToken={token}  to the address, and "
@@ -248,6 +267,11 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
         "the entry has no {field}, or one that udpnote does not understand. {program} writes a {field} in every entry"
     ),
     "text_before_first_date": _text_before_first_date,
+    "date_format_unknown": (
+        "no date can be read with the --date-format {date_format!r}. Give the `timeformat` of jrnl's settings, such as "
+        "'%d.%m.%Y %H:%M'"
+    ),
+    "date_format_incomplete": _date_format_incomplete,
     "import_line_too_long": "the line has more than {bytes_max:,} bytes, which is longer than any exported entry",
     "not_imported": "not imported: {problem}",
     "more_not_imported": _more_not_imported,

@@ -52,6 +52,9 @@ class LeftOut(Enum):
     OTHER_TEXTS = "other_texts"
     """Texts in the folder of a jrnl journal that are not named as its days are, such as `2026/11/23.txt`."""
 
+    SPECIAL_FILES = "special_files"
+    """Pipes, sockets and devices in a folder, whatever their names are."""
+
     HIDDEN = "hidden"
     """Files and folders whose names begin with a dot, symbolic links, which are not followed, and the backups of Logseq."""
 

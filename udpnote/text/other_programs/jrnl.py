@@ -6,12 +6,13 @@ tags. An entry has no id. Its identity comes from its minute and its text, so bo
 """
 
 import re
+import warnings
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
-from udpnote.errors import InvalidEntry, InvalidImport
+from udpnote.errors import InvalidEntry, InvalidImport, InvalidSetting
 from udpnote.model.entry import TEXT_BYTES_MAX
 from udpnote.text.jsonl import BYTE_ORDER_MARK
 from udpnote.text.other_programs.imported_note import (
@@ -35,6 +36,10 @@ _SEEMS_A_DATE = re.compile(r"\d.*[-./: ].*\d")
 _TAG = re.compile(r"(?<!\S)@([-+*#/\w]+)")
 
 
+_SAMPLE_TIME = datetime(2026, 11, 23, 19, 52, 31, tzinfo=UTC)
+"""Its year, month and day are not those that `strptime` assumes for a format without them: 1900, 1 and 1."""
+
+
 class _Block(NamedTuple):
     """One entry in the text: the number of its first line (from 1), the time in the brackets there, and its `lines`.
 
@@ -44,6 +49,23 @@ class _Block(NamedTuple):
     line: int
     stamp: Stamp
     lines: list[str]
+
+
+def check_date_format(date_format: str) -> None:
+    """Raise `InvalidSetting` if `date_format` has no year, month or day, or if no date can be read with it. For `date_format`
+    see `Reading`: it may be empty.
+    """
+    if not date_format:
+        return
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # since Python 3.13 about a format without a year
+            moment = datetime.strptime(_SAMPLE_TIME.strftime(date_format), date_format)
+    except (ValueError, re.error):  # `re.error` if the format has a part such as %Y twice
+        raise InvalidSetting("date_format_unknown", date_format=date_format) from None
+    missing = [part for part in ("%Y", "%m", "%d") if moment.strftime(part) != _SAMPLE_TIME.strftime(part)]
+    if missing:
+        raise InvalidSetting("date_format_incomplete", date_format=date_format, missing=missing)
 
 
 def is_jrnl_line(line: str, date_format: str = "") -> bool:
