@@ -1,7 +1,7 @@
 """The folder that `udpnote import` reads: the progress of reading, and files that are too long or cannot be read."""
 
 import os
-import stat
+import socket
 from pathlib import Path
 
 import pytest
@@ -29,7 +29,8 @@ def test_pipes_and_sockets_are_counted_as_what_they_are_whatever_their_names(tmp
     (tmp_path / "plans.md").write_text("milk\n")
     (tmp_path / "photo.jpeg").touch()
     os.mkfifo(tmp_path / "pipe.md")
-    os.mknod(tmp_path / "socket", stat.S_IFSOCK | 0o600)
+    with socket.socket(socket.AF_UNIX) as bound:
+        bound.bind(str(tmp_path / "socket"))
     read = Read(ImportFolder(str(tmp_path)).notes, Format.MARKDOWN)
     assert (len(read.notes), read.amounts) == (1, {"files": 1, "special_files": 2})
 
