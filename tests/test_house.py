@@ -75,6 +75,8 @@ def only_known_files_stand_beside_the_packages() -> Iterator[str]:
     yield from sorted({package_of(name) for name in modules()} - set(LAYERS))
     files = {path.name for path in ROOT.glob("*.py")}
     yield from sorted(files - {"__init__.py", "__main__.py", "errors.py", "settings.py", "version.py"})
+    files = {path.name for path in ROOT.parent.iterdir() if path.is_file() and not path.name.startswith(".")}
+    yield from sorted(files - {"README.md", "pyproject.toml"})
     yield from (str(path) for path in {path.parent for path in ROOT.rglob("*.py")} if not (path / "__init__.py").exists())
 
 
