@@ -19,8 +19,9 @@ def printed_by(program: str, *, under: Sequence[str] = ()) -> str:
 
 
 FORKING = """
-import os, sys
+import os, sys, warnings
 from udpnote import errors
+warnings.simplefilter("ignore", DeprecationWarning)  # of a fork with threads, from Python 3.12 on
 def in_child(action):
     sys.stdout.flush()
     if not (pid := os.fork()):
