@@ -110,8 +110,7 @@ def test_a_thread_that_waits_for_the_lock_gets_it_before_its_last_holder(loopbac
             eventually(lambda: connection._waiting == 1, "the other thread waits for the lock")
         take("giver")
         waiting.join(DEADLINE_SECONDS)
-    assert len(got) == 40
-    assert got[::2].count("waiting") > 10, "nearly always: a busy machine may keep the waiting thread from running in time"
+    assert len(got) == 40 and got[::2].count("waiting") > 10, "a busy machine may run the waiting thread too late"
 
 
 def test_a_call_of_wake_is_not_lost_while_the_woken_thread_waits_for_the_lock(patient_client: Client, in_time: InTime) -> None:
@@ -346,6 +345,7 @@ def test_a_thread_that_waits_for_the_lock_gets_it_after_the_round_of_the_thread_
     assert waited <= 3, "the other thread has almost never taken the lock again before"
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # Python drops Ctrl-C in a generator's end
 @pytest.mark.parametrize("sends", [True, False])
 def test_after_ctrl_c_at_any_step_of_a_call_the_client_sends_the_next_text_and_each_is_stored_once(
     loopback: Loopback, sends: bool
