@@ -1,5 +1,6 @@
-"""What a browser is told of its entry: "stored" only where the notebook has said that it has exactly this entry. And which
-part of a long note it gets.
+"""The JSON that a browser gets: which outcome its entry has, and which part of a long note is sent.
+
+The outcome is `stored` only if the notebook has exactly this entry.
 """
 
 import tracemalloc

@@ -147,7 +147,7 @@ def open_no_client(_: Callable[[Notice], None]) -> Client:
 
 @asynccontextmanager
 async def stream_while_away(open_client: OpenClient) -> AsyncIterator[tuple[PageNotebook, AsyncIterator[bytes]]]:
-    """Give the block a page's notebook whose server is silent, and a stream that has said so: `away` was its first event."""
+    """Give the block the notebook of a page whose server is silent, and a live stream that has sent its first event, `away`."""
     threads = Threads()
     notebook = PageNotebook(open_client, threads, has_key=True)
     notebook.absence = Notice("page_server_silent")
@@ -171,12 +171,12 @@ def test_a_server_that_answers_right_after_away_was_sent_is_reported_as_back() -
 
 
 class SkippingSelector(selectors.DefaultSelector):
-    """Waits for no timer: in place of that, `skipped_seconds` grows by the time until the timer is due."""
+    """Does not wait until a timer is due: it adds the time until then to `skipped_seconds`."""
 
     skipped_seconds = 0.0
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
-        """Return what is ready. If nothing is, skip `timeout`, or wait if no timer runs."""
+        """Return the sockets that are ready. If none is, skip the time until the next timer; without a timer, wait."""
         ready = super().select(timeout and 0)
         if not ready and timeout:
             self.skipped_seconds += timeout

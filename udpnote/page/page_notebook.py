@@ -165,7 +165,9 @@ class PageNotebook:
         except ClientClosed:
             raise
         except UdpnoteError as error:
-            return NotebookStatus(None, False, False, None, None, failure=error)
+            return NotebookStatus(
+                notebook=None, is_chosen=False, has_key=False, entries=None, round_trip_seconds=None, failure=error
+            )
 
     def _record_status(self, status: NotebookStatus) -> None:
         """Set `known`, `served`, `absence` and `ended` to what `status` says."""

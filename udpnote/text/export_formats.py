@@ -202,7 +202,8 @@ def _as_text(value: str) -> str:
         if not is_first and not any(sign in before[0] for sign in ";\t\n"):
             return before[0]
         if before.end() > line_end:
-            line_end = text.find("\n", before.end()) % (len(text) + 1)  # the end of the text, if no line end follows
+            line_end = text.find("\n", before.end())
+            line_end = len(text) if line_end < 0 else line_end
             last_bracket = max(text.rfind(sign, before.end(), line_end) for sign in "(|")
         return f"{before[0]}'" if is_first or before.end() < last_bracket else before[0]
 

@@ -35,13 +35,6 @@ def test_tallies_come_by_key_and_go_on_after_any_of_them(index: Index, writings:
         assert list(index.tallies(view, keys[299])) == all_of_them[300:]
 
 
-def test_the_tags_of_a_notebook_with_the_largest_number_are_counted(writings: Writings) -> None:
-    writings.note("#a #b")
-    writings.connection.execute("UPDATE entries SET number = ?", (END,))
-    with caught_up(IN_MEMORY, writings) as index:
-        assert [(tally.label, tally.amount) for tally in tallies(index, View.TAGS)] == [("a", 1), ("b", 1)]
-
-
 def test_blocks_of_another_time_and_the_times_between_two_blocks_are_skipped(blocks: Index) -> None:
     for start, since, until, newest_first, skipped_to in (  # `since` and `until` in hours after `NOW`
         (1, 0, None, False, 1), (1, 1, None, False, 1024), (1500, 1, 2, False, 1500), (1500, 2, None, False, 2048),

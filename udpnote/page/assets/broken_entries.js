@@ -11,7 +11,7 @@ const isText = (value) => typeof value === "string" && wellFormed(value) === val
 const isCount = (value) => Number.isSafeInteger(value) && value >= 0;
 const isId = (value) => typeof value === "string" && /^[0-9a-f]{32}$/.test(value);
 const isTime = (value) => Number.isInteger(value) && Math.abs(value) <= TIME_MAX;
-const isLongCount = (value) => typeof value === "string" && /^[0-9]{16,19}$/.test(value); // more than a number can exactly be
+const isLongCount = (value) => typeof value === "string" && /^[0-9]{16,19}$/.test(value); // more than JavaScript's numbers hold exactly: see docs/page.md
 const isSeen = (value) => isCount(value?.number) && isId(value.client) && (isCount(value.sequence) || isLongCount(value.sequence));
 
 /** For each field of an entry, a function that says whether `Outbox` can have kept a value in it. */
@@ -26,7 +26,7 @@ const FIELDS = {
   utc_offset: Number.isSafeInteger,
   revises: isCount,
   seen: (value) => value === null || isSeen(value),
-  note: (value) => value === undefined || value === null || isCount(value), // earlier versions of the page kept none
+  note: (value) => value === null || isCount(value),
   notebook: (value) => value === null || typeof value === "string",
   after: (value) => value === null || Number.isSafeInteger(value),
   state: (value) => ["waiting", "refused", "erased"].includes(value),

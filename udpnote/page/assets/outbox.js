@@ -281,7 +281,7 @@ export class Outbox {
 }
 
 /** The fields of a change that name the changed entry, which the notebook has under `number`, and the note that it belongs to. */
-function seenAs({ client, sequence, note = null }, number) {
+function seenAs({ client, sequence, note }, number) {
   return { revises: number, seen: { number, client, sequence }, note: note ?? number };
 }
 

@@ -28,9 +28,6 @@ KEYS_PER_ENTRY_MAX = 1 << 21
 for which all its entries have so many. So a reader who goes on after a key of the earlier index gets all tags of the new one.
 """
 
-FIRST_KEY_MAX = 1 << 62
-"""The largest key with which an index begins. SQLite's largest integer leaves as many keys again above it."""
-
 _MINUTE = 60_000_000
 _DAY = 24 * 60 * _MINUTE
 """A minute and a day, both in microseconds."""
@@ -77,7 +74,7 @@ class Counts:
         for table in ("tags", "authors"):
             given = self._connection.execute("SELECT seq FROM sqlite_sequence WHERE name = ?", (table,)).fetchone() or (0,)
             self._connection.execute("DELETE FROM sqlite_sequence WHERE name = ?", (table,))
-            first_key = max(min(last_number * KEYS_PER_ENTRY_MAX, FIRST_KEY_MAX), *given)
+            first_key = max(last_number * KEYS_PER_ENTRY_MAX, *given)
             self._connection.execute("INSERT INTO sqlite_sequence VALUES (?, ?)", (table, first_key))
 
     def write(self, changes: Sequence[Change]) -> None:

@@ -37,17 +37,17 @@ first and the last port, as the firewall writes it (see `_range`).
 firewalld has no such rules for what leaves the host, so the commands for it are those of nft.
 """
 
-_SERVE = {"": "udpnote serve", "port": "udpnote serve --port {port}"}
-"""The commands that start a server. The first is for a `Notice` whose value `port` is None: clients look at the usual ports."""
+_SERVE = {"usual_port": "udpnote serve", "other_port": "udpnote serve --port {port}"}
+"""The commands that start a server: at a port where clients look by themselves, and at another `port` of the `Notice`."""
 
 
 class Trouble(NamedTuple):
     """A trouble that the doctor knows.
 
     `sentence` is a template for what the doctor has seen, and `cure` is a template for the command that mends it. If the
-    command depends on the firewall, `cure` is a dict from the firewall's name to the template; if it depends on the port of
-    the server, `cure` is `_SERVE`. Both use the values of the `Notice`. `meaning` explains the trouble to readers of
-    docs/how-to.md. `place` says where to run the command; it is empty if that is this host.
+    command depends on the firewall or on the server's port, `cure` is a dict of templates (see `_variant`). The templates use
+    the values of the `Notice`. `meaning` explains the trouble to readers of docs/how-to.md. `place` says where to run the
+    command; it is empty if that is this host.
     """
 
     sentence: str
@@ -307,15 +307,22 @@ TROUBLES: dict[str, Trouble] = {
 
 def cure_of(notice: Notice) -> str:
     """The command that mends the trouble of `notice`, whose kind is one of `TROUBLES`."""
-    cure = TROUBLES[notice.kind].cure
+    cure, values = TROUBLES[notice.kind].cure, dict(notice.values)
     if isinstance(cure, str):
-        return cure.format(**notice.values)
-    if cure is _SERVE:
-        template: str = cure["" if notice.values["port"] is None else "port"]
-        return template.format(**notice.values)
-    firewall, ports = str(notice.values["firewall"]), notice.values["ports"]
-    assert isinstance(ports, tuple), "the notices of firewalls have the first and the last port"
-    return cure[firewall].format(ports=_range(firewall, *ports))
+        return cure.format(**values)
+    variant = _variant(values)
+    if isinstance(ports := values.get("ports"), tuple):
+        values["ports"] = _range(variant, *ports)
+    return cure[variant].format(**values)
+
+
+def _variant(values: Mapping[str, object]) -> str:
+    """The key of the template in `Trouble.cure` for a notice with these `values`: the name of the firewall or, if the command
+    is for no firewall, whether the server's port is a usual one (`port` is None).
+    """
+    if "firewall" in values:
+        return str(values["firewall"])
+    return "usual_port" if values["port"] is None else "other_port"
 
 
 def place_of(notice: Notice) -> str:
