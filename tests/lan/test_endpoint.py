@@ -112,8 +112,9 @@ def test_a_listener_at_all_ipv6_addresses_does_not_count_its_own_port_as_taken(c
 
 
 def test_only_own_addresses_can_be_listened_at() -> None:
-    with raises(AddressUnavailable, "cannot_listen", address=f"{FOREIGN}:0"), listening(FOREIGN):
-        pytest.fail("listening at a foreign address")
+    for foreign in (FOREIGN, "2001:db8::1", f"fe80::1%{GONE.scope}"):
+        with raises(AddressUnavailable, "not_an_own_address", host=foreign), listening(foreign):
+            pytest.fail("listening at a foreign address")
 
 
 def test_if_too_few_sockets_can_be_opened_there_is_no_endpoint_and_none_stays_open() -> None:

@@ -14,6 +14,12 @@ def test_a_page_does_not_listen_at_a_link_local_address_without_its_interface() 
         listen_tcp("fe80::1", 0)
 
 
+def test_the_page_listens_only_at_own_addresses() -> None:
+    for foreign in ("192.0.2.7", "2001:db8::1", "fe80::1%2147483647"):
+        with raises(AddressUnavailable, "not_an_own_address", host=foreign):
+            listen_tcp(foreign, 0)
+
+
 def test_an_answer_in_two_pieces_is_not_held_back_until_the_browser_has_confirmed_the_first() -> None:
     options: list[int] = []
 

@@ -11,7 +11,7 @@ from random import Random
 
 import pytest
 
-from udpnote.lan.udp_socket import SendError, UdpSocket, format_address, format_host, groups
+from udpnote.lan.udp_socket import SendError, UdpSocket, cannot_listen, format_address, format_host, groups
 from udpnote.model.address import Address, Datagram
 
 SEED = 6683
@@ -118,3 +118,17 @@ def test_an_address_is_written_as_people_write_it() -> None:
 def test_joining_on_an_interface_that_does_not_exist_fails() -> None:
     with closing(UdpSocket(socket.AF_INET6)) as listener:
         assert listener.join("ff12::756e:6f74:65", 2**31 - 1) is False
+
+
+@pytest.mark.parametrize(
+    ("port", "number", "kind"),
+    [
+        (443, errno.EACCES, "port_for_root"),
+        (6683, errno.EACCES, "cannot_listen"),
+        (443, errno.EPERM, "cannot_listen"),
+        (443, errno.EADDRNOTAVAIL, "not_an_own_address"),
+    ],
+)
+def test_only_a_low_port_that_the_user_may_not_use_is_said_to_be_for_root(port: int, number: int, kind: str) -> None:
+    refused = OSError(number, os.strerror(number))
+    assert cannot_listen(("192.0.2.7", port), refused).notice.kind == kind

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple, Self
 
 from udpnote.errors import AddressInUse, AddressUnavailable, TooManyOpenFiles
 from udpnote.lan.interfaces import LIMITED_BROADCAST, Interface, InterfaceWatch, lan_interfaces
-from udpnote.lan.udp_socket import BATCH_DATAGRAMS_MAX, SendError, UdpSocket, format_address, groups, opening_sockets
+from udpnote.lan.udp_socket import BATCH_DATAGRAMS_MAX, SendError, UdpSocket, cannot_listen, groups, opening_sockets
 from udpnote.model.address import Address, Datagram
 
 if TYPE_CHECKING:
@@ -319,7 +319,7 @@ class Endpoint:
                 opened = self._open(family, target, is_sender=False)
             except OSError as error:
                 if needs_probes and error.errno == errno.EADDRINUSE:
-                    raise _port_taken(target) from error
+                    raise cannot_listen(target, error) from error
                 continue
             if len(target) == 4:
                 opened.join(DISCOVERY_GROUP, target[3])
@@ -329,9 +329,7 @@ class Endpoint:
         try:
             self._open(family, address)
         except OSError as error:
-            if error.errno == errno.EADDRINUSE:
-                raise _port_taken(address) from error
-            raise AddressUnavailable("cannot_listen", address=format_address(address), reason=error.strerror) from error
+            raise cannot_listen(address, error) from error
 
     def _keep_probe_sockets(self, addresses: set[str]) -> None:
         """For each of `addresses` without a probe socket, open one. Close the probe sockets of all other addresses."""
@@ -389,11 +387,6 @@ class _Waker:
     def close(self) -> None:
         self._writer.close()
         self._reader.close()
-
-
-def _port_taken(address: Address) -> AddressInUse:
-    """The error for a port where another process listens at `address`."""
-    return AddressInUse("port_taken", port=address[1], address=format_address(address))
 
 
 def _family(address: Address) -> socket.AddressFamily:

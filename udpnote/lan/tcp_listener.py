@@ -6,7 +6,7 @@ from contextlib import ExitStack
 
 from udpnote.errors import AddressInUse, AddressUnavailable
 from udpnote.lan.host_names import check_own_address
-from udpnote.lan.udp_socket import format_address, opening_sockets
+from udpnote.lan.udp_socket import cannot_listen, format_address, opening_sockets
 from udpnote.model.address import Address
 
 TcpSocket = socket.socket
@@ -37,7 +37,9 @@ def listen_tcp(bind: str | None, port: int) -> list[TcpSocket]:
             except OSError as error:
                 if error.errno in (errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL) and bind is None:
                     continue  # a machine without IPv4 or without IPv6 uses the other one
-                raise _unusable(address, error) from error
+                if error.errno == errno.EADDRINUSE:
+                    raise AddressInUse("page_port_taken", port=port, address=format_address(address)) from error
+                raise cannot_listen(address, error) from error
             sockets.append(opened.enter_context(listener))
         opened.pop_all()
     return sockets
@@ -76,12 +78,3 @@ def _listen(family: socket.AddressFamily, address: Address) -> TcpSocket:
         listener.close()
         raise
     return listener
-
-
-def _unusable(address: Address, error: OSError) -> AddressInUse | AddressUnavailable:
-    """The error to raise if this process cannot listen at `address`, because of `error`."""
-    if error.errno == errno.EADDRINUSE:
-        return AddressInUse("page_port_taken", port=address[1], address=format_address(address))
-    if error.errno == errno.EADDRNOTAVAIL:
-        return AddressUnavailable("not_an_own_address", host=address[0])
-    return AddressUnavailable("cannot_listen", address=format_address(address), reason=error.strerror)

@@ -17,7 +17,7 @@ from itertools import groupby
 from operator import itemgetter
 from typing import NamedTuple
 
-from udpnote.errors import OUT_OF_FILES, TooManyOpenFiles
+from udpnote.errors import OUT_OF_FILES, AddressInUse, AddressUnavailable, TooManyOpenFiles
 from udpnote.model.address import DATAGRAM_BYTES_MAX, Address, Datagram
 
 BATCH_DATAGRAMS_MAX = 1024
@@ -27,6 +27,9 @@ more, because a group is not cut."""
 BUFFER_BYTES = 4 << 20
 """The size that a socket asks for its send buffer and its receive buffer in the kernel. The full congestion windows of several
 clients fit into it. The system may grant less."""
+
+FIRST_PORT_OF_USERS = 1024
+"""The first port at which others than root may listen, unless the system was set up otherwise (ip(7))."""
 
 SEND_WAIT_SECONDS = 0.05
 """How long `send` waits for room in a full send buffer before the datagram counts as lost."""
@@ -43,6 +46,7 @@ _ERROR_BYTES = 512  # room for a `struct sock_extended_err` and the address that
 _EXTENDED_ERROR = struct.Struct("@I3B9x")  # errno, origin, type and code of this struct; the address follows
 _ICMP_ORIGINS = (2, 3)  # SO_EE_ORIGIN_ICMP and SO_EE_ORIGIN_ICMP6 of <linux/errqueue.h>
 _PROHIBITED = {(2, 3, 9), (2, 3, 10), (2, 3, 13), (3, 1, 1)}  # origin, type and code: "administratively prohibited"
+_NOT_OWN_ADDRESS = (errno.EADDRNOTAVAIL, errno.ENODEV, errno.EAFNOSUPPORT)  # ENODEV: not its interface
 _ANCILLARY_BYTES = 64  # room for one control message with an int
 _SEGMENT_SIZE = struct.Struct("@H")
 _GRO_SIZE = struct.Struct("@i")
@@ -77,6 +81,17 @@ def opening_sockets() -> Iterator[None]:
         if error.errno not in OUT_OF_FILES:
             raise
         raise TooManyOpenFiles("too_many_open_files", problem=error.strerror) from error
+
+
+def cannot_listen(address: Address, error: OSError) -> AddressInUse | AddressUnavailable:
+    """Return the error to raise if the system refused, with `error`, to let a server or page listen at `address`."""
+    if error.errno == errno.EADDRINUSE:
+        return AddressInUse("port_taken", port=address[1], address=format_address(address))
+    if error.errno in _NOT_OWN_ADDRESS:
+        return AddressUnavailable("not_an_own_address", host=format_host(address))
+    if error.errno == errno.EACCES and 0 < address[1] < FIRST_PORT_OF_USERS:
+        return AddressUnavailable("port_for_root", address=format_address(address), first=FIRST_PORT_OF_USERS)
+    return AddressUnavailable("cannot_listen", address=format_address(address), reason=error.strerror)
 
 
 class SendError(NamedTuple):

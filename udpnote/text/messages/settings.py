@@ -73,8 +73,9 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
         "the server runs, but no other machine can reach it: {host} is {address} on this machine. Start it again "
         "without --bind, or with --bind and this machine's address on the LAN, which `ip address` shows"
     ),
-    "cannot_listen": (
-        "cannot listen at {address} ({reason}). `ip address` lists this machine's addresses. Only root may use ports below 1024"
+    "cannot_listen": "cannot listen at {address} ({reason}): choose another address with --bind, or another port with --port",
+    "port_for_root": (
+        "cannot listen at {address}: only root may use ports below {first}. Choose a port from {first} on with --port"
     ),
     "interface_missing": (
         "cannot listen at {address}: with this link-local address, also write its interface, for example {address}%eth0. "
