@@ -49,7 +49,8 @@ def is_in(text: str, *words: str) -> bool:
         ("a+b-c", ["x a+b-c"], ["a+b c", "a+-b-c", "a+b", "a b-c"]), ("++", ["x++"], ["+", "+ +"]),
         ("🎉", ["party🎉!", "🎉🎉"], ["party"]), ("👍", ["👍🏽"], []), ("→ b", ["a → b"], ["a b", "b →"]),
         ("mil*", ["milk", "Milkshake!", "mil"], ["amil", "mi"]), ("oat mil*", ["oat-milk"], ["oats milk", "milk oat"]),
-        ("node.j*", ["node.js"], ["node js"]), ("c++*", ["c++*"], ["c++", "c++11"]), ("工作*", ["工作了"], ["工"]),
+        ("node.j*", ["node.js"], ["node js"]), ("c++*", ["c++*", "c++", "c++11"], ["c+", "c*"]),
+        ("**a**", ["**A**"], ["**a*", "a**"]), ("a *", ["a *"], ["a", "ab"]), ("工作*", ["工作了"], ["工"]),
         ("--all", ["list --all"], ["all", "-all"]), ("x,", ["x, y"], ["x"]),
     ],
 )  # fmt: skip

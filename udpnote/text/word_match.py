@@ -5,8 +5,10 @@ alone gives the right notes. But to the index, `C++` is `c`. So for a word with 
 index finds, by `contains`. Signs are characters that are neither white space nor part of a term. The signs of a word must be in
 the text, at the same place between the terms. Signs that only the text has do not matter.
 
-If a word ends with a `*` directly after its last term, that term is a prefix: `mil*` finds every term that begins with `mil`.
-The `*` of `C++*` is a sign.
+A `*` at the end of a word stands for anything that may follow, so it is no sign. Directly after the last term, it makes that
+term a prefix: `mil*` finds every term that begins with `mil`. After a sign, it changes nothing: `C++*` finds what `C++` finds,
+because the signs of a word may be followed by anything, as in `C++20`. But after white space or another `*`, it is a sign:
+Markdown has `**bold**`.
 
 A word that is exactly one tag with its `#` stands for that tag: `#c` finds the tag `c`, not the tag `c++`. With a `*` at its
 end, it stands for all tags that begin so: `#mil*` for `milk`, and `#c++*` for `c++20`. For such a word, too, the index alone
@@ -43,6 +45,9 @@ _SAME_SIGNS = {
 
 _TYPOGRAPHIC = re.compile(f"[{''.join(_SAME_SIGNS)}]")
 
+_STAR_AT_END = re.compile(r"[^\s*]\*\Z")
+"""Matches at the end of a word with a `*` that is no sign."""
+
 
 class Word(NamedTuple):
     """A word or phrase to search for. It has `terms`, in order; the last one is a prefix if `is_prefix` is true.
@@ -76,10 +81,10 @@ def parse_word(word: str) -> Word:
     """Split a word or phrase, as somebody typed it, into its terms and signs."""
     folded = fold(word)
     matches = list(term_pattern(folded).finditer(folded))
-    is_starred = bool(matches) and folded.endswith("*")
+    is_starred = bool(matches) and _STAR_AT_END.search(folded) is not None
     tag = tag_term(word[:-1] if is_starred else word) if word.startswith(("#", "＃")) else ""
     is_prefix = is_starred and (bool(tag) or matches[-1].end() == len(folded) - 1)
-    places = [0, *(place for match in matches for place in match.span()), len(folded) - is_prefix]
+    places = [0, *(place for match in matches for place in match.span()), len(folded) - is_starred]
     gaps = (_plain(folded[start:end]) for start, end in zip(places[::2], places[1::2], strict=True))
     return Word(tuple(match[0] for match in matches), tuple(gap if gap.strip() else "" for gap in gaps), is_prefix, tag)
 
