@@ -6,12 +6,15 @@ typer (`typer_app`).
 """
 
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 from types import FunctionType, NoneType
 from typing import Annotated, Any, Literal, NamedTuple, NoReturn, cast, get_args, get_origin
 
 from udpnote.cli.exit_codes import exit_code_of, exit_code_of_change
+
+Work = Callable[..., int]
+"""The function that does the work of a command, and returns an exit code."""
 
 REQUIRED: Any = object()
 """The default of an argument that must be given."""
@@ -80,33 +83,39 @@ class Parameter(NamedTuple):
 
 
 class DeclaredCommand:
-    """A command: the function `work`, and the options and arguments that the parameters of `work` declare.
+    """A command: the function `work`, which returns an exit code, and the options and arguments that its parameters declare.
 
-    `changes` gets the values, and says whether `work` changes something with them: then `work` goes on if its results cannot be
-    printed (see `exit_code_of_change`). `name` is how the command is typed, by default the name of `work`. `help` is its help
-    text, by default the docstring of `work`. With `takes_text`, the last argument is a text to store, and all options stand
-    before the text. With `takes_query`, the last argument is a text to search for, and all options stand before it.
+    The annotation of each parameter of `work` has an `Option`, an `Argument` or an `OptionGroup`. `name` is how the command is
+    typed, by default the name of `work`. `help` is its help text, by default the docstring of `work`. With `changes`, `work`
+    changes something: then it goes on if its results cannot be printed (see `exit_code_of_change`). `changes_with` names
+    parameters: `work` changes something if one of these has a value. With `takes_text`, the last argument is a text to store,
+    and all options stand before the text. With `takes_query`, the last argument is a text to search for, and all options stand
+    before it.
     """
 
     def __init__(
         self,
-        work: Callable[..., int],
-        changes: Callable[[Mapping[str, Any]], bool],
+        work: Work,
         *,
         name: str = "",
         help: str = "",  # noqa: A002 - as in the other declarations
+        changes: bool = False,
+        changes_with: Sequence[str] = (),
         takes_text: bool = False,
         takes_query: bool = False,
     ) -> None:
-        self.work, self.changes, self.takes_text, self.takes_query = work, changes, takes_text, takes_query
+        self.work, self.takes_text, self.takes_query = work, takes_text, takes_query
         self.name, self.help = name or work.__name__, help or work.__doc__ or ""
+        self._changes, self._changes_with = changes, changes_with
 
     def __call__(self, **values: Any) -> NoReturn:
-        """Do the work with `values`, one for each of the `parameters` by its name. Raises `SystemExit` with the exit code."""
-        run = exit_code_of_change if self.changes(values) else exit_code_of
+        """Do the work with `values`, one for each of the `parameters` by its name. Raises `SystemExit` with the exit code: the
+        one that `work` returns, or that of the error that it raises (see `exit_code_of`).
+        """
+        is_change = self._changes or any(values[name] not in (None, False) for name in self._changes_with)
         for name, (kind, group) in self._groups.items():
             values[name] = kind(**{field: values.pop(field) for field in group.fields})
-        sys.exit(run(lambda: self.work(**values)))
+        sys.exit((exit_code_of_change if is_change else exit_code_of)(lambda: self.work(**values)))
 
     @cached_property
     def parameters(self) -> list[Parameter]:
@@ -173,22 +182,29 @@ class DeclaredCommands:
         name: str = "",
         *,
         help: str = "",  # noqa: A002 - as above
+        changes: bool = False,
+        changes_with: Sequence[str] = (),
         takes_text: bool = False,
         takes_query: bool = False,
-    ) -> Callable[[DeclaredCommand], DeclaredCommand]:
-        """Return a decorator. It adds a copy of the decorated command, with these arguments, to `commands`. `DeclaredCommand`
-        describes the arguments.
+    ) -> Callable[[Work], Work]:
+        """Return a decorator. It adds the decorated function to `commands`, as a command with these arguments, which
+        `DeclaredCommand` describes.
 
-        The decorator returns the decorated command unchanged. So the same command may be added several times, under different
-        names.
+        The decorator returns the function unchanged. So the same function may be added several times, under different names.
         """
 
-        def add(command: DeclaredCommand) -> DeclaredCommand:
-            added = DeclaredCommand(
-                command.work, command.changes, name=name, help=help, takes_text=takes_text, takes_query=takes_query
+        def add(work: Work) -> Work:
+            command = DeclaredCommand(
+                work,
+                name=name,
+                help=help,
+                changes=changes,
+                changes_with=changes_with,
+                takes_text=takes_text,
+                takes_query=takes_query,
             )
-            self.commands[added.name] = added
-            return command
+            self.commands[command.name] = command
+            return work
 
         return add
 
@@ -196,28 +212,3 @@ class DeclaredCommands:
         """Add a group of commands under `name`, and return the group. It has no commands yet."""
         group = self.commands[name] = DeclaredCommands(help)
         return group
-
-
-def as_command(work: Callable[..., int]) -> DeclaredCommand:
-    """Turn `work`, a function that returns an exit code, into a command.
-
-    The annotation of each parameter of `work` has an `Option`, an `Argument` or an `OptionGroup`. The command ends with the
-    exit code that `work` returns, or with the exit code for the error that `work` raises (see `exit_code_of`).
-    """
-    return DeclaredCommand(work, lambda _values: False)
-
-
-def as_changing_command(work: Callable[..., int]) -> DeclaredCommand:
-    """Turn `work`, a function that changes something, into a command, as `as_command` does. Unlike other commands, this one
-    goes on if its results cannot be printed.
-
-    `exit_code_of_change` describes what is printed then, and the exit code.
-    """
-    return DeclaredCommand(work, lambda _values: True)
-
-
-def as_command_changing_with(*names: str) -> Callable[[Callable[..., int]], DeclaredCommand]:
-    """Return a decorator: it works as `as_changing_command` does if one of the parameters `names` has a value, as an option or
-    argument that makes the command change something. If none of them has, it works as `as_command` does.
-    """
-    return lambda work: DeclaredCommand(work, lambda values: any(values[name] not in (None, False) for name in names))

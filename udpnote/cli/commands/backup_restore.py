@@ -6,7 +6,7 @@ from shlex import quote
 from typing import Annotated
 
 from udpnote.cli import exit_codes
-from udpnote.cli.declared_command import Argument, DeclaredCommands, Option, as_changing_command
+from udpnote.cli.declared_command import Argument, DeclaredCommands, Option
 from udpnote.cli.options import Json, ServedFile
 from udpnote.cli.served_file import served_path
 from udpnote.cli.terminal.interruption import ending_in_order, saying_if_interrupted, uninterruptible_later
@@ -25,8 +25,7 @@ from udpnote.text.harmless import harmless
 app = DeclaredCommands()
 
 
-@app.command()
-@as_changing_command
+@app.command(changes=True)
 def backup(
     backup_file: Annotated[str, Argument(metavar="FILE", help="The backup to make.")],
     with_key: Annotated[
@@ -97,8 +96,7 @@ def _report_backup(made: Backup, path: str, *, as_json: bool) -> None:
         say(Notice("backup_lacks_key"))
 
 
-@app.command()
-@as_changing_command
+@app.command(changes=True)
 def restore(
     backup_file: Annotated[str, Argument(metavar="FILE", help="The backup to restore.")],
     with_key: Annotated[

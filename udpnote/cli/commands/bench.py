@@ -8,7 +8,7 @@ from contextlib import ExitStack, closing
 from udpnote.cli import exit_codes
 from udpnote.cli.bench_report import Disk, Host, Lan, disk_lines, host_lines, lan_lines, report_object
 from udpnote.cli.client_options import NO_OPTIONS, ClientOptions
-from udpnote.cli.declared_command import DeclaredCommands, as_command
+from udpnote.cli.declared_command import DeclaredCommands
 from udpnote.cli.options import Json, NamingClient
 from udpnote.cli.temporary_server import default_settings, temporary_server
 from udpnote.cli.terminal.progress import StatusLine
@@ -37,7 +37,6 @@ app = DeclaredCommands()
 
 
 @app.command()
-@as_command
 def bench(options: NamingClient = NO_OPTIONS, as_json: Json = False) -> int:
     """Measure how fast udpnote is on this machine and this LAN.
 

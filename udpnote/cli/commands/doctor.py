@@ -4,7 +4,7 @@ import sys
 
 from udpnote.cli import exit_codes
 from udpnote.cli.client_options import NO_OPTIONS
-from udpnote.cli.declared_command import DeclaredCommands, as_command
+from udpnote.cli.declared_command import DeclaredCommands
 from udpnote.cli.options import FindingClient, Json
 from udpnote.cli.terminal.streams import say
 from udpnote.cli.terminal.styles import Printer
@@ -22,7 +22,6 @@ app = DeclaredCommands()
 
 
 @app.command()
-@as_command
 def doctor(options: FindingClient = NO_OPTIONS, as_json: Json = False) -> int:
     """Say why a notebook is not found, and which command mends that.
 

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from udpnote.cli import exit_codes
 from udpnote.cli.client_options import NO_OPTIONS
-from udpnote.cli.declared_command import Argument, DeclaredCommands, Option, as_changing_command
+from udpnote.cli.declared_command import Argument, DeclaredCommands, Option
 from udpnote.cli.number_ranges import is_one_number, parse_number, parse_ranges, range_name, without_overlaps
 from udpnote.cli.options import Json, Numbers, WritingClient
 from udpnote.cli.revision_sender import RevisionSender, sending
@@ -21,8 +21,7 @@ DELETED_WITHOUT_QUESTION_MAX = 3
 app = DeclaredCommands()
 
 
-@app.command(takes_text=True)
-@as_changing_command
+@app.command(takes_text=True, changes=True)
 def edit(
     number: Annotated[str, Argument(metavar="NUMBER", help="The number of the note, such as 42.")],
     text: Annotated[
@@ -61,8 +60,7 @@ def edit(
         return sender.edit(parsed, state, new_text)
 
 
-@app.command()
-@as_changing_command
+@app.command(changes=True)
 def delete(
     numbers: Numbers,
     yes: Annotated[bool, Option("--yes", help="Do not ask before many notes are deleted.")] = False,

@@ -8,7 +8,7 @@ from shlex import join
 from typing import Annotated
 
 from udpnote.cli import exit_codes
-from udpnote.cli.declared_command import Argument, DeclaredCommands, Option, as_changing_command
+from udpnote.cli.declared_command import Argument, DeclaredCommands, Option
 from udpnote.cli.number_ranges import parse_number
 from udpnote.cli.options import Json, ServedFile
 from udpnote.cli.served_file import served_path
@@ -33,8 +33,7 @@ SHOWN_CELLS = 200
 app = DeclaredCommands()
 
 
-@app.command()
-@as_changing_command
+@app.command(changes=True)
 def erase(
     number: Annotated[str, Argument(metavar="NUMBER", help="The number of the note, such as 42.")],
     yes: Annotated[bool, Option("--yes", help="Do not ask before the note is erased.")] = False,

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from udpnote.cli import exit_codes
 from udpnote.cli.client_options import NO_OPTIONS, ClientOptions
-from udpnote.cli.declared_command import Argument, DeclaredCommands, Option, as_command, as_command_changing_with
+from udpnote.cli.declared_command import Argument, DeclaredCommands, Option
 from udpnote.cli.json_notebook import found_notebook_object, notebook_object
 from udpnote.cli.options import FindingClient, Json, Port
 from udpnote.cli.terminal.streams import say, terminal_columns
@@ -33,7 +33,6 @@ app = DeclaredCommands()
 
 
 @app.command()
-@as_command
 def find(
     timeout: Annotated[float, Option("--timeout", metavar="SECONDS", help="How long to listen.")] = 2.5,
     options: FindingClient = NO_OPTIONS,
@@ -72,8 +71,7 @@ def find(
         return exit_codes.NO_SERVER
 
 
-@app.command()
-@as_command_changing_with("notebook")
+@app.command(changes_with=("notebook",))
 def use(
     notebook: Annotated[
         str | None, Argument(metavar="[NAME|ID]", help="The notebook; without it, the choice is shown.")

@@ -6,7 +6,7 @@ from contextlib import closing, suppress
 from typing import Annotated
 
 from udpnote.cli.client_options import NO_OPTIONS
-from udpnote.cli.declared_command import DeclaredCommands, Option, OptionGroup, as_command
+from udpnote.cli.declared_command import DeclaredCommands, Option, OptionGroup
 from udpnote.cli.filters import NO_FILTERS, By, FilterOptions, Tag
 from udpnote.cli.json_output import log_object
 from udpnote.cli.open_notebook import opened
@@ -25,7 +25,6 @@ app = DeclaredCommands()
 
 
 @app.command()
-@as_command
 def follow(
     last: Annotated[
         int | None,

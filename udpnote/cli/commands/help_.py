@@ -5,7 +5,7 @@ from typing import Annotated
 from udpnote.cli import exit_codes
 from udpnote.cli.app import find_command
 from udpnote.cli.command_line import WrongCommandLine
-from udpnote.cli.declared_command import Argument, DeclaredCommands, as_command
+from udpnote.cli.declared_command import Argument, DeclaredCommands
 from udpnote.cli.help_page import TOPICS, help_about, print_help
 from udpnote.cli.likely_meant import advice
 from udpnote.cli.terminal import streams
@@ -17,7 +17,6 @@ Words = Annotated[list[str] | None, Argument("[COMMAND]...", help="The command, 
 
 
 @app.command("help")
-@as_command
 def help_(words: Words = None) -> int:
     """Show the help of a command, or the list of all commands.
 

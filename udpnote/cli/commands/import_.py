@@ -6,7 +6,7 @@ from contextlib import AbstractContextManager, closing, contextmanager
 from typing import Annotated, Literal
 
 from udpnote.cli.client_options import NO_OPTIONS, ClientOptions
-from udpnote.cli.declared_command import Argument, DeclaredCommands, Option, as_changing_command
+from udpnote.cli.declared_command import Argument, DeclaredCommands, Option
 from udpnote.cli.import_file import ImportFile, JsonLines, TextEntries, identities_in
 from udpnote.cli.import_folder import ImportFolder
 from udpnote.cli.import_report import ImportReport
@@ -52,8 +52,7 @@ TargetFile = Annotated[
 app = DeclaredCommands()
 
 
-@app.command("import")
-@as_changing_command
+@app.command("import", changes=True)
 def import_file(
     source_path: Annotated[str, Argument(metavar="PATH", help="The file or folder; -: standard input.")],
     format_name: FormatName = None,

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from udpnote.cli import exit_codes
 from udpnote.cli.client_options import NO_OPTIONS
-from udpnote.cli.declared_command import Argument, DeclaredCommands, Option, as_changing_command
+from udpnote.cli.declared_command import Argument, DeclaredCommands, Option
 from udpnote.cli.json_notebook import notebook_object
 from udpnote.cli.options import FindingClient, Json
 from udpnote.cli.terminal.interruption import giving_terminal_back, noticing_signals
@@ -30,8 +30,7 @@ TYPING_TRIES = 3
 app = DeclaredCommands()
 
 
-@app.command()
-@as_changing_command
+@app.command(changes=True)
 def join(
     code: Annotated[
         str | None,
@@ -80,8 +79,7 @@ def join(
     return exit_codes.DONE
 
 
-@app.command()
-@as_changing_command
+@app.command(changes=True)
 def leave(
     notebook: Annotated[str, Argument(metavar="NAME|ID", help="The notebook.")],
     send_open: Annotated[

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 from udpnote.cli import exit_codes
 from udpnote.cli.client_options import NO_OPTIONS, ClientOptions
-from udpnote.cli.declared_command import Argument, DeclaredCommands, as_command
+from udpnote.cli.declared_command import Argument, DeclaredCommands
 from udpnote.cli.filters import NO_FILTERS, FilterOptions, Filters
 from udpnote.cli.open_notebook import opened
 from udpnote.cli.options import LISTED_NOTES, All, Full, Json, Limit, NoPager, NotebookFile, ReadingClient, Reverse
@@ -57,7 +57,6 @@ class Form(NamedTuple):
 
 
 @app.command("list")
-@as_command
 def list_notes(
     limit: Limit = None,
     filters: Filters = NO_FILTERS,
@@ -95,7 +94,6 @@ def list_notes(
 
 
 @app.command(takes_query=True)
-@as_command
 def search(
     words: Annotated[
         list[str], Argument(metavar="WORDS...", help='What to search for, after all options; quote a phrase: "oat milk".')

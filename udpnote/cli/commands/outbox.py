@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Annotated
 
 from udpnote.cli import exit_codes
-from udpnote.cli.declared_command import DeclaredCommands, Option, as_command_changing_with
+from udpnote.cli.declared_command import DeclaredCommands, Option
 from udpnote.cli.options import Json, NoPager, Wait
 from udpnote.cli.terminal.pager import paged
 from udpnote.cli.terminal.streams import say, terminal_columns
@@ -72,8 +72,7 @@ SendOpen = Annotated[bool, Option("--send-open", help="With --to: move even from
 app = DeclaredCommands()
 
 
-@app.command()
-@as_command_changing_with("send", "discard", "discard_refused", "to")
+@app.command(changes_with=("send", "discard", "discard_refused", "to"))
 def outbox(
     send: Annotated[bool, Option("--send", help="Deliver the entries now.")] = False,
     discard: Sequences = None,

@@ -8,7 +8,7 @@ from contextvars import Context
 from typing import TYPE_CHECKING, Annotated
 
 from udpnote.cli import exit_codes
-from udpnote.cli.declared_command import DeclaredCommands, Option, as_command
+from udpnote.cli.declared_command import DeclaredCommands, Option
 from udpnote.cli.options import NotebookName, Server
 from udpnote.cli.terminal.streams import say
 from udpnote.cli.terminal.styles import shows_styles
@@ -35,7 +35,6 @@ app = DeclaredCommands()
 
 
 @app.command()
-@as_command
 def page(
     bind: Annotated[
         str | None, Option("--bind", metavar="ADDRESS", help="Listen on this address only.  [default: all]")

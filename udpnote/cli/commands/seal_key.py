@@ -6,7 +6,7 @@ from contextlib import closing
 from typing import TYPE_CHECKING, Annotated
 
 from udpnote.cli import exit_codes
-from udpnote.cli.declared_command import DeclaredCommands, Option, as_changing_command, as_command
+from udpnote.cli.declared_command import DeclaredCommands, Option
 from udpnote.cli.options import Json, ServedFile
 from udpnote.cli.served_file import served_path
 from udpnote.cli.terminal.streams import say
@@ -42,8 +42,7 @@ app = DeclaredCommands()
 key_app = app.group("key", "Show or change the key of a sealed notebook.\n\nRun it on the notebook's host.")
 
 
-@app.command()
-@as_changing_command
+@app.command(changes=True)
 def seal(file: ServedFile = None) -> int:
     """Seal an open notebook: only machines with its key can use it.
 
@@ -70,8 +69,7 @@ def seal(file: ServedFile = None) -> int:
     return exit_codes.DONE
 
 
-@app.command()
-@as_changing_command
+@app.command(changes=True)
 def unseal(file: ServedFile = None) -> int:
     """Make a sealed notebook open: everybody on the LAN can use it.
 
@@ -113,7 +111,6 @@ def _leave_here(notebook_id: bytes) -> bool:
 
 
 @key_app.command("show")
-@as_command
 def show_key(file: ServedFile = None, as_json: Json = False) -> int:
     """Print the join code: with it, other machines join the notebook.
 
@@ -136,8 +133,7 @@ def show_key(file: ServedFile = None, as_json: Json = False) -> int:
     return exit_codes.DONE
 
 
-@key_app.command("rotate")
-@as_changing_command
+@key_app.command("rotate", changes=True)
 def rotate_key(
     accept_old: Annotated[
         str, Option("--accept-old", metavar="TIME", help="How long the old key is still accepted, such as 30m, 12h, 3d.")

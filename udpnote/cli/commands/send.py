@@ -39,13 +39,12 @@ def __getattr__(name: str) -> object:
 
 def _declared() -> "DeclaredCommands":
     """Declare the command `send` with its options. Return the commands of this module, of which `send` is the only one."""
-    from udpnote.cli.declared_command import Argument, DeclaredCommands, Option, as_changing_command
+    from udpnote.cli.declared_command import Argument, DeclaredCommands, Option
     from udpnote.cli.options import AddedTags, Json, WritingClient, WrittenAt
 
     app = DeclaredCommands()
 
-    @app.command(takes_text=True)
-    @as_changing_command
+    @app.command(takes_text=True, changes=True)
     def send(
         text: Annotated[
             list[str] | None, Argument(metavar="[TEXT]...", help="The entry; without it, or for -, standard input.")

@@ -10,7 +10,7 @@ from types import FrameType
 from typing import Annotated
 
 from udpnote.cli import exit_codes
-from udpnote.cli.declared_command import DeclaredCommands, Option, as_command
+from udpnote.cli.declared_command import DeclaredCommands, Option
 from udpnote.cli.options import ListeningPort, Name, ServedFile
 from udpnote.cli.page_process import Page, PageOptions, page_beside
 from udpnote.cli.terminal.background_writer import BackgroundWriter
@@ -46,7 +46,6 @@ app = DeclaredCommands()
 
 
 @app.command()
-@as_command
 def serve(
     name: Name = None,
     bind: Annotated[

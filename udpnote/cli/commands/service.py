@@ -8,7 +8,7 @@ from shlex import join, quote
 from typing import Annotated
 
 from udpnote.cli import exit_codes
-from udpnote.cli.declared_command import DeclaredCommands, Option, as_changing_command, as_command
+from udpnote.cli.declared_command import DeclaredCommands, Option
 from udpnote.cli.options import Json, ListeningPort, Name
 from udpnote.cli.systemd.executable import check_trusted, places_of_code, server_program
 from udpnote.cli.systemd.service_plan import ServicePlan, plan_service
@@ -57,8 +57,7 @@ Instance = Annotated[
 DryRun = Annotated[bool, Option("--dry-run", help="Only print what would be done.")]
 
 
-@service_app.command()
-@as_changing_command
+@service_app.command(changes=True)
 def install(
     is_system: System = False,
     name: Name = None,
@@ -108,8 +107,7 @@ def install(
     return _start(service, plan, commands, program)
 
 
-@service_app.command()
-@as_changing_command
+@service_app.command(changes=True)
 def uninstall(is_system: System = False, instance: Instance = None, dry_run: DryRun = False) -> int:
     """End the server's service and remove it. The notebook and all other files stay.
 
@@ -141,7 +139,6 @@ def uninstall(is_system: System = False, instance: Instance = None, dry_run: Dry
 
 
 @service_app.command()
-@as_command
 def status(as_json: Json = False) -> int:
     """Say which services `udpnote service install` has made, and whether their servers run.
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from udpnote.cli import exit_codes
 from udpnote.cli.client_options import NO_OPTIONS
-from udpnote.cli.declared_command import DeclaredCommands, Option, as_command
+from udpnote.cli.declared_command import DeclaredCommands, Option
 from udpnote.cli.open_notebook import opened
 from udpnote.cli.options import Json, NoPager, NotebookFile, ReadingClient
 from udpnote.cli.terminal.interruption import ending_in_order
@@ -39,7 +39,6 @@ app = DeclaredCommands()
 
 
 @app.command()
-@as_command
 def tags(
     options: ReadingClient = NO_OPTIONS, file: NotebookFile = None, as_json: Json = False, no_pager: NoPager = False
 ) -> int:
@@ -71,7 +70,6 @@ def tags(
 
 
 @app.command()
-@as_command
 def stats(
     year: Annotated[
         int | None, Option("--year", metavar="YEAR", smallest=1, largest=9999, help="Only this year, such as 2026.")

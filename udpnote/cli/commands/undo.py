@@ -1,15 +1,14 @@
 """`udpnote undo`: takes back the last write, edit or deletion of this user on this machine."""
 
 from udpnote.cli.client_options import NO_OPTIONS
-from udpnote.cli.declared_command import DeclaredCommands, as_changing_command
+from udpnote.cli.declared_command import DeclaredCommands
 from udpnote.cli.options import Json, WritingClient
 from udpnote.cli.revision_sender import sending
 
 app = DeclaredCommands()
 
 
-@app.command()
-@as_changing_command
+@app.command(changes=True)
 def undo(options: WritingClient = NO_OPTIONS, as_json: Json = False) -> int:
     """Take back the last of your writes, edits and deletions.
 

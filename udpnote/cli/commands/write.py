@@ -7,7 +7,7 @@ from contextlib import suppress
 from udpnote.cli import exit_codes
 from udpnote.cli.added_tags import with_tags
 from udpnote.cli.client_options import NO_OPTIONS
-from udpnote.cli.declared_command import DeclaredCommands, as_changing_command
+from udpnote.cli.declared_command import DeclaredCommands
 from udpnote.cli.input_lines import next_line
 from udpnote.cli.number_ranges import parse_number
 from udpnote.cli.options import WritingClient
@@ -31,8 +31,7 @@ EDITED_CHARACTERS_MAX = 2000
 app = DeclaredCommands()
 
 
-@app.command()
-@as_changing_command
+@app.command(changes=True)
 def write(options: WritingClient = NO_OPTIONS) -> int:
     """Write at a prompt: each line is an entry.
 
