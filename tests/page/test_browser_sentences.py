@@ -57,7 +57,8 @@ def test_the_sentence_about_an_impostor_names_the_menu_item_as_the_page_does(lan
 
 
 @pytest.mark.parametrize(
-    "module", ["model.entry", "model.join_code", "client.forwarding", "text.query_words", "page.json_objects", "page.access"]
+    "module",
+    ["model.entry", "model.join_code", "client.entry_arguments", "text.query_words", "page.json_objects", "page.access"],
 )
 def test_browsers_get_every_error_about_what_a_person_has_typed(module: str) -> None:
     shown = {for_browsers(kind) for _, kinds in notice_calls(modules()[f"udpnote.{module}"]) for kind in kinds}

@@ -1,6 +1,6 @@
 """Notebooks as objects that become JSON, for programs: a known one, and one that `find` has found."""
 
-from udpnote.client.notebook_finder import FoundNotebook
+from udpnote.client.finding import FoundNotebook
 from udpnote.model.notebook import KnownNotebook
 
 

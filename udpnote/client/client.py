@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Self
 
 from udpnote.client.connection import ClientEndpoint, Clock, opened_connection
 from udpnote.client.destination import destination_of
-from udpnote.client.entry_numbers import check_number, seen_entry
+from udpnote.client.entry_arguments import check_number, checked_entries, seen_entry
 from udpnote.client.notebook_choice import NotebookChoice, decide_notebook
-from udpnote.client.notebook_finder import LOCATE_SECONDS_MIN, FoundNotebook, NotebookFinder
+from udpnote.client.notebook_finder import LOCATE_SECONDS_MIN, NotebookFinder
 from udpnote.client.notebook_reader import NotebookReader
 from udpnote.client.optional_writes import opened_outbox
 from udpnote.client.outbox_access import OutboxAccess
@@ -40,6 +40,7 @@ from udpnote.settings import UNSET, Flags, Settings, load_settings
 from udpnote.storage.outbox import Outbox
 
 if TYPE_CHECKING:
+    from udpnote.client.finding import FoundNotebook
     from udpnote.client.forwarding import Forwarder
     from udpnote.client.importing import Imported
     from udpnote.client.reading import Overtaken
@@ -281,9 +282,9 @@ class Client(NotebookReader, OutboxAccess, NotebookChoice):
         uses another notebook now. Then the entry may or may not be stored: its writer must keep it and forward it again.
 
         Several threads may forward at once, also the same entry. Raises the errors of `deliver`, and those of
-        `forwarding.check_entry` before anything is sent.
+        `entry_arguments.check_entry` before anything is sent.
         """
-        from udpnote.client.forwarding import Forwarder, checked_entries  # here, because a one-shot send forwards nothing
+        from udpnote.client.forwarding import Forwarder  # here, because a one-shot send forwards nothing
 
         checked, wait_seconds = checked_entries(entries), self._seconds(wait)
         if self._forwarder is None:
@@ -313,7 +314,7 @@ class Client(NotebookReader, OutboxAccess, NotebookChoice):
 
         return overtaken_revisions(self, self._driver)
 
-    def find(self, timeout: float = DISCOVERY_SECONDS) -> Iterator[FoundNotebook]:
+    def find(self, timeout: float = DISCOVERY_SECONDS) -> "Iterator[FoundNotebook]":
         """Run a discovery for `timeout` seconds, and yield each notebook, also that of an impostor, as soon as it answers.
 
         Raises `ServerNotFound` if the host name of the named server cannot be resolved, and no notebook has answered there

@@ -13,83 +13,15 @@ import threading
 from collections.abc import Collection, Iterable, Sequence
 from copy import copy
 
-from udpnote.client.entry_numbers import check_number
 from udpnote.client.notebook_finder import LOCATE_SECONDS_MIN
 from udpnote.client.session import Driver, Session
-from udpnote.errors import InvalidEntry, InvalidQuery, JoinedOrLeftMeanwhile, UdpnoteError
-from udpnote.model.argument_types import check_several, check_type, wrong_type
-from udpnote.model.entry import (
-    CLIENT_ID_BYTES,
-    NOTHING_SEEN,
-    Entry,
-    Identity,
-    Kind,
-    SeenEntry,
-    Status,
-    Verdict,
-    WritingTime,
-    check_author,
-    check_text,
-    check_writing_time,
-)
+from udpnote.errors import JoinedOrLeftMeanwhile, UdpnoteError
+from udpnote.model.entry import Entry, Identity, Status, Verdict
 from udpnote.model.notebook import KnownNotebook, address_of
 from udpnote.model.randomness import Randomness
 from udpnote.protocol.delivery import Delivery
 from udpnote.protocol.delivery_events import Rejected, Stored
 from udpnote.protocol.envelope import Envelope
-
-
-def check_entry(entry: Entry) -> None:
-    """Check that the fields of `entry` are valid. The notebook is not asked: it may refuse even a valid entry.
-
-    Raises `InvalidEntry` for an invalid text, author or time, a note with `revises` or a deletion with a text. Raises
-    `InvalidQuery` for a number or sequence out of range (see `check_number`) or a client id of a wrong length, and `TypeError`
-    for a field of a wrong type.
-    """
-    check_type("each of entries", entry, Entry)
-    _check_client_id("client_id", entry.client_id)
-    check_number("sequence", entry.sequence)
-    check_type("kind", entry.kind, Kind)
-    if entry.kind is Kind.ERASED:  # no client writes it
-        raise wrong_type("kind", "Kind.NOTE, Kind.REVISION or Kind.DELETION", entry.kind)
-    check_writing_time(WritingTime(entry.written_at, entry.utc_offset))
-    check_author(entry.author)
-    check_number("revises", entry.revises, least=int(entry.kind is not Kind.NOTE))
-    if entry.kind is Kind.NOTE and entry.revises:
-        raise InvalidEntry("note_with_revises")
-    if entry.kind is not Kind.DELETION:
-        check_text(entry.text)
-    elif entry.text:
-        raise InvalidEntry("deletion_with_text", value=entry.text)
-    check_type("seen", entry.seen, SeenEntry)
-    if entry.seen != NOTHING_SEEN:
-        check_number("seen.number", entry.seen.number)
-        _check_client_id("seen.client_id", entry.seen.client_id)
-        check_number("seen.sequence", entry.seen.sequence)
-
-
-def checked_entries(entries: Iterable[Entry]) -> list[Entry]:
-    """Return `entries` as a list, after checking each one with `check_entry`, whose errors this function raises.
-
-    Raises `TypeError` if `entries` is not iterable.
-    """
-    check_several("entries", entries, "a sequence of entries")
-    checked = list(entries)
-    for entry in checked:
-        check_entry(entry)
-    return checked
-
-
-def _check_client_id(name: str, client_id: bytes) -> None:
-    check_type(name, client_id, bytes)
-    if len(client_id) != CLIENT_ID_BYTES:
-        raise InvalidQuery(
-            "argument_out_of_range",
-            name=f"len({name})",
-            number=len(client_id),
-            least=CLIENT_ID_BYTES,
-            most=CLIENT_ID_BYTES,
-        )
 
 
 class ForwardSession(Session[Stored | Rejected]):

@@ -8,7 +8,7 @@ notebook's current one.
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from udpnote.client.answers import Judge, impostor_notice, served_twice_notice
+from udpnote.client.answers import Judge, served_twice_notice
 from udpnote.client.connection import Connection
 from udpnote.client.destination import choose
 from udpnote.client.named_server import NamedServer
@@ -16,11 +16,11 @@ from udpnote.client.optional_writes import OptionalWrites
 from udpnote.client.trust import Keyring
 from udpnote.errors import JoinedOrLeftMeanwhile, Notice, OldKey, UdpnoteError
 from udpnote.lan.endpoint import NAMED_SERVER, ProbeAttempt
-from udpnote.lan.udp_socket import format_address, format_host
+from udpnote.lan.udp_socket import format_host
 from udpnote.model.address import Address, Datagram
 from udpnote.model.notebook import Destination, KnownNotebook, address_of, display_name
 from udpnote.protocol.discovery import DiscoveryAnswer, DiscoveryTarget, Prober
-from udpnote.protocol.rediscovery import DISCOVERY_PAUSE_SECONDS, ImpostorFound, known_notebook
+from udpnote.protocol.rediscovery import DISCOVERY_PAUSE_SECONDS, known_notebook
 from udpnote.storage.outbox import Outbox
 
 LOCATE_PAUSE_SECONDS = 30.0
@@ -28,35 +28,6 @@ LOCATE_PAUSE_SECONDS = 30.0
 
 LOCATE_SECONDS_MIN = 0.3
 """A discovery waits for answers at least this long, even if the `wait` of its caller is shorter."""
-
-
-class FoundNotebook(NamedTuple):
-    """A notebook that has answered a discovery, with its name and the number of its `entries`, or None if it has not told that.
-
-    `notebook_id` is the id in hexadecimal digits. `address` (an IP address) and `port` are those of the server that has
-    answered, after `round_trip_seconds`. `impersonates` is the sealed notebook that this server claims to have without having
-    its key, or None if the server is no impostor. `has_new_key` says that the notebook's key has changed, and this machine has
-    the old one. `other_server` is None, unless another server with the same notebook has answered before this one: then it is
-    the address and port of that other server, and one of the two has a copy of the notebook. `warning` explains an impostor, a
-    new key or a copy to the user; it is None if there is nothing to explain.
-    """
-
-    name: str
-    notebook_id: str
-    address: str
-    port: int
-    entries: int | None
-    round_trip_seconds: float
-    is_sealed: bool
-    impersonates: KnownNotebook | None
-    has_new_key: bool
-    other_server: str | None
-    warning: Notice | None
-
-    @property
-    def is_impostor(self) -> bool:
-        """Whether the server claims to have a sealed notebook without having its key."""
-        return self.impersonates is not None
 
 
 class Located(NamedTuple):
@@ -293,22 +264,6 @@ class NotebookFinder:
             self._connection.pass_on(datagrams, now)
         prober.handle_timeout(now)
         return prober.found()
-
-    def describe(self, discovery: Discovery, found: DiscoveryAnswer[Address]) -> FoundNotebook:
-        """Make a `FoundNotebook` of the answer `found`, which has come in this `discovery`."""
-        offer, impersonates = found.offer, discovery.judge.impersonated(found)
-        warning = None
-        if impersonates is not None:
-            warning = impostor_notice(ImpostorFound(impersonates, found.source), discovery.judge.known)
-        elif found.has_new_key:
-            warning = Notice("key_changed", name=display_name(known_notebook(found), discovery.judge.known))
-        elif found.other_source is not None:
-            warning = served_twice_notice(found, discovery.judge.known)
-        return FoundNotebook(
-            offer.name, offer.notebook_id.hex(), format_host(found.source), found.source[1],
-            None if found.has_new_key else offer.entries, found.round_trip_seconds, found.key_id is not None, impersonates,
-            found.has_new_key, format_address(found.other_source) if found.other_source is not None else None, warning,
-        )  # fmt: skip
 
     def probe_again(self, data: bytes, notebook: KnownNotebook) -> None:
         """Send the probe `data` to find the server of `notebook`, which has fallen silent.

@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple, Unpack
 
-from udpnote.client.entry_numbers import check_number, check_selection
+from udpnote.client.entry_arguments import check_number, check_selection
 from udpnote.model.argument_types import check_type
 from udpnote.model.entry import Kind, StoredEntry
 

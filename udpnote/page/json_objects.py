@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from udpnote.client.forwarding import check_entry
+from udpnote.client.entry_arguments import check_entry
 from udpnote.errors import InvalidEntry, InvalidQuery, Notice
 from udpnote.model.entry import (
     CLIENT_ID_BYTES,

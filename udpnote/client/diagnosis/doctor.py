@@ -10,7 +10,7 @@ from udpnote.client.diagnosis.findings import Finding, Verdict
 from udpnote.client.diagnosis.host_checks import HOST_CHECKS, HostFacts
 from udpnote.client.diagnosis.network_checks import NETWORK_CHECKS
 from udpnote.client.diagnosis.network_facts import Expected, NetworkFacts, own_hosts
-from udpnote.client.notebook_finder import FoundNotebook
+from udpnote.client.finding import FoundNotebook, found_notebook
 from udpnote.client.trust import named_key_of
 from udpnote.errors import Notice, ServerNotFound, StorageError, UdpnoteError
 from udpnote.lan.echo import ECHO_TOKEN_BYTES, Echo, listen_for_echoes
@@ -165,7 +165,7 @@ class Doctor(Client):
             latest_end = self._connection.now() + DISCOVERY_SECONDS
             while self._connection.now() < (end := min(latest_end, discovery.prober.settled_at)):
                 for answer in self._finder.step(discovery, end):
-                    found[answer.source] = self._finder.describe(discovery, answer)
+                    found[answer.source] = found_notebook(answer, discovery.judge)
             self._finder.end(discovery)
         return found, None
 
