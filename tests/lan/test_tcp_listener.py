@@ -9,13 +9,14 @@ from udpnote.errors import AddressUnavailable
 from udpnote.lan.tcp_listener import listen_tcp
 
 
-def test_a_page_does_not_listen_at_a_link_local_address_without_its_interface() -> None:
-    with raises(AddressUnavailable, "interface_missing", address="fe80::1"):
-        listen_tcp("fe80::1", 0)
+def test_the_page_does_not_listen_at_a_link_local_address_which_browsers_do_not_open() -> None:
+    for address in ("fe80::1", "fe80::1%lo"):
+        with raises(AddressUnavailable, "page_link_local", address=address):
+            listen_tcp(address, 0)
 
 
 def test_the_page_listens_only_at_own_addresses() -> None:
-    for foreign in ("192.0.2.7", "2001:db8::1", "fe80::1%2147483647"):
+    for foreign in ("192.0.2.7", "2001:db8::1", "2001:db8::1%7"):
         with raises(AddressUnavailable, "not_an_own_address", host=foreign):
             listen_tcp(foreign, 0)
 

@@ -3,11 +3,12 @@
 import errno
 import socket
 from contextlib import ExitStack
+from typing import cast
 
 from udpnote.errors import AddressInUse, AddressUnavailable
 from udpnote.lan.host_names import check_own_address
 from udpnote.lan.udp_socket import cannot_listen, format_address, opening_sockets
-from udpnote.model.address import Address
+from udpnote.model.address import Address, is_link_local
 
 TcpSocket = socket.socket
 """A TCP socket: one that listens for connections, or a connection. Only the package `lan` imports `socket` itself."""
@@ -24,8 +25,8 @@ def listen_tcp(bind: str | None, port: int) -> list[TcpSocket]:
     free port, the same for both sockets.
 
     Raises `AddressInUse` if another process listens there. Raises `AddressUnavailable` if this machine does not have the
-    address, if it is a broadcast or multicast address or a link-local address without its interface, if `bind` is an unknown
-    name, or if the user may not use the port. Also raises `TooManyOpenFiles`.
+    address, if it is a broadcast or multicast address, if `bind` is an unknown name or a link-local address of IPv6, which
+    browsers do not open, or if the user may not use the port. Also raises `TooManyOpenFiles`.
     """
     with ExitStack() as opened:
         sockets: list[TcpSocket] = []
@@ -58,9 +59,11 @@ def _addresses(bind: str | None, port: int) -> list[tuple[socket.AddressFamily, 
         found = socket.getaddrinfo(bind, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     except (OSError, UnicodeError) as error:  # UnicodeError: a label of the name is empty or too long
         raise AddressUnavailable("not_an_own_address", host=bind) from error
-    family, _, _, _, address = found[0]
-    check_own_address(address)  # type: ignore[arg-type]
-    return [(family, address)]  # type: ignore[list-item]
+    family, address = found[0][0], cast("Address", found[0][4])
+    if ":" in bind and is_link_local(address):  # a browser may open a name that has such an address
+        raise AddressUnavailable("page_link_local", address=bind)
+    check_own_address(address)
+    return [(family, address)]
 
 
 def _listen(family: socket.AddressFamily, address: Address) -> TcpSocket:

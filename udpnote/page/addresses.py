@@ -8,6 +8,8 @@ from udpnote.model.address import is_loopback
 
 PORT_MAX = 65535
 
+_IpAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
+
 
 def page_addresses(bind: str | None, port: int, own: Sequence[str], *, is_https: bool = False) -> list[str]:
     """Return the addresses (URLs) at which other machines can open a page that listens at TCP `port`.
@@ -50,14 +52,20 @@ def is_for_this_machine(bind: str | None, own: Sequence[str]) -> bool:
 
 def _hosts(bind: str | None, own: Sequence[str]) -> list[str]:
     address = _address(bind)
-    if bind is not None and (address is None or not address.is_unspecified):
-        return [f"[{bind}]" if ":" in bind else bind]
+    if bind is not None and address is None:
+        return [bind]
+    if address is not None and not address.is_unspecified:
+        return [_in_url(address)]
     listened = map(ipaddress.ip_address, listened_addresses(bind, own))
     outside = [each for each in listened if not (each.is_loopback or each.is_link_local)]
-    return [str(each) for each in outside if each.version == 4] or [f"[{each}]" for each in outside] or ["localhost"]
+    return [str(each) for each in outside if each.version == 4] or [_in_url(each) for each in outside] or ["localhost"]
 
 
-def _address(bind: str | None) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+def _in_url(address: _IpAddress) -> str:
+    return f"[{address}]" if address.version == 6 else str(address)
+
+
+def _address(bind: str | None) -> _IpAddress | None:
     """Return the IP address `bind`, without a zone. Return None if it is None or a host name."""
     try:
         return ipaddress.ip_address((bind or "").partition("%")[0])

@@ -15,6 +15,10 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
         "port {port} is taken ({address}), most likely by another page: end that one, or choose another port with --port "
         "(for `udpnote serve`: --page-port)"
     ),
+    "page_link_local": (
+        "cannot serve the page at {address}: browsers do not open a link-local address such as this one. Choose another "
+        "address with --bind, or leave out --bind"
+    ),
     "page_allowed_host_invalid": (
         "{option}: {name!r} is not the name or address of a host. Write only a name or address, such as "
         "notes.example.org, without `http://` and port"
