@@ -23,7 +23,7 @@ from udpnote.errors import InvalidQuery
 from udpnote.model.query import Query
 from udpnote.storage.database import IN_MEMORY
 from udpnote.storage.index.index import Index
-from udpnote.storage.index.note_changes import BATCH_CHARACTERS_MAX, BATCH_ENTRIES_MAX
+from udpnote.storage.index.indexed_notebook import BATCH_CHARACTERS_MAX, BATCH_ENTRIES_MAX
 from udpnote.storage.index.shards import PORTION_CHARACTERS
 
 

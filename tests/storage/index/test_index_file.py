@@ -16,7 +16,7 @@ from udpnote.model.query import View
 from udpnote.storage.database import IN_MEMORY
 from udpnote.storage.index.index import IndexDamaged
 from udpnote.storage.index.index_file import open_index_file, remove_index_file
-from udpnote.storage.index.note_changes import BATCH_ENTRIES_MAX
+from udpnote.storage.index.indexed_notebook import BATCH_ENTRIES_MAX
 
 
 def test_an_index_goes_on_where_it_was_and_is_one_file_when_it_is_closed(path: str, partly_indexed: Writings) -> None:

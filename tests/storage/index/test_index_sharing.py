@@ -13,7 +13,7 @@ from tests.support.disks import fill, mounted
 from tests.support.later_searcher import LaterSearcher
 from tests.writings import Writings, assert_right, caught_up, find, indexed_at, never, numbers, opened
 from udpnote.model.query import Query, SearchRunning
-from udpnote.storage.index.note_changes import BATCH_ENTRIES_MAX
+from udpnote.storage.index.indexed_notebook import BATCH_ENTRIES_MAX
 
 # A file that this process may not write
 

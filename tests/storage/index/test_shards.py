@@ -8,7 +8,7 @@ import pytest
 
 from tests.writings import END, Writings, assert_right, catch_up, caught_up, items, opened
 from udpnote.model.query import PausePoint, Query
-from udpnote.storage.index.note_changes import BATCH_CHARACTERS_MAX, BATCH_ENTRIES_MAX
+from udpnote.storage.index.indexed_notebook import BATCH_CHARACTERS_MAX, BATCH_ENTRIES_MAX
 from udpnote.storage.index.shards import CRISIS_SEGMENTS, MERGED_SEGMENTS_MIN, UNMERGED_SEGMENTS_MAX
 
 SEED = 20190509

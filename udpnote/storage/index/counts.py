@@ -14,7 +14,7 @@ from datetime import date
 from typing import NamedTuple
 
 from udpnote.model.query import Tally, View
-from udpnote.storage.index.note_changes import Change
+from udpnote.storage.index.indexed_notebook import Change
 from udpnote.text.search_terms import tags
 
 BLOCK_NUMBERS = 1024

@@ -34,8 +34,7 @@ from udpnote.storage.index.index_file import (
     temporary_folder,
     trouble_of,
 )
-from udpnote.storage.index.indexed_notebook import IndexedNotebook
-from udpnote.storage.index.note_changes import Batch
+from udpnote.storage.index.indexed_notebook import Batch, IndexedNotebook
 from udpnote.storage.index.open_index import OpenIndex
 from udpnote.storage.index.search_worker import Executor, HalfIndexed, matches
 from udpnote.storage.index.shard_search import conditions_of, snapshot

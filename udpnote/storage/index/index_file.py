@@ -167,12 +167,20 @@ def may_be_temporary(error: BaseException) -> bool:
     return getattr(error, "sqlite_errorcode", 0) & 0xFF in _TEMPORARY_CODES
 
 
+def index_path(path: str) -> str:
+    """Return the path of the search index of the notebook at `path`: `path` with the suffix `.index`.
+
+    The index of a notebook in memory is in memory, too: if `path` is `IN_MEMORY`, so is the result.
+    """
+    return path if path == IN_MEMORY else f"{path}.index"
+
+
 def open_index_file(path: str, *, notebook: str | None = None) -> sqlite3.Connection:
     """Open the index at `path`. If there is none, create it, with the owner and the permissions of the file `notebook`. A log
     without its index is removed first.
 
     If `notebook` is None, only the owner of a new index can read it. Commits are not fsynced, because an index can be
-    built again. SQLite does no checkpoints by itself; see `checkpoints`. Raises `StorageError`; `trouble_of` says what its
+    built again. SQLite does no checkpoints by itself; see `Checkpoints`. Raises `StorageError`; `trouble_of` says what its
     `__cause__` means for the index.
     """
     if path != IN_MEMORY and not os.path.exists(path):

@@ -26,7 +26,7 @@ from functools import lru_cache
 from itertools import groupby
 from typing import NamedTuple
 
-from udpnote.storage.index.note_changes import Change, is_long
+from udpnote.storage.index.indexed_notebook import Change, is_long
 from udpnote.text.query_words import TERMS_MAX
 from udpnote.text.search_terms import fold, tag_terms, terms, terms_in_portions
 

@@ -24,12 +24,11 @@ from typing import NamedTuple
 from udpnote.errors import EntryRefused, NoSpace, NotebookInUse, StorageError
 from udpnote.model.entry import Kind, StoredEntry
 from udpnote.storage.database import atomic, check_is_file, open_database, storage_errors
-from udpnote.storage.index.index_file import remove_index_file
+from udpnote.storage.index.index_file import index_path, remove_index_file
 from udpnote.storage.new_files import kept_beside
 from udpnote.storage.notebook.file_guard import FileGuard
 from udpnote.storage.notebook.log import Log
 from udpnote.storage.notebook.log_check import check_complete
-from udpnote.storage.notebook.lookup import index_path
 from udpnote.storage.notebook.tables import SCHEMA, TEXT_FILE_PROPERTY, entries_from, read_property, root_of
 from udpnote.storage.reading_database import close_after_reading, open_for_reading
 from udpnote.storage.text_mirror import rewrite_text_file

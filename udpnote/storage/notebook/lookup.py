@@ -14,7 +14,7 @@ from itertools import islice
 
 from udpnote.model.entry import WRITTEN_AT_MAX, WRITTEN_AT_MIN, Kind, StoredEntry
 from udpnote.model.query import SUMMARY_LABELS, Cursor, IndexBehind, LookupStep, PausePoint, Query, SearchRunning, Tally, View
-from udpnote.storage.database import IN_MEMORY, storage_errors
+from udpnote.storage.database import storage_errors
 from udpnote.storage.index.index import Index, IndexDamaged
 from udpnote.storage.index.search_worker import HalfIndexed
 from udpnote.storage.notebook.tables import entries_from, last_number, notes_by_time, notes_from, root_of, times_of
@@ -38,14 +38,6 @@ takes a millisecond, too."""
 
 COMPARED_CHARACTER_COST = 16
 """To compare one character with one word of a search takes as long as to pass over this many characters."""
-
-
-def index_path(path: str) -> str:
-    """Return the path of the search index of the notebook at `path`: `path` with the suffix `.index`.
-
-    The index of a notebook in memory is in memory, too: if `path` is `IN_MEMORY`, so is the result.
-    """
-    return path if path == IN_MEMORY else f"{path}.index"
 
 
 class Lookup:

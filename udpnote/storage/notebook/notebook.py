@@ -8,10 +8,11 @@ from udpnote.errors import NoSpace, NotebookLost, StorageError
 from udpnote.model.entry import NOTHING_SEEN, Arrival, Part, SeenEntry, Status, StoredEntry, Verdict
 from udpnote.storage.database import IN_MEMORY, SERVER_BUSY_SECONDS, atomic, open_database, storage_errors
 from udpnote.storage.index.index import Index
+from udpnote.storage.index.index_file import index_path
 from udpnote.storage.notebook.entry_store import EntryStore
 from udpnote.storage.notebook.log import LOG_BYTES, Log
 from udpnote.storage.notebook.log_check import locked
-from udpnote.storage.notebook.lookup import Lookup, index_path
+from udpnote.storage.notebook.lookup import Lookup
 from udpnote.storage.notebook.tables import (
     SCHEMA,
     TEXT_FILE_PROPERTY,

@@ -18,10 +18,11 @@ from udpnote.errors import StorageError
 from udpnote.model.entry import SeenEntry
 from udpnote.storage.database import storage_errors
 from udpnote.storage.index.index import Index
+from udpnote.storage.index.index_file import index_path
 from udpnote.storage.log_file import is_open_elsewhere
 from udpnote.storage.notebook.file_guard import is_guarded_here
 from udpnote.storage.notebook.log_check import check_complete, check_log
-from udpnote.storage.notebook.lookup import Lookup, index_path
+from udpnote.storage.notebook.lookup import Lookup
 from udpnote.storage.notebook.tables import SCHEMA, last_number, read_property, seen_at
 from udpnote.storage.reading_database import close_after_reading, open_for_reading
 

@@ -9,8 +9,8 @@ from sqlite3 import Connection, connect
 import pytest
 
 from tests.support.later_searcher import LaterSearcher
-from udpnote.storage.index.checkpoints import Checkpoints
 from udpnote.storage.index.index_file import open_index_file
+from udpnote.storage.index.open_index import Checkpoints
 
 LOG_BYTES = 100_000
 
