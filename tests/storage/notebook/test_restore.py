@@ -18,7 +18,7 @@ from udpnote.errors import NoSpace, NotebookInUse, StorageError, UdpnoteError
 from udpnote.storage.key_file import NotebookKeys, read_key_file, write_key_file
 from udpnote.storage.notebook.backup import back_up
 from udpnote.storage.notebook.notebook import Notebook
-from udpnote.storage.notebook.restore import KeyUse, Vanishing, prepared_restore
+from udpnote.storage.notebook.restore import KeySource, Vanishing, prepared_restore
 from udpnote.storage.outbox import Outbox
 
 OTHER_CLIENT = b"fedcba9876543210"
@@ -142,15 +142,15 @@ def test_a_notebook_that_cannot_be_read_is_kept_with_its_log_and_its_entries_are
 
 
 @pytest.mark.parametrize(
-    ("present", "of_backup", "with_key", "use", "left", "aside"),
+    ("present", "of_backup", "with_key", "source", "left", "aside"),
     [
-        (NEW_KEYS, OLD_KEYS, None, KeyUse.KEPT, NEW_KEYS, None),
-        (NEW_KEYS, OLD_KEYS, False, KeyUse.KEPT, NEW_KEYS, None),
-        (NEW_KEYS, OLD_KEYS, True, KeyUse.FROM_BACKUP, OLD_KEYS, NEW_KEYS),
-        (OLD_KEYS, OLD_KEYS, True, KeyUse.KEPT, OLD_KEYS, None),
-        (None, OLD_KEYS, None, KeyUse.FROM_BACKUP, OLD_KEYS, None),
-        (None, OLD_KEYS, False, KeyUse.MISSING, None, None),
-        (None, None, None, KeyUse.MISSING, None, None),
+        (NEW_KEYS, OLD_KEYS, None, KeySource.KEPT, NEW_KEYS, None),
+        (NEW_KEYS, OLD_KEYS, False, KeySource.KEPT, NEW_KEYS, None),
+        (NEW_KEYS, OLD_KEYS, True, KeySource.FROM_BACKUP, OLD_KEYS, NEW_KEYS),
+        (OLD_KEYS, OLD_KEYS, True, KeySource.KEPT, OLD_KEYS, None),
+        (None, OLD_KEYS, None, KeySource.FROM_BACKUP, OLD_KEYS, None),
+        (None, OLD_KEYS, False, KeySource.MISSING, None, None),
+        (None, None, None, KeySource.MISSING, None, None),
     ],
 )
 def test_a_restore_does_not_undo_the_rotation_of_a_key_unless_told_to(
@@ -158,7 +158,7 @@ def test_a_restore_does_not_undo_the_rotation_of_a_key_unless_told_to(
     present: NotebookKeys | None,
     of_backup: NotebookKeys | None,
     with_key: bool | None,
-    use: KeyUse,
+    source: KeySource,
     left: NotebookKeys | None,
     aside: NotebookKeys | None,
 ) -> None:
@@ -167,7 +167,7 @@ def test_a_restore_does_not_undo_the_rotation_of_a_key_unless_told_to(
         if keys is not None:
             write_key_file(f"{path}.key", keys, notebook_name="厨房")
     with prepared_restore(str(place.backup), str(place.path), with_key=with_key) as restore:
-        assert (restore.key_use, restore.backup_has_other_keys) == (use, use is KeyUse.KEPT and with_key is None)
+        assert (restore.key_source, restore.backup_has_other_keys) == (source, source is KeySource.KEPT and with_key is None)
         restore.commit()
     assert (read_key_file(f"{place.path}.key"), read_key_file(f"{place.aside}.key")) == (left, aside)
 
@@ -181,7 +181,7 @@ def test_a_damaged_key_file_of_the_backup_ends_a_restore_only_if_the_restore_nee
     with prepared_restore(str(place.backup), str(place.path)) as restore:
         assert restore.backup_key_problem is not None
         assert restore.backup_key_problem.notice.values["path"] == str(damaged)
-        assert (restore.key_use, restore.backup_has_other_keys) == (KeyUse.KEPT, False)
+        assert (restore.key_source, restore.backup_has_other_keys) == (KeySource.KEPT, False)
         restore.commit()
     assert read_key_file(str(present)) == NEW_KEYS
     with raises(StorageError, "key_file_damaged", path=str(damaged)):

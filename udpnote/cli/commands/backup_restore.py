@@ -19,7 +19,7 @@ from udpnote.settings import absolute_path, find_places
 from udpnote.storage.database import own_folder_removed_if_empty
 from udpnote.storage.notebook.backup import Backup, Content, back_up
 from udpnote.storage.notebook.read_only import LOG_DAMAGES
-from udpnote.storage.notebook.restore import KeyUse, Restore, Vanishing, check_places, prepared_restore
+from udpnote.storage.notebook.restore import KeySource, Restore, Vanishing, check_places, prepared_restore
 from udpnote.text.harmless import harmless
 
 app = DeclaredCommands()
@@ -173,7 +173,7 @@ def _report_restore(prepared: Restore, kept: list[str], *, is_done: bool, as_jso
             "erased": old.returning if old is not None else (),
         }
         values = {"file": prepared.path, "restored": is_done} | (dict.fromkeys(changes) if is_unknown else changes)
-        print(in_json(_object(prepared.content) | values | {"kept": kept, "key": prepared.key_use.name.lower()}))
+        print(in_json(_object(prepared.content) | values | {"kept": kept, "key": prepared.key_source.name.lower()}))
         return
     if not is_done:
         say(Notice("nothing_changed"))
@@ -267,16 +267,16 @@ def _replacing(path: str, content: Content, vanishing: Vanishing, *, is_other: b
 
 def _say_which_key(prepared: Restore) -> None:
     """Print which key a sealed notebook has after the restore."""
-    match prepared.key_use:
-        case KeyUse.FROM_BACKUP:
+    match prepared.key_source:
+        case KeySource.FROM_BACKUP:
             say(Notice("restore_takes_key"))
-        case KeyUse.KEPT if prepared.backup_key_problem is not None:
+        case KeySource.KEPT if prepared.backup_key_problem is not None:
             say(Notice("restore_keeps_key_alone", problem=prepared.backup_key_problem.notice))
-        case KeyUse.KEPT if prepared.backup_has_other_keys:
+        case KeySource.KEPT if prepared.backup_has_other_keys:
             say(Notice("restore_keeps_other_key"))
-        case KeyUse.KEPT:
+        case KeySource.KEPT:
             say(Notice("restore_keeps_key"))
-        case KeyUse.MISSING:
+        case KeySource.MISSING:
             say(Notice("restore_without_key"))
-        case KeyUse.OPEN:
+        case KeySource.OPEN:
             pass

@@ -100,8 +100,8 @@ class OldNotebook(NamedTuple):
     returning: tuple[int, ...] = ()
 
 
-class KeyUse(Enum):
-    """What a restore does with the key file beside the notebook."""
+class KeySource(Enum):
+    """Where the key file of the restored notebook comes from, and what happens to the one that is there."""
 
     OPEN = auto()
     """The restored notebook is not sealed. A key file that is there is kept under another name."""
@@ -116,8 +116,8 @@ class KeyUse(Enum):
 class Restore:
     """A restore that is prepared: a whole copy of the backup waits beside the notebook's file `path`, which is locked.
 
-    `content` is that of the copy. `old` is the notebook that the copy replaces, or None if there is none. `key_use` says what
-    happens to the key file beside the notebook. `backup_has_other_keys` says whether that key file is `KEPT` although the key
+    `content` is that of the copy. `old` is the notebook that the copy replaces, or None if there is none. `key_source` says
+    where its key file comes from. `backup_has_other_keys` says whether that key file is `KEPT` although the key
     file of the backup has other keys. `backup_key_problem` is the error of reading the key file of the backup; None if it can
     be used or is not needed. `aside` is the path to which the replaced file is moved. If its log and its key file are moved,
     they get this path with the suffix `-wal` and `.key`.
@@ -129,8 +129,8 @@ class Restore:
         self.path = path
         self.content = content
         self.old = old
-        self.key_use = keys.use
-        self.backup_has_other_keys = keys.use is KeyUse.KEPT and keys.backup not in (None, keys.present)
+        self.key_source = keys.source
+        self.backup_has_other_keys = keys.source is KeySource.KEPT and keys.backup not in (None, keys.present)
         self.backup_key_problem = keys.problem
         self.aside = aside_name(path, ("", "-wal", "-shm", ".key"))
         self._draft = draft
@@ -149,7 +149,7 @@ class Restore:
         Raises `NoSpace`, and `StorageError`: also if another program has put a file at `path` meanwhile.
 
         After an error that comes before the copy is in its place, the old notebook is still there; at most, its log was copied
-        into its file. After a later error, the notebook is restored, but the key file may be missing if `key_use` is not
+        into its file. After a later error, the notebook is restored, but the key file may be missing if `key_source` is not
         `KEPT`.
         """
         with storage_errors(self.path):
@@ -162,7 +162,7 @@ class Restore:
                     _finish_log(self.path, self._guard)
             kept = self._place() + self._move_log()
             remove_index_file(index_path(self.path))
-            if self.key_use is KeyUse.FROM_BACKUP and self._keys.backup is not None:
+            if self.key_source is KeySource.FROM_BACKUP and self._keys.backup is not None:
                 write_key_file(key_path(self.path), self._keys.backup, notebook_name=self.content.name)
             sync_folder(os.path.dirname(self.path))
             return kept
@@ -235,14 +235,14 @@ def prepared_restore(
 
 
 class _KeyPlan(NamedTuple):
-    """What happens to the key file: its `use`, the keys of the `backup`, and those `present` beside the old notebook.
+    """What happens to the key file: its `source`, the keys of the `backup`, and those `present` beside the old notebook.
 
     `backup` is None if the backup has no key file, or one that is not needed or cannot be used. `present` is None if the
     present key file is missing or damaged. `must_move` says that the present key file is moved away. `problem` is the error if
     the key file of the backup cannot be used, and need not be; else None.
     """
 
-    use: KeyUse
+    source: KeySource
     backup: NotebookKeys | None
     present: NotebookKeys | None
     must_move: bool
@@ -273,13 +273,13 @@ def _key_plan(backup: str, path: str, content: Content, old: OldNotebook | None,
     if with_key and keys_of_backup is None:
         raise StorageError("backup_without_key", path=key_path(backup))
     if not content.is_sealed:
-        use = KeyUse.OPEN
+        source = KeySource.OPEN
     elif can_stay and (not with_key or present == keys_of_backup):
-        use = KeyUse.KEPT
+        source = KeySource.KEPT
     else:
-        use = KeyUse.FROM_BACKUP if keys_of_backup is not None else KeyUse.MISSING
-    must_move = use is not KeyUse.KEPT and os.path.lexists(key_file)
-    return _KeyPlan(use, keys_of_backup, present, must_move, problem)
+        source = KeySource.FROM_BACKUP if keys_of_backup is not None else KeySource.MISSING
+    must_move = source is not KeySource.KEPT and os.path.lexists(key_file)
+    return _KeyPlan(source, keys_of_backup, present, must_move, problem)
 
 
 def check_places(backup: str, path: str) -> None:
