@@ -15,14 +15,8 @@ from tests.support.golden import CLIENT_ID, NOTEBOOK_ID, OTHER_CLIENT_ID
 from tests.support.lan import CELLAR, Lan, SimulatedServer
 from udpnote import Client
 from udpnote.client.file_reader import FileReader
-from udpnote.client.importing import (
-    CHARACTERS_MAX,
-    Imported,
-    ImportOutcome,
-    ImportSession,
-    import_into_file,
-)
-from udpnote.client.renumbering import Prepared
+from udpnote.client.import_queue import CHARACTERS_MAX, Imported, ImportOutcome, Prepared
+from udpnote.client.importing import ImportSession, import_into_file
 from udpnote.errors import EntryRefused, NoSpace, NotebookInUse, ServerNotFound, StorageError
 from udpnote.machine.clock import wall_microseconds
 from udpnote.model.entry import NO_PREDECESSOR, TEXT_BYTES_MAX, Restored, StoredEntry

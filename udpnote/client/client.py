@@ -42,7 +42,7 @@ from udpnote.storage.outbox import Outbox
 if TYPE_CHECKING:
     from udpnote.client.finding import FoundNotebook
     from udpnote.client.forwarding import Forwarder
-    from udpnote.client.importing import Imported
+    from udpnote.client.import_queue import Imported
     from udpnote.client.reading import Overtaken
     from udpnote.client.round_trips import RoundTrips
     from udpnote.client.status import NotebookStatus

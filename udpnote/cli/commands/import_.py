@@ -15,7 +15,8 @@ from udpnote.cli.options import Json, ReadingClient
 from udpnote.cli.other_notes import OtherNotes
 from udpnote.cli.terminal.progress import IndexingProgress, Progress
 from udpnote.client.file_reader import FileReader
-from udpnote.client.importing import Imported, ImportOutcome, import_into_file
+from udpnote.client.import_queue import Imported, ImportOutcome
+from udpnote.client.importing import import_into_file
 from udpnote.client.notebook_reader import NotebookReader
 from udpnote.errors import InvalidImport, UdpnoteError
 from udpnote.model.entry import StoredEntry
