@@ -11,7 +11,7 @@ from pathlib import Path
 from tests.support import manual
 from tests.support.commands import completion_table
 from tests.support.golden import GOLDEN, KEY, SALT, SEALED, datagrams
-from udpnote.cli.app import COMMANDS as COMMAND_TABLE
+from udpnote.cli.command_line.command_table import COMMANDS as COMMAND_TABLE
 from udpnote.cli.completion.word_at_cursor import TABLE_PATH
 from udpnote.model.join_code import join_code
 from udpnote.protocol.codec import encode
@@ -24,8 +24,8 @@ COMMANDS = [" ".join([name, *([part] if part else [])]) for name in COMMAND_TABL
 
 HELP_PROGRAM = """
 import sys
-from udpnote.cli.app import find_command
-from udpnote.cli.help_page import help_of
+from udpnote.cli.command_line.command_table import find_command
+from udpnote.cli.command_line.help_page import help_of
 for command in sys.argv[1:]:
     names, found, _ = find_command(command.split())
     print(help_of(" ".join(["udpnote", *names]), found))

@@ -19,7 +19,7 @@ from tests.reference import COMMANDS, DOCS, command_reference, how_to_with_troub
 from tests.support import manual
 from tests.support.commands import completion_table
 from tests.support.marked_messages import marked_messages
-from udpnote.cli.command_line import read_command_line
+from udpnote.cli.command_line.parsing import read_command_line
 from udpnote.cli.completion.word_at_cursor import TABLE_PATH
 from udpnote.errors import UdpnoteError
 from udpnote.model.address import DATAGRAM_BYTES_MAX

@@ -16,11 +16,11 @@ from wcwidth import wcswidth
 from tests.support.commands import declared_commands
 from tests.support.machine import Machine, note
 from tests.support.processes import eventually
-from udpnote.cli.app import COMMANDS, load
-from udpnote.cli.command_line import read_command_line
+from udpnote.cli.command_line.command_table import COMMANDS, load
+from udpnote.cli.command_line.declared_command import DeclaredCommand
+from udpnote.cli.command_line.help_page import EXAMPLE_INDENT
+from udpnote.cli.command_line.parsing import read_command_line
 from udpnote.cli.completion.word_at_cursor import TABLE_PATH
-from udpnote.cli.declared_command import DeclaredCommand
-from udpnote.cli.help_page import EXAMPLE_INDENT
 from udpnote.settings import Settings
 from udpnote.version import __version__
 
@@ -69,9 +69,9 @@ IN_CHINESE = {*WORDLESS, "send more", "outbox"}
 """The commands whose imports are tried in Chinese as well: all without a sentence, and two with some."""
 
 ONE_SHOT_UNUSED = (
-    "bisect ctypes ipaddress random signal udpnote.cli.declared_command udpnote.cli.terminal.progress udpnote.client.filters "
-    "udpnote.client.reading udpnote.model.query udpnote.protocol.examination_messages udpnote.protocol.codec_reading "
-    "udpnote.server udpnote.storage.notebook udpnote.storage.outbox_log "
+    "bisect ctypes ipaddress random signal udpnote.cli.command_line.declared_command udpnote.cli.terminal.progress "
+    "udpnote.client.filters udpnote.client.reading udpnote.model.query udpnote.protocol.examination_messages "
+    "udpnote.protocol.codec_reading udpnote.server udpnote.storage.notebook udpnote.storage.outbox_log "
 )
 
 
@@ -255,7 +255,10 @@ def test_a_command_imports_only_what_it_uses_and_nothing_of_sealing_where_nothin
 
 
 def test_the_commands_are_declared_without_typer() -> None:
-    program = "import sys; from udpnote.cli.app import COMMANDS, load; [*map(load, COMMANDS)]; sys.exit('typer' in sys.modules)"
+    program = (
+        "import sys; from udpnote.cli.command_line.command_table import COMMANDS, load; "
+        "[*map(load, COMMANDS)]; sys.exit('typer' in sys.modules)"
+    )
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
 
 

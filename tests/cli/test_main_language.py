@@ -4,7 +4,7 @@ import re
 
 from tests.support.machine import Machine
 from tests.support.translations import NAMES, WORDS_OF_PROGRAMS
-from udpnote.cli.app import COMMANDS
+from udpnote.cli.command_line.command_table import COMMANDS
 from udpnote.model.language import SIMPLIFIED
 from udpnote.settings import Settings
 

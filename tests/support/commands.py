@@ -2,10 +2,10 @@
 
 from typing import NamedTuple
 
-from udpnote.cli import declared_command
-from udpnote.cli.app import COMMANDS, HELP, load
-from udpnote.cli.declared_command import DeclaredCommand, DeclaredCommands, Option
-from udpnote.cli.help_page import HELP_ROW, OPTION_ROWS, cleaned
+from udpnote.cli.command_line import declared_command
+from udpnote.cli.command_line.command_table import COMMANDS, HELP, load
+from udpnote.cli.command_line.declared_command import DeclaredCommand, DeclaredCommands, Option
+from udpnote.cli.command_line.help_page import HELP_ROW, OPTION_ROWS, cleaned
 
 
 class Parameter(NamedTuple):

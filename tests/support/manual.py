@@ -6,7 +6,7 @@ from itertools import chain, groupby
 
 from tests.support.commands import Declared, Parameter, declared_commands
 from tests.support.source import ROOT
-from udpnote.cli.help_page import EXIT_CODES
+from udpnote.cli.command_line.help_page import EXIT_CODES
 from udpnote.version import __version__
 
 PATH = ROOT / "udpnote.1"

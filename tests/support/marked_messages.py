@@ -9,9 +9,9 @@ from functools import cache
 from typing import NamedTuple
 
 from tests.support.source import modules
-from udpnote.cli.app import COMMANDS, HELP, load
-from udpnote.cli.declared_command import DeclaredCommand
-from udpnote.cli.help_page import EXAMPLE_INDENT, HELP_ROW, OPTION_ROWS, cleaned
+from udpnote.cli.command_line.command_table import COMMANDS, HELP, load
+from udpnote.cli.command_line.declared_command import DeclaredCommand
+from udpnote.cli.command_line.help_page import EXAMPLE_INDENT, HELP_ROW, OPTION_ROWS, cleaned
 from udpnote.text.messages.sentences import SENTENCES
 from udpnote.text.messages.troubles import TROUBLES
 
@@ -102,10 +102,10 @@ def _sentences() -> Iterator[tuple[str, str, str]]:
 def _help() -> Iterator[tuple[str, str, str]]:
     """Yield the texts of the help, in the same form as `_calls`."""
     for text in (HELP, HELP_ROW[1], *(sentence for _, sentence in OPTION_ROWS)):
-        yield text, "", "udpnote/cli/help_page.py"
+        yield text, "", "udpnote/cli/command_line/help_page.py"
     for name, (module, group, sentence) in COMMANDS.items():
-        yield group, "", "udpnote/cli/app.py"
-        yield sentence, "", "udpnote/cli/app.py"
+        yield group, "", "udpnote/cli/command_line/command_table.py"
+        yield sentence, "", "udpnote/cli/command_line/command_table.py"
         command = load(name)
         place = f"udpnote/cli/commands/{module}.py"
         for each in [command] if isinstance(command, DeclaredCommand) else command.commands.values():

@@ -33,7 +33,7 @@ class Module(NamedTuple):
     tree: ast.Module
 
     def place(self, node: ast.stmt | ast.expr | ast.ExceptHandler) -> str:
-        """Return the place of `node`, such as `udpnote/cli/app.py:12`."""
+        """Return the place of `node`, such as `udpnote/cli/command_line/command_table.py:12`."""
         return f"{self.path.relative_to(ROOT.parent)}:{node.lineno}"
 
 

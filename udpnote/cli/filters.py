@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, NamedTuple
 
-from udpnote.cli.declared_command import Option, OptionGroup
+from udpnote.cli.command_line.declared_command import Option, OptionGroup
 from udpnote.errors import InvalidSetting
 from udpnote.machine.clock import wall_seconds
 

@@ -5,8 +5,8 @@ import sys
 import time
 
 from udpnote.cli import exit_codes
+from udpnote.cli.command_line.text_arguments import SEND_OPTIONS, split_arguments
 from udpnote.cli.terminal import streams
-from udpnote.cli.text_arguments import SEND_OPTIONS, split_arguments
 from udpnote.errors import InvalidEntry, InvalidQuery, Notice
 from udpnote.machine.clock import PYTHON_TIME_MAX, wall_microseconds
 from udpnote.settings import chosen_language
@@ -50,7 +50,7 @@ def _complete() -> None:
             code = complete(instruction, os.environ)
         finally:
             sys.exit(code)  # also after an error, which would be printed into the line that the user edits
-    from udpnote.cli.dispatch import leave_to_typer
+    from udpnote.cli.command_line.dispatch import leave_to_typer
 
     try:
         leave_to_typer()
@@ -74,7 +74,7 @@ def _run(words: list[str]) -> int:
             return exit_codes.USAGE
         if not split.before_text:
             return exit_codes.exit_code_of_change(lambda: _send(split.text))
-    from udpnote.cli.dispatch import run
+    from udpnote.cli.command_line.dispatch import run
 
     return run(words)
 

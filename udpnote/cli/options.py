@@ -3,7 +3,7 @@
 from typing import Annotated
 
 from udpnote.cli.client_options import ClientOptions
-from udpnote.cli.declared_command import Argument, Option, OptionGroup
+from udpnote.cli.command_line.declared_command import Argument, Option, OptionGroup
 
 LISTED_NOTES = 20
 """How many notes `list` and `search` print by default: about as many as fit on a screen."""

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NamedTuple, NoReturn
 
-from udpnote.cli.declared_command import Option, OptionGroup
+from udpnote.cli.command_line.declared_command import Option, OptionGroup
 from udpnote.cli.terminal.streams import say
 from udpnote.errors import Notice
 

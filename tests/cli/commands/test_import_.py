@@ -10,7 +10,7 @@ import pytest
 
 from tests.support.exports import mixed_log, notes
 from tests.support.machine import Machine
-from udpnote.cli.import_report import ImportReport
+from udpnote.cli.importing.report import ImportReport
 from udpnote.client.import_queue import Imported, ImportOutcome
 from udpnote.errors import EntryRefused, ServerNotFound
 from udpnote.text.import_format import Format

@@ -13,7 +13,7 @@ import pytest
 
 from tests.support.machine import Machine
 from tests.support.other_programs import SAMPLES
-from udpnote.cli.import_report import NAMED_MAX
+from udpnote.cli.importing.report import NAMED_MAX
 
 WRITTEN = "2024-05-01T02:14:09Z"
 MEMOS = """

@@ -6,7 +6,7 @@ from shlex import quote
 from typing import Annotated
 
 from udpnote.cli import exit_codes
-from udpnote.cli.declared_command import Argument, DeclaredCommands, Option
+from udpnote.cli.command_line.declared_command import Argument, DeclaredCommands, Option
 from udpnote.cli.options import Json, ServedFile
 from udpnote.cli.served_file import served_path
 from udpnote.cli.terminal.interruption import ending_in_order, saying_if_interrupted, uninterruptible_later

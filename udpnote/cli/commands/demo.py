@@ -7,7 +7,7 @@ from contextlib import closing
 from random import Random
 
 from udpnote.cli import exit_codes
-from udpnote.cli.declared_command import DeclaredCommands
+from udpnote.cli.command_line.declared_command import DeclaredCommands
 from udpnote.cli.temporary_server import default_settings
 from udpnote.cli.terminal.streams import say
 from udpnote.cli.terminal.text import count, local_time, padded, shortened

@@ -4,7 +4,7 @@ import sys
 
 from udpnote.cli import exit_codes
 from udpnote.cli.client_options import NO_OPTIONS
-from udpnote.cli.declared_command import DeclaredCommands
+from udpnote.cli.command_line.declared_command import DeclaredCommands
 from udpnote.cli.options import FindingClient, Json
 from udpnote.cli.terminal.streams import say
 from udpnote.cli.terminal.styles import Printer

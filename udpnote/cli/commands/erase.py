@@ -8,7 +8,7 @@ from shlex import join
 from typing import Annotated
 
 from udpnote.cli import exit_codes
-from udpnote.cli.declared_command import Argument, DeclaredCommands, Option
+from udpnote.cli.command_line.declared_command import Argument, DeclaredCommands, Option
 from udpnote.cli.number_ranges import parse_number
 from udpnote.cli.options import Json, ServedFile
 from udpnote.cli.served_file import served_path

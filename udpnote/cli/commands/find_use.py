@@ -7,7 +7,7 @@ from typing import Annotated
 
 from udpnote.cli import exit_codes
 from udpnote.cli.client_options import NO_OPTIONS, ClientOptions
-from udpnote.cli.declared_command import Argument, DeclaredCommands, Option
+from udpnote.cli.command_line.declared_command import Argument, DeclaredCommands, Option
 from udpnote.cli.json_notebook import found_notebook_object, notebook_object
 from udpnote.cli.options import FindingClient, Json, Port
 from udpnote.cli.terminal.streams import say, terminal_columns

@@ -6,7 +6,7 @@ from contextlib import closing, suppress
 from typing import Annotated
 
 from udpnote.cli.client_options import NO_OPTIONS
-from udpnote.cli.declared_command import DeclaredCommands, Option, OptionGroup
+from udpnote.cli.command_line.declared_command import DeclaredCommands, Option, OptionGroup
 from udpnote.cli.filters import NO_FILTERS, By, FilterOptions, Tag
 from udpnote.cli.json_output import log_object
 from udpnote.cli.open_notebook import opened

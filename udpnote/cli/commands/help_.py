@@ -3,11 +3,11 @@
 from typing import Annotated
 
 from udpnote.cli import exit_codes
-from udpnote.cli.app import find_command
-from udpnote.cli.command_line import WrongCommandLine
-from udpnote.cli.declared_command import Argument, DeclaredCommands
-from udpnote.cli.help_page import TOPICS, help_about, print_help
-from udpnote.cli.likely_meant import advice
+from udpnote.cli.command_line.command_table import find_command
+from udpnote.cli.command_line.declared_command import Argument, DeclaredCommands
+from udpnote.cli.command_line.help_page import TOPICS, help_about, print_help
+from udpnote.cli.command_line.likely_meant import advice
+from udpnote.cli.command_line.parsing import WrongCommandLine
 from udpnote.cli.terminal import streams
 from udpnote.cli.terminal.pager import paged
 

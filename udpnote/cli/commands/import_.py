@@ -1,25 +1,25 @@
 """`udpnote import`: stores the entries of a file or folder in a notebook. Other programs may have made the file or folder."""
 
 import os
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, closing, contextmanager
 from typing import Annotated, Literal
 
 from udpnote.cli.client_options import NO_OPTIONS, ClientOptions
-from udpnote.cli.declared_command import Argument, DeclaredCommands, Option
-from udpnote.cli.import_file import ImportFile, JsonLines, TextEntries, identities_in
-from udpnote.cli.import_folder import ImportFolder
-from udpnote.cli.import_report import ImportReport
+from udpnote.cli.command_line.declared_command import Argument, DeclaredCommands, Option
+from udpnote.cli.importing.comparison import rehearsed
+from udpnote.cli.importing.exports import JsonLines, TextEntries
+from udpnote.cli.importing.other_programs import OtherNotes
+from udpnote.cli.importing.report import ImportReport
+from udpnote.cli.importing.source_file import SourceFile
+from udpnote.cli.importing.source_folder import SourceFolder
 from udpnote.cli.open_notebook import QueuedDelivery, notebook_path
 from udpnote.cli.options import Json, ReadingClient
-from udpnote.cli.other_notes import OtherNotes
 from udpnote.cli.terminal.progress import IndexingProgress, Progress
 from udpnote.client.file_reader import FileReader
-from udpnote.client.import_queue import Imported, ImportOutcome
+from udpnote.client.import_queue import Imported
 from udpnote.client.importing import import_into_file
-from udpnote.client.notebook_reader import NotebookReader
 from udpnote.errors import InvalidImport, UdpnoteError
-from udpnote.model.entry import StoredEntry
 from udpnote.settings import check_path, load_settings
 from udpnote.text.import_format import Format
 from udpnote.text.other_programs.jrnl import check_date_format
@@ -106,7 +106,7 @@ def import_file(
     return report.conclude(as_json=as_json)
 
 
-def _open(path: str, format_name: str | None) -> ImportFile | ImportFolder:
+def _open(path: str, format_name: str | None) -> SourceFile | SourceFolder:
     """Open the file or folder at `path`. The caller must close it.
 
     A single Markdown file is opened as a folder that has only this file. So its notes get the same client ids and sequences as
@@ -116,24 +116,24 @@ def _open(path: str, format_name: str | None) -> ImportFile | ImportFolder:
     if os.path.isdir(path):
         if format_name not in (None, "jrnl", "markdown"):
             raise InvalidImport("import_folder_of_other_format", path=path)
-        return ImportFolder(path)
+        return SourceFolder(path)
     is_markdown = path.lower().endswith((".md", ".markdown"))
     if format_name == "markdown" and path == "-":
         raise InvalidImport("import_markdown_from_stream")
     if format_name == "markdown" or (format_name is None and is_markdown):
-        return ImportFolder(path)
-    return ImportFile(path)
+        return SourceFolder(path)
+    return SourceFile(path)
 
 
 def _entries(
-    source: ImportFile | ImportFolder, form: Format | None, author: str, date_format: str, report: ImportReport
+    source: SourceFile | SourceFolder, form: Format | None, author: str, date_format: str, report: ImportReport
 ) -> Entries:
     """Return an object that yields the entries in `source`, and tells `report` which parts of `source` it cannot yield.
 
     `form` is the format of `source`, or None if `source` is empty. `author` is the author of entries for which `source` names
     none. `date_format` is the value of `--date-format`.
     """
-    if isinstance(source, ImportFolder) or form not in (Format.JSONL, Format.TEXT, None):
+    if isinstance(source, SourceFolder) or form not in (Format.JSONL, Format.TEXT, None):
         assert form is not None, "a folder has a format"
         return OtherNotes(source, form, author, date_format, report)
     return (
@@ -172,10 +172,10 @@ def _importing_into_file(
         with FileReader(path) as reader:
             entries.compare_with(reader)
             if is_rehearsal:
-                yield _rehearsed(report.watched(entries), entries.revised(), reader)
+                yield rehearsed(report.watched(entries), entries.revised(), reader)
                 return
     if is_rehearsal:
-        yield _rehearsed(report.watched(entries), entries.revised())
+        yield rehearsed(report.watched(entries), entries.revised())
     else:
         yield import_into_file(path, report.watched(entries), entries.revised())
 
@@ -189,32 +189,7 @@ def _importing_through_server(
     with delivery.client(options, IndexingProgress()) as client:
         entries.compare_with(client)
         if is_rehearsal:
-            yield _rehearsed(report.watched(entries), entries.revised(), client)
+            yield rehearsed(report.watched(entries), entries.revised(), client)
             return
         yield client.import_entries(report.watched(entries), revised=entries.revised())
         delivery.run(client)
-
-
-def _rehearsed(
-    entries: Iterable[StoredEntry], revised: Collection[int], notebook: NotebookReader | None = None
-) -> Iterator[Imported]:
-    """Yield for each of `entries` the outcome that an import into `notebook` would have: NEW, THERE_ALREADY or ERASED. The
-    `number` in each outcome is 0.
-
-    `notebook` is None if the notebook's file does not exist yet. `revised` are the numbers of those `entries` that other
-    `entries` revise or delete. All client ids and sequences of `notebook` are held in memory.
-
-    Two outcomes of an import are not foreseen: this yields NEW in place of ORPHANED, and THERE_ALREADY in place of DIFFERENT.
-    """
-    known, erased = identities_in(notebook) if notebook is not None else (set(), set())
-    erased_numbers = set[int]()  # only of entries that later ones revise or delete: the others need no memory
-    for old in entries:
-        identity, outcome = old.entry[:2], ImportOutcome.NEW  # client id and sequence
-        if identity in erased or old.entry.revises in erased_numbers:
-            outcome = ImportOutcome.ERASED
-            if old.number in revised:
-                erased_numbers.add(old.number)
-        elif identity in known:
-            outcome = ImportOutcome.THERE_ALREADY
-        yield Imported(old, outcome, 0)
-        known.add(identity)

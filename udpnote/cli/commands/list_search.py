@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 from udpnote.cli import exit_codes
 from udpnote.cli.client_options import NO_OPTIONS, ClientOptions
-from udpnote.cli.declared_command import Argument, DeclaredCommands
+from udpnote.cli.command_line.declared_command import Argument, DeclaredCommands
 from udpnote.cli.filters import NO_FILTERS, FilterOptions, Filters
 from udpnote.cli.open_notebook import opened
 from udpnote.cli.options import LISTED_NOTES, All, Full, Json, Limit, NoPager, NotebookFile, ReadingClient, Reverse

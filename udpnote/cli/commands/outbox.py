@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Annotated
 
 from udpnote.cli import exit_codes
-from udpnote.cli.declared_command import DeclaredCommands, Option
+from udpnote.cli.command_line.declared_command import DeclaredCommands, Option
 from udpnote.cli.options import Json, NoPager, Wait
 from udpnote.cli.terminal.pager import paged
 from udpnote.cli.terminal.streams import say, terminal_columns

@@ -8,7 +8,7 @@ from contextvars import Context
 from typing import TYPE_CHECKING, Annotated
 
 from udpnote.cli import exit_codes
-from udpnote.cli.declared_command import DeclaredCommands, Option
+from udpnote.cli.command_line.declared_command import DeclaredCommands, Option
 from udpnote.cli.options import NotebookName, Server
 from udpnote.cli.terminal.streams import say
 from udpnote.cli.terminal.styles import shows_styles

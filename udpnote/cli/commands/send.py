@@ -17,7 +17,7 @@ from udpnote.errors import InvalidEntry, InvalidSetting, Notice, StorageError
 from udpnote.model.entry import check_text
 
 if TYPE_CHECKING:
-    from udpnote.cli.declared_command import DeclaredCommands
+    from udpnote.cli.command_line.declared_command import DeclaredCommands
     from udpnote.model.entry import WritingTime
 
 BAD_LINES_NAMED_MAX = 20
@@ -39,7 +39,7 @@ def __getattr__(name: str) -> object:
 
 def _declared() -> "DeclaredCommands":
     """Declare the command `send` with its options. Return the commands of this module, of which `send` is the only one."""
-    from udpnote.cli.declared_command import Argument, DeclaredCommands, Option
+    from udpnote.cli.command_line.declared_command import Argument, DeclaredCommands, Option
     from udpnote.cli.options import AddedTags, Json, WritingClient, WrittenAt
 
     app = DeclaredCommands()
@@ -205,7 +205,7 @@ def _send_lines(client: Client, report: "_Report", additions: Additions) -> None
     At a terminal, first ask the user to type. At the end, print how many blank lines were skipped. Raises the errors of
     `Client.send_many`.
     """
-    from udpnote.cli.input_lines import InputLines
+    from udpnote.cli.terminal.input_lines import InputLines
     from udpnote.cli.terminal.progress import Progress, size_of
     from udpnote.cli.terminal.typed_input import ask_to_type
 

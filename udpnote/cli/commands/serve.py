@@ -10,7 +10,7 @@ from types import FrameType
 from typing import Annotated
 
 from udpnote.cli import exit_codes
-from udpnote.cli.declared_command import DeclaredCommands, Option
+from udpnote.cli.command_line.declared_command import DeclaredCommands, Option
 from udpnote.cli.options import ListeningPort, Name, ServedFile
 from udpnote.cli.page_process import Page, PageOptions, page_beside
 from udpnote.cli.terminal.background_writer import BackgroundWriter

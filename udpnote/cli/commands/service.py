@@ -8,7 +8,7 @@ from shlex import join, quote
 from typing import Annotated
 
 from udpnote.cli import exit_codes
-from udpnote.cli.declared_command import DeclaredCommands, Option
+from udpnote.cli.command_line.declared_command import DeclaredCommands, Option
 from udpnote.cli.options import Json, ListeningPort, Name
 from udpnote.cli.systemd.executable import check_trusted, places_of_code, server_program
 from udpnote.cli.systemd.service_plan import ServicePlan, plan_service

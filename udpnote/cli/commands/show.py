@@ -7,7 +7,7 @@ from typing import Annotated
 
 from udpnote.cli import exit_codes
 from udpnote.cli.client_options import NO_OPTIONS
-from udpnote.cli.declared_command import DeclaredCommands, Option
+from udpnote.cli.command_line.declared_command import DeclaredCommands, Option
 from udpnote.cli.json_output import log_object, note_object
 from udpnote.cli.number_ranges import is_one_number, parse_ranges, range_name
 from udpnote.cli.open_notebook import opened

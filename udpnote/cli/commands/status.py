@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from udpnote.cli import exit_codes
 from udpnote.cli.client_options import NO_OPTIONS, ClientOptions
-from udpnote.cli.declared_command import DeclaredCommands
+from udpnote.cli.command_line.declared_command import DeclaredCommands
 from udpnote.cli.options import Json, ReadingClient
 from udpnote.cli.terminal.text import in_json, padded
 from udpnote.client.destination import destination_of, named_by, place_name

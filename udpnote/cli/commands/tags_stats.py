@@ -7,7 +7,7 @@ from typing import Annotated
 
 from udpnote.cli import exit_codes
 from udpnote.cli.client_options import NO_OPTIONS
-from udpnote.cli.declared_command import DeclaredCommands, Option
+from udpnote.cli.command_line.declared_command import DeclaredCommands, Option
 from udpnote.cli.open_notebook import opened
 from udpnote.cli.options import Json, NoPager, NotebookFile, ReadingClient
 from udpnote.cli.terminal.interruption import ending_in_order

@@ -1,7 +1,7 @@
 """`udpnote undo`: takes back the last write, edit or deletion of this user on this machine."""
 
 from udpnote.cli.client_options import NO_OPTIONS
-from udpnote.cli.declared_command import DeclaredCommands
+from udpnote.cli.command_line.declared_command import DeclaredCommands
 from udpnote.cli.options import Json, WritingClient
 from udpnote.cli.revision_sender import sending
 

@@ -7,11 +7,11 @@ from contextlib import suppress
 from udpnote.cli import exit_codes
 from udpnote.cli.added_tags import with_tags
 from udpnote.cli.client_options import NO_OPTIONS
-from udpnote.cli.declared_command import DeclaredCommands
-from udpnote.cli.input_lines import next_line
+from udpnote.cli.command_line.declared_command import DeclaredCommands
 from udpnote.cli.number_ranges import parse_number
 from udpnote.cli.options import WritingClient
 from udpnote.cli.prompt import Action, BackgroundDelivery, DestinationLine, Prompt, count_waiting, parse_line, say_here
+from udpnote.cli.terminal.input_lines import next_line
 from udpnote.cli.terminal.interruption import noticing_signals
 from udpnote.cli.terminal.streams import text_encoding, typed_line
 from udpnote.cli.terminal.text import line_for_writer

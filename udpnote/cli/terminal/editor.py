@@ -16,7 +16,7 @@ from contextlib import contextmanager, suppress
 from types import FrameType, TracebackType
 from typing import Self
 
-from udpnote.cli.input_lines import decoded, whole_file
+from udpnote.cli.terminal.input_lines import decoded, whole_file
 from udpnote.cli.terminal.interruption import noticing_signals
 from udpnote.cli.terminal.streams import say, text_encoding
 from udpnote.errors import InvalidEntry, InvalidSetting, Notice

@@ -104,7 +104,7 @@ def typed_line(line: str, encoding: str) -> str:
     are not in `encoding`, or if they are more likely UTF-8 (see `is_rather_utf8`).
     """
     if encoding != UTF_8 and not line.isascii():
-        from udpnote.cli.input_lines import decoded
+        from udpnote.cli.terminal.input_lines import decoded
 
         with suppress(UnicodeEncodeError):  # a line from the history, which was typed in another locale
             decoded(line.encode(encoding, "surrogateescape"), encoding)

@@ -3,7 +3,7 @@
 import sys
 from contextlib import suppress
 
-from udpnote.cli.input_lines import whole_input
+from udpnote.cli.terminal.input_lines import whole_input
 from udpnote.cli.terminal.interruption import noticing_signals
 from udpnote.cli.terminal.streams import said, say, text_encoding
 from udpnote.errors import Notice

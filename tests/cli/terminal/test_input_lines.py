@@ -9,7 +9,7 @@ import pytest
 
 from tests.support.machine import Machine, note
 from tests.support.processes import COMMAND, eventually, memory_bytes_max
-from udpnote.cli.input_lines import CHUNK_BYTES, START_BYTES, InputLines, next_line
+from udpnote.cli.terminal.input_lines import CHUNK_BYTES, START_BYTES, InputLines, next_line
 from udpnote.errors import Notice
 from udpnote.model.entry import TEXT_BYTES_MAX
 

@@ -33,7 +33,7 @@ class _File(NamedTuple):
     changed_at: int
 
 
-class ImportFolder:
+class SourceFolder:
     """The notes in the folder `path`, or in the single Markdown file `path`.
 
     In a folder and the folders within it, only files whose names end with one of the `ENDINGS` are read. Hidden files, symbolic

@@ -11,8 +11,10 @@ from contextlib import suppress
 from difflib import get_close_matches
 from math import inf
 
-from udpnote.cli.app import COMMANDS, find_command
-from udpnote.cli.command_line import (
+from udpnote.cli.command_line.command_table import COMMANDS, find_command
+from udpnote.cli.command_line.declared_command import HELP_NAMES, DeclaredCommand
+from udpnote.cli.command_line.help_page import TOPICS
+from udpnote.cli.command_line.parsing import (
     COMPLETION_NAMES,
     OTHER_QUOTES,
     VERSION_NAMES,
@@ -20,9 +22,7 @@ from udpnote.cli.command_line import (
     option_names,
     read_command_line,
 )
-from udpnote.cli.declared_command import HELP_NAMES, DeclaredCommand
-from udpnote.cli.help_page import TOPICS
-from udpnote.cli.synonyms import NEEDLESS_OPTIONS, command_called, option_called, synonyms_of
+from udpnote.cli.command_line.synonyms import NEEDLESS_OPTIONS, command_called, option_called, synonyms_of
 from udpnote.errors import InvalidSetting, Notice, UdpnoteError
 from udpnote.machine.clock import wall_seconds
 

@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import BinaryIO, cast
 
-from udpnote.cli.import_file import ImportFile, decoding, log_to_compare
-from udpnote.cli.import_folder import ImportFolder
-from udpnote.cli.import_report import ImportReport
+from udpnote.cli.importing.comparison import log_to_compare
+from udpnote.cli.importing.report import ImportReport
+from udpnote.cli.importing.source_file import SourceFile, decoding
+from udpnote.cli.importing.source_folder import SourceFolder
 from udpnote.cli.times import localize, offset_at
 from udpnote.client.notebook_reader import NotebookReader
 from udpnote.errors import InvalidImport
@@ -36,7 +37,7 @@ class OtherNotes:
     """
 
     def __init__(
-        self, source: ImportFile | ImportFolder, form: Format, author: str, date_format: str, report: ImportReport
+        self, source: SourceFile | SourceFolder, form: Format, author: str, date_format: str, report: ImportReport
     ) -> None:
         self._source, self._form, self._author, self._report = source, form, author, report
         self._reading = Reading(Zones(localize, offset_at), report.count_bad, report.left_out, date_format)
@@ -72,12 +73,12 @@ class OtherNotes:
         return set()
 
     def _notes(self) -> Iterator[ImportedNote]:
-        if isinstance(self._source, ImportFolder):
+        if isinstance(self._source, SourceFolder):
             return self._source.notes(self._form, self._reading)
         return _notes_in_file(self._source, self._form, self._reading)
 
 
-def _notes_in_file(file: ImportFile, form: Format, reading: Reading) -> Iterator[ImportedNote]:
+def _notes_in_file(file: SourceFile, form: Format, reading: Reading) -> Iterator[ImportedNote]:
     """Yield the notes in `file`, which has the format `form`. Raises `InvalidImport` if it has another format."""
     binary_form = format_of_binary(file.beginning())  # None if the file is a text
     if binary_form is not None and binary_form is not form:
@@ -92,7 +93,7 @@ def _notes_in_file(file: ImportFile, form: Format, reading: Reading) -> Iterator
         yield from record_notes(file.reader(), form.value, reading)
 
 
-def _memos_in_database(file: ImportFile, reading: Reading) -> Iterator[ImportedNote]:
+def _memos_in_database(file: SourceFile, reading: Reading) -> Iterator[ImportedNote]:
     if file.path is None:
         raise InvalidImport("import_database_from_stream")
     for position, fields in enumerate(read_memos(file.path), 1):
@@ -101,7 +102,7 @@ def _memos_in_database(file: ImportFile, reading: Reading) -> Iterator[ImportedN
             yield note
 
 
-def _notes_in_zip(file: ImportFile, form: Format, reading: Reading) -> Iterator[ImportedNote]:
+def _notes_in_zip(file: SourceFile, form: Format, reading: Reading) -> Iterator[ImportedNote]:
     """Yield the notes in all JSON files of the zip file `file`. Raises `InvalidImport` if there is no JSON file in it, or no
     file at all.
 

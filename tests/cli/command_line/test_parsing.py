@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 from typer import Exit
 from typer._click.exceptions import UsageError
 
-from udpnote.cli.app import COMMANDS, find_command, load
-from udpnote.cli.command_line import WrongCommandLine, option_names, parse
-from udpnote.cli.declared_command import DeclaredCommand
-from udpnote.cli.typer_app import typer_command
+from udpnote.cli.command_line.command_table import COMMANDS, find_command, load
+from udpnote.cli.command_line.declared_command import DeclaredCommand
+from udpnote.cli.command_line.parsing import WrongCommandLine, option_names, parse
+from udpnote.cli.command_line.typer_app import typer_command
 from udpnote.errors import InvalidEntry, InvalidQuery
 
 NAMES = [*(COMMANDS.keys() - {"key", "service"}), "key show", "key rotate", "service install", "service status"]

@@ -7,9 +7,9 @@ suggests a right command line. This module reads a command line as click does; a
 from collections.abc import Collection, Sequence
 from typing import Any, NamedTuple
 
-from udpnote.cli.app import find_command
-from udpnote.cli.declared_command import HELP_NAMES, REQUIRED, DeclaredCommand, DeclaredCommands, Option, Parameter
-from udpnote.cli.text_arguments import Arguments, in_ascii_dashes, split_arguments
+from udpnote.cli.command_line.command_table import find_command
+from udpnote.cli.command_line.declared_command import HELP_NAMES, REQUIRED, DeclaredCommand, DeclaredCommands, Option, Parameter
+from udpnote.cli.command_line.text_arguments import Arguments, in_ascii_dashes, split_arguments
 from udpnote.errors import UdpnoteError
 
 VERSION_NAMES = ("--version", "-V")

@@ -3,8 +3,14 @@
 from typing import NoReturn
 
 from udpnote.cli import exit_codes
-from udpnote.cli.command_line import INSTALL_COMPLETION, SHOW_COMPLETION, VERSION_NAMES, WrongCommandLine, read_command_line
-from udpnote.cli.declared_command import DeclaredCommand
+from udpnote.cli.command_line.declared_command import DeclaredCommand
+from udpnote.cli.command_line.parsing import (
+    INSTALL_COMPLETION,
+    SHOW_COMPLETION,
+    VERSION_NAMES,
+    WrongCommandLine,
+    read_command_line,
+)
 from udpnote.cli.terminal import streams
 from udpnote.errors import InvalidEntry, InvalidQuery
 from udpnote.version import __version__
@@ -24,7 +30,7 @@ def run(words: list[str]) -> int:
         streams.say(error.notice)
         return exit_codes.USAGE
     except WrongCommandLine as error:
-        from udpnote.cli.likely_meant import advice
+        from udpnote.cli.command_line.likely_meant import advice
 
         streams.say(error.notice)
         streams.say(advice(words, error))
@@ -40,14 +46,14 @@ def run(words: list[str]) -> int:
         if line.parsed.values.get("as_json"):
             streams.prepare_for_json()
         line.command(**line.parsed.values)
-    from udpnote.cli.help_page import print_help
+    from udpnote.cli.command_line.help_page import print_help
 
     print_help(line.names, line.command)
     return exit_codes.DONE if isinstance(line.command, DeclaredCommand) or line.option else exit_codes.USAGE
 
 
 def _install_completion() -> int:
-    from udpnote.cli.typer_app import install_completion
+    from udpnote.cli.command_line.typer_app import install_completion
 
     streams.say(install_completion())
     return exit_codes.DONE
@@ -58,7 +64,7 @@ def leave_to_typer() -> NoReturn:
 
     typer reads from `sys.argv` and from the environment what it has to do, and for which shell.
     """
-    from udpnote.cli.typer_app import app
+    from udpnote.cli.command_line.typer_app import app
 
     app(prog_name="udpnote")
     raise AssertionError("typer always raises `SystemExit`")

@@ -15,9 +15,8 @@ import typer
 import typer.completion
 from typer.core import TyperCommand, TyperGroup
 
-from udpnote.cli.app import COMMANDS, HELP, load
-from udpnote.cli.command_line import split_words
-from udpnote.cli.declared_command import (
+from udpnote.cli.command_line.command_table import COMMANDS, HELP, load
+from udpnote.cli.command_line.declared_command import (
     HELP_NAMES,
     REQUIRED,
     DeclaredCommand,
@@ -25,6 +24,7 @@ from udpnote.cli.declared_command import (
     Option,
     Parameter,
 )
+from udpnote.cli.command_line.parsing import split_words
 from udpnote.errors import Notice, UdpnoteError
 
 

@@ -8,9 +8,17 @@ import sys
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from udpnote.cli.app import COMMANDS, HELP
-from udpnote.cli.command_line import VERSION_NAMES
-from udpnote.cli.declared_command import HELP_NAMES, REQUIRED, Argument, DeclaredCommand, DeclaredCommands, Option, Parameter
+from udpnote.cli.command_line.command_table import COMMANDS, HELP
+from udpnote.cli.command_line.declared_command import (
+    HELP_NAMES,
+    REQUIRED,
+    Argument,
+    DeclaredCommand,
+    DeclaredCommands,
+    Option,
+    Parameter,
+)
+from udpnote.cli.command_line.parsing import VERSION_NAMES
 from udpnote.cli.terminal.pager import paged
 from udpnote.cli.terminal.streams import drawn, terminal_columns
 from udpnote.cli.terminal.styles import shows_styles, styled

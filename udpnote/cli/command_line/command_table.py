@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from importlib import import_module
 from typing import NamedTuple
 
-from udpnote.cli.declared_command import DeclaredCommand, DeclaredCommands
+from udpnote.cli.command_line.declared_command import DeclaredCommand, DeclaredCommands
 from udpnote.text.language import marked
 
 HELP = "A notebook for the LAN: type a line on any machine; it is stored, exactly once, on the notebook's host."

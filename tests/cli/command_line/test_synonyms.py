@@ -2,10 +2,10 @@
 
 import pytest
 
-from udpnote.cli.app import COMMANDS, load
-from udpnote.cli.command_line import VERSION_NAMES, option_names
-from udpnote.cli.declared_command import DeclaredCommand
-from udpnote.cli.synonyms import (
+from udpnote.cli.command_line.command_table import COMMANDS, load
+from udpnote.cli.command_line.declared_command import DeclaredCommand
+from udpnote.cli.command_line.parsing import VERSION_NAMES, option_names
+from udpnote.cli.command_line.synonyms import (
     COMMANDS_OF_OTHER_PROGRAMS,
     NEEDLESS_OPTIONS,
     OPTIONS_OF_OTHER_PROGRAMS,

@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.machine import Machine
-from udpnote.cli.command_line import WrongCommandLine, option_names, read_command_line
-from udpnote.cli.declared_command import DeclaredCommand
-from udpnote.cli.likely_meant import OPTIONS_FOR_SUPERFLUOUS_WORDS, advice
+from udpnote.cli.command_line.declared_command import DeclaredCommand
+from udpnote.cli.command_line.likely_meant import OPTIONS_FOR_SUPERFLUOUS_WORDS, advice
+from udpnote.cli.command_line.parsing import WrongCommandLine, option_names, read_command_line
 from udpnote.errors import Notice
 
 WORDS = [

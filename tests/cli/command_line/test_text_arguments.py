@@ -2,10 +2,10 @@
 
 import pytest
 
-from udpnote.cli.app import find_command
-from udpnote.cli.command_line import option_names
-from udpnote.cli.declared_command import DeclaredCommand
-from udpnote.cli.text_arguments import SEND_OPTIONS, Arguments, split_arguments
+from udpnote.cli.command_line.command_table import find_command
+from udpnote.cli.command_line.declared_command import DeclaredCommand
+from udpnote.cli.command_line.parsing import option_names
+from udpnote.cli.command_line.text_arguments import SEND_OPTIONS, Arguments, split_arguments
 from udpnote.errors import InvalidEntry
 
 

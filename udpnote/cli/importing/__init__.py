@@ -1,0 +1,1 @@
+"""What `import` reads, what it compares, and what it prints."""
