@@ -8,7 +8,7 @@ import pytest
 from tests.support.machine import Machine
 from udpnote.cli.exit_codes import DONE, REFUSED, exit_code_of
 from udpnote.errors import Notice
-from udpnote.storage.log_sync import sync
+from udpnote.storage.outbox.log_sync import sync
 
 
 @pytest.mark.parametrize(

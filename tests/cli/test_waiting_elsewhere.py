@@ -8,7 +8,7 @@ import pytest
 from tests.support.loopback import Loopback
 from udpnote.cli.waiting_elsewhere import waiting_elsewhere
 from udpnote.model.notebook import Destination
-from udpnote.storage.outbox import Outbox
+from udpnote.storage.outbox.outbox import Outbox
 
 
 @pytest.mark.parametrize("named", ["server", "notebook"])

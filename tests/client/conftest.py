@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from udpnote.storage.outbox import Outbox
+from udpnote.storage.outbox.outbox import Outbox
 
 
 @pytest.fixture

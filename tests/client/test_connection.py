@@ -28,7 +28,7 @@ from udpnote.errors import ClientClosed, Notice, UdpnoteError
 from udpnote.lan.endpoint import Endpoint
 from udpnote.lan.interfaces import no_interfaces
 from udpnote.model.address import Datagram
-from udpnote.storage.outbox import Outbox
+from udpnote.storage.outbox.outbox import Outbox
 
 InTime = Callable[[Callable[[], object]], threading.Thread]
 

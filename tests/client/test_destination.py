@@ -19,7 +19,7 @@ from udpnote.errors import EntriesWait
 from udpnote.model.entry import Status
 from udpnote.model.notebook import Destination, KnownNotebook
 from udpnote.settings import UNSET, Flags, load_settings
-from udpnote.storage.outbox import Outbox
+from udpnote.storage.outbox.outbox import Outbox
 
 KEY, KEY_ID, OTHER_KEY_ID = b"k" * 16, b"key id k", b"key id o"
 HOME = KnownNotebook(b"h" * 16, "家里", "192.0.2.1", 6683, 0, KEY_ID)

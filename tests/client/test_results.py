@@ -6,7 +6,7 @@ from contextlib import closing
 from udpnote.client.results import Outcomes, SentEntry, State
 from udpnote.model.entry import Entry, Kind
 from udpnote.storage.database import IN_MEMORY
-from udpnote.storage.outbox import Outbox
+from udpnote.storage.outbox.outbox import Outbox
 
 
 def test_an_entry_with_a_new_sequence_is_not_taken_for_one_that_another_command_has_removed() -> None:

@@ -10,7 +10,7 @@ from udpnote.client.round_trips import RoundTrips
 from udpnote.model.notebook import KnownNotebook
 from udpnote.protocol.codec_discovery import DISCOVER_BYTES
 from udpnote.protocol.round_trip_meter import PROBES
-from udpnote.storage.outbox import Outbox
+from udpnote.storage.outbox.outbox import Outbox
 
 
 def reader(lan: Lan, **options: object) -> Client:

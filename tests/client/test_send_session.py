@@ -20,7 +20,7 @@ from udpnote.protocol.delivery_events import Rejected, Stored
 from udpnote.protocol.envelope import OPEN
 from udpnote.protocol.messages import Ack, Append, Discover, Offer, PartAck, Reason, Refuse, Run, content_check
 from udpnote.protocol.rediscovery import RediscoveryEvent
-from udpnote.storage.outbox import PAGE_ENTRIES, Outbox
+from udpnote.storage.outbox.outbox import PAGE_ENTRIES, Outbox
 
 SEED = 1637
 HOME = KnownNotebook(b"h" * 16, "家里", "192.0.2.7", 6683, 0)

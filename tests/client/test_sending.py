@@ -26,7 +26,7 @@ from udpnote.errors import (
 )
 from udpnote.model.notebook import SilentServer
 from udpnote.settings import PORTS
-from udpnote.storage.outbox import Outbox
+from udpnote.storage.outbox.outbox import Outbox
 
 
 def test_send_many_yields_each_outcome_in_order_and_stored_entries_leave_the_outbox_meanwhile(lan: Lan) -> None:

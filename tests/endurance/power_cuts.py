@@ -24,7 +24,7 @@ from udpnote.errors import StorageError
 from udpnote.model.entry import StoredEntry
 from udpnote.protocol.messages import Ack, Append
 from udpnote.storage.notebook.notebook import Notebook
-from udpnote.storage.outbox import Outbox
+from udpnote.storage.outbox.outbox import Outbox
 
 Identity = tuple[bytes, int]
 """A client id and a sequence."""

@@ -10,7 +10,7 @@ from tests.support.loopback import Loopback
 from tests.support.page_server import OUTBOX, PageServer
 from udpnote import Server
 from udpnote.model.notebook import KnownNotebook
-from udpnote.storage.outbox import Outbox
+from udpnote.storage.outbox.outbox import Outbox
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from tests.support.loopback import Loopback
 from tests.support.page_server import ADA, OUTBOX, PageServer, entry
-from udpnote.storage.outbox import Outbox
+from udpnote.storage.outbox.outbox import Outbox
 
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),

@@ -20,7 +20,7 @@ from udpnote.storage.notebook.entry_store import EntryStore
 from udpnote.storage.notebook.erasure import replace_rows
 from udpnote.storage.notebook.lookup import Lookup
 from udpnote.storage.notebook.notebook import Notebook
-from udpnote.storage.outbox import Outbox
+from udpnote.storage.outbox.outbox import Outbox
 
 PAGES_MAX, PAGE_BYTES = 4_294_967_294, 4096  # the defaults of SQLite
 SHARD_NUMBERS_MAX = 32  # few enough that the search index of a simulated notebook has several shards

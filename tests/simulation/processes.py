@@ -21,7 +21,7 @@ from udpnote.model.join_code import join_code
 from udpnote.model.notebook import KnownNotebook
 from udpnote.model.outbox_entries import StoredRun
 from udpnote.storage.database import IN_MEMORY
-from udpnote.storage.outbox import Outbox
+from udpnote.storage.outbox.outbox import Outbox
 
 UTC_OFFSET_MINUTES_MAX = 840
 

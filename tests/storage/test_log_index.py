@@ -13,7 +13,7 @@ from udpnote.storage.log_index import REGION_BYTES
 from udpnote.storage.notebook.log import LOG_BYTES, log_bytes_max
 from udpnote.storage.notebook.notebook import Notebook
 from udpnote.storage.notebook.tables import SCHEMA
-from udpnote.storage.outbox import Outbox
+from udpnote.storage.outbox.outbox import Outbox
 
 FRAMES_IN_REGION = 4096
 

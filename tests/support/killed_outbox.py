@@ -6,8 +6,8 @@ from pathlib import Path
 
 from tests.support.killed_notebook import flip
 from udpnote.storage.database import LOG_HEADER_BYTES
-from udpnote.storage.outbox import Outbox
-from udpnote.storage.outbox_tables import SCHEMA
+from udpnote.storage.outbox.outbox import Outbox
+from udpnote.storage.outbox.tables import SCHEMA
 
 FRAME_BYTES = 24 + SCHEMA.page_bytes
 NOTES = 3

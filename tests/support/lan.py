@@ -23,7 +23,7 @@ from udpnote.protocol.reception import OPEN_ENVELOPES
 from udpnote.server.request_handler import RequestHandler
 from udpnote.server.sealing import SealingKeys, open_sealing_keys
 from udpnote.storage.notebook.notebook import Notebook
-from udpnote.storage.outbox import Outbox
+from udpnote.storage.outbox.outbox import Outbox
 
 KITCHEN, CELLAR = "192.0.2.1", "192.0.2.2"
 IN_ORDER = Weather(latency_seconds=(0.000_5, 0.000_5))  # the network until a test changes it: nothing is lost or overtaken

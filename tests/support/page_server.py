@@ -22,7 +22,7 @@ from udpnote.page.app import Page
 from udpnote.page.page_notebook import CALL_SECONDS, wait_for_index
 from udpnote.page.serving import Listener, serve
 from udpnote.storage.database import IN_MEMORY
-from udpnote.storage.outbox import Outbox
+from udpnote.storage.outbox.outbox import Outbox
 
 SILENCE_SECONDS = 12.0
 """How long nothing may come before a test fails: less than `HEARTBEAT_SECONDS`, so that a stream with only those fails, too."""

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from udpnote.client.client import Client
     from udpnote.client.results import SentEntry
     from udpnote.settings import Flags
-    from udpnote.storage.outbox import Outbox
+    from udpnote.storage.outbox.outbox import Outbox
 
 
 class ClientOptions(NamedTuple):

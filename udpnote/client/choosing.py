@@ -15,7 +15,7 @@ from udpnote.model.join_code import parse_join_code
 from udpnote.model.notebook import Destination, KnownNotebook, display_name, short_id
 from udpnote.protocol.discovery import DISCOVERY_SECONDS
 from udpnote.protocol.rediscovery import known_notebook
-from udpnote.storage.outbox import Outbox
+from udpnote.storage.outbox.outbox import Outbox
 
 
 def use_notebook(driver: Driver, name_or_id: str) -> KnownNotebook:

@@ -37,7 +37,7 @@ from udpnote.model.notebook import KnownNotebook
 from udpnote.model.randomness import Randomness
 from udpnote.protocol.discovery import DISCOVERY_SECONDS
 from udpnote.settings import UNSET, Flags, Settings, load_settings
-from udpnote.storage.outbox import Outbox
+from udpnote.storage.outbox.outbox import Outbox
 
 if TYPE_CHECKING:
     from udpnote.client.finding import FoundNotebook

@@ -15,7 +15,7 @@ from udpnote.model.address import parse_server
 from udpnote.model.notebook import Destination, KnownNotebook, SealedNotebook, display_name
 from udpnote.model.outbox_entries import WaitingCount, WaitingEntry
 from udpnote.settings import PORT, UNSET, Settings
-from udpnote.storage.outbox import Outbox
+from udpnote.storage.outbox.outbox import Outbox
 from udpnote.text.language import gettext as _
 
 NOTEBOOK_ID_DIGITS = 32

@@ -12,7 +12,7 @@ from udpnote.lan.udp_socket import format_address
 from udpnote.model.address import Address
 from udpnote.model.notebook import Destination, KnownNotebook, address_of, display_name
 from udpnote.settings import PORT
-from udpnote.storage.outbox import Outbox
+from udpnote.storage.outbox.outbox import Outbox
 
 if TYPE_CHECKING:
     from udpnote.lan.host_names import HostLookup

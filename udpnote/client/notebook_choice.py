@@ -14,7 +14,7 @@ from udpnote.client.sending import Sender
 from udpnote.client.session import Driver
 from udpnote.errors import ServerNotFound, UdpnoteError, WrongNotebook
 from udpnote.model.notebook import Destination, KnownNotebook
-from udpnote.storage.outbox import Outbox
+from udpnote.storage.outbox.outbox import Outbox
 
 if TYPE_CHECKING:
     from udpnote.client.forwarding import Forwarder

@@ -21,7 +21,7 @@ from udpnote.model.address import Address, Datagram
 from udpnote.model.notebook import Destination, KnownNotebook, address_of, display_name
 from udpnote.protocol.discovery import DiscoveryAnswer, DiscoveryTarget, Prober
 from udpnote.protocol.rediscovery import DISCOVERY_PAUSE_SECONDS, known_notebook
-from udpnote.storage.outbox import Outbox
+from udpnote.storage.outbox.outbox import Outbox
 
 LOCATE_PAUSE_SECONDS = 30.0
 """For this long after a discovery that failed, entries are only queued, and no other discovery looks for their notebook."""

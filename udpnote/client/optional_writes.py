@@ -9,8 +9,8 @@ from udpnote.errors import Notice, StorageError
 from udpnote.model.argument_types import check_options
 from udpnote.settings import Settings, absolute_path, find_places
 from udpnote.storage.database import make_own_folder
-from udpnote.storage.outbox import Outbox
-from udpnote.storage.outbox_tables import is_unwritable
+from udpnote.storage.outbox.outbox import Outbox
+from udpnote.storage.outbox.tables import is_unwritable
 from udpnote.storage.permissions import close_to_others, too_open, untold
 
 
@@ -94,7 +94,7 @@ def _opened(path: str, on_notice: Callable[[Notice], None]) -> Outbox:
             return Outbox(path, uses_damaged_log=True)
         if error.notice.kind not in ("outbox_log_damaged", "outbox_log_alone"):
             raise
-        from udpnote.storage.outbox_log import keep_damaged_log, move_lone_log  # here, because this happens seldom
+        from udpnote.storage.outbox.log_check import keep_damaged_log, move_lone_log  # here, because this happens seldom
 
         is_alone = error.notice.kind == "outbox_log_alone"
         aside = move_lone_log(path) if is_alone else keep_damaged_log(path)

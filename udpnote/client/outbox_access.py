@@ -15,7 +15,7 @@ from udpnote.model.argument_types import check_type, checked_text
 from udpnote.model.entry import Entry
 from udpnote.model.notebook import KnownNotebook, display_name
 from udpnote.model.outbox_entries import WaitingCount, WaitingEntry
-from udpnote.storage.outbox import Outbox
+from udpnote.storage.outbox.outbox import Outbox
 
 
 class OutboxAccess:

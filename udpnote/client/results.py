@@ -12,7 +12,7 @@ from udpnote.errors import Notice
 from udpnote.model.entry import Entry, Kind, Status
 from udpnote.model.notebook import SilentServer
 from udpnote.protocol.delivery_events import Rejected, Stored
-from udpnote.storage.outbox import Outbox
+from udpnote.storage.outbox.outbox import Outbox
 
 _new = tuple.__new__
 """`_new(Class, values)` makes a NamedTuple in half the time that `Class(*values)` takes. Every stored entry needs one."""

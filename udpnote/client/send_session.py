@@ -20,7 +20,7 @@ from udpnote.protocol.delivery_events import Rejected, Stored
 from udpnote.protocol.envelope import Envelope
 from udpnote.protocol.rediscovery import RediscoveryEvent
 from udpnote.protocol.server_contact import KeyChanged
-from udpnote.storage.outbox import PAGE_ENTRIES, Outbox
+from udpnote.storage.outbox.outbox import PAGE_ENTRIES, Outbox
 
 UNSENT_PARTS_MAX = 4 * WINDOW_MAX
 """While this many parts wait to be sent, the session takes no further entries. A long entry is sent in several parts, one in a

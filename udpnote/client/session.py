@@ -30,7 +30,7 @@ from udpnote.protocol.rediscovery import (
     ServerMoved,
 )
 from udpnote.protocol.server_contact import SILENCE_SECONDS, KeyChanged, ServerContact, ServerSilent, WrongServer
-from udpnote.storage.outbox import Outbox
+from udpnote.storage.outbox.outbox import Outbox
 
 _REPORTED = (LookingForServer, ServerMoved, ImpostorFound, AnotherNotebookFound, ServedTwice)
 """The events that become notices for the user."""

@@ -8,7 +8,7 @@ from udpnote.client.connection import Clock
 from udpnote.errors import InvalidEntry
 from udpnote.model.entry import Entry, Kind, SeenEntry, WritingTime, check_text
 from udpnote.model.notebook import Destination
-from udpnote.storage.outbox import Outbox
+from udpnote.storage.outbox.outbox import Outbox
 
 PENDING_ENTRIES_MAX = 512
 PENDING_CHARACTERS_MAX = 4 << 20

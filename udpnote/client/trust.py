@@ -21,7 +21,7 @@ from udpnote.protocol.discovery import DiscoveryAnswer, DiscoveryTarget
 from udpnote.protocol.envelope import OPEN, Envelope
 from udpnote.protocol.rediscovery import is_impostor_of
 from udpnote.settings import Settings
-from udpnote.storage.outbox import Outbox
+from udpnote.storage.outbox.outbox import Outbox
 
 
 class Keyring:

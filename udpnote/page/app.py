@@ -25,7 +25,7 @@ from udpnote.page.responses import Refusal, json_response, malformed, notice_obj
 from udpnote.page.routes import ReadingRoutes, StreamRoutes, WritingRoutes
 from udpnote.page.sessions import Opened, Sessions
 from udpnote.storage.database import IN_MEMORY
-from udpnote.storage.outbox import Outbox
+from udpnote.storage.outbox.outbox import Outbox
 from udpnote.version import __version__
 
 CODE_BYTES_MAX = 1024

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from udpnote.model.durations import Durations
 from udpnote.storage.database import storage_errors
-from udpnote.storage.log_sync import sync
+from udpnote.storage.outbox.log_sync import sync
 
 SUSPICIOUS_FSYNC_SECONDS = 20e-6
 """An fsync that takes less time than this has most likely not waited for a disk. Even the fastest drives that survive a power

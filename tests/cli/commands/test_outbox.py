@@ -12,7 +12,7 @@ from tests.support.killed_outbox import NOTES, damage, files, killed_outbox
 from tests.support.machine import NOW, Machine
 from tests.support.processes import COMMAND, memory_bytes_max
 from udpnote.model.entry import Status
-from udpnote.storage.outbox import Outbox
+from udpnote.storage.outbox.outbox import Outbox
 
 
 def test_outbox_shows_each_entry_with_its_time_and_notebook(machine: Machine) -> None:

@@ -11,7 +11,7 @@ from tests.support.machine import NOW, Machine, note
 from tests.support.processes import Process, Terminal, eventually
 from udpnote.cli.commands.write import LineSender
 from udpnote.cli.prompt import DestinationLine
-from udpnote.storage.outbox import Outbox
+from udpnote.storage.outbox.outbox import Outbox
 
 PROMPT = r"\(quit ends\):"
 CHINESE_PROMPT = "今日记录，请输入（输入quit退出程序）："

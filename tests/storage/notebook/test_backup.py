@@ -19,7 +19,7 @@ from udpnote.storage.key_file import NotebookKeys, read_key_file, write_key_file
 from udpnote.storage.new_files import OTHER_DRAFT_SECONDS_MAX
 from udpnote.storage.notebook.backup import STEP_BYTES, back_up
 from udpnote.storage.notebook.notebook import Notebook
-from udpnote.storage.outbox import Outbox
+from udpnote.storage.outbox.outbox import Outbox
 
 MEGABYTE = "长" * 349_525
 STEPS_MAX = 30

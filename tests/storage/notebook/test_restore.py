@@ -19,7 +19,7 @@ from udpnote.storage.key_file import NotebookKeys, read_key_file, write_key_file
 from udpnote.storage.notebook.backup import back_up
 from udpnote.storage.notebook.notebook import Notebook
 from udpnote.storage.notebook.restore import KeySource, Vanishing, prepared_restore
-from udpnote.storage.outbox import Outbox
+from udpnote.storage.outbox.outbox import Outbox
 
 OTHER_CLIENT = b"fedcba9876543210"
 MEGABYTE = "长" * 349_525

@@ -20,7 +20,7 @@ from udpnote.errors import EntryRefused, NotebookInUse, Notice
 from udpnote.machine.clock import wall_microseconds
 from udpnote.settings import load_settings
 from udpnote.storage.notebook.erasure import Erasure, prepared_erasure
-from udpnote.storage.outbox_tables import remove_remains
+from udpnote.storage.outbox.tables import remove_remains
 from udpnote.text.harmless import harmless
 from udpnote.text.import_format import Format
 from udpnote.text.jsonl import iso_time

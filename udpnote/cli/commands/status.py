@@ -18,7 +18,7 @@ from udpnote.model.language import ENGLISH
 from udpnote.model.notebook import KnownNotebook, address_of, display_name
 from udpnote.model.outbox_entries import WaitingCount
 from udpnote.settings import DEFAULT, Settings, Source, find_places, load_settings
-from udpnote.storage.outbox import Outbox
+from udpnote.storage.outbox.outbox import Outbox
 from udpnote.text.harmless import harmless
 from udpnote.text.language import gettext as _
 from udpnote.text.language import marked, speaking

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from udpnote.model.entry import StoredEntry
     from udpnote.model.notebook import KnownNotebook
     from udpnote.model.query import Tally
-    from udpnote.storage.outbox import Outbox
+    from udpnote.storage.outbox.outbox import Outbox
 
 Item = TypeVar("Item")
 
@@ -109,7 +109,7 @@ def _outbox() -> "Iterator[Outbox]":
 
     Raises `UdpnoteError` if the settings or the outbox cannot be used.
     """
-    from udpnote.storage.outbox import Outbox
+    from udpnote.storage.outbox.outbox import Outbox
 
     with closing(Outbox(load_settings().outbox, is_read_only=True)) as outbox:
         yield outbox

@@ -32,7 +32,7 @@ from udpnote.settings import PORT, Flags, Settings, Source, find_places, load_se
 from udpnote.storage.database import IN_MEMORY
 from udpnote.storage.disk_durability import fsync_durations, temporary_folder
 from udpnote.storage.key_file import key_path, read_key_file
-from udpnote.storage.outbox import Outbox
+from udpnote.storage.outbox.outbox import Outbox
 
 ENVELOPES_MAX = 8
 """The most envelopes in which servers are examined: the open one, and those of seven keys."""

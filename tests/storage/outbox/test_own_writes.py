@@ -2,14 +2,14 @@
 
 import pytest
 
-from tests.storage.conftest import HERE, WORK, add
+from tests.storage.outbox.conftest import HERE, WORK, add
 from tests.support.errors import raises
 from udpnote.errors import NotTakenBack
 from udpnote.model.entry import Entry, Kind, SeenEntry, Status
 from udpnote.model.notebook import Destination, KnownNotebook
 from udpnote.model.outbox_entries import OwnWrite, StoredRun
-from udpnote.storage.outbox import Outbox
-from udpnote.storage.own_writes import DISCARDED_MAX, RUNS_AT_ONCE_MAX, WRITES_MAX
+from udpnote.storage.outbox.outbox import Outbox
+from udpnote.storage.outbox.own_writes import DISCARDED_MAX, RUNS_AT_ONCE_MAX, WRITES_MAX
 
 ANY, PI = Destination(), Destination("pi.local", 6683)
 

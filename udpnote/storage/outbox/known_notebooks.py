@@ -6,8 +6,8 @@ from sqlite3 import Connection
 from udpnote.model.entry import NOTHING_SEEN, SeenEntry
 from udpnote.model.notebook import Destination, KnownNotebook, SealedNotebook
 from udpnote.storage.database import atomic, storage_errors
-from udpnote.storage.outbox_records import DELETE_UNUSED_KEYS, JoinedKeys, NamedServers
-from udpnote.storage.outbox_tables import DESTINATION, SEEN
+from udpnote.storage.outbox.records import DELETE_UNUSED_KEYS, JoinedKeys, NamedServers
+from udpnote.storage.outbox.tables import DESTINATION, SEEN
 
 _NOTEBOOK = "notebook_id, name, host, port, scope, key_id"
 _INSERT_NOTEBOOK = f"INSERT INTO notebooks ({_NOTEBOOK}) VALUES (?, ?, ?, ?, ?, ?)"

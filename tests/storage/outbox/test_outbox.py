@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.storage.conftest import HERE, KEY, SEALED, WORK, WRITTEN_AT, add, waiting
+from tests.storage.outbox.conftest import HERE, KEY, SEALED, WORK, WRITTEN_AT, add, waiting
 from tests.support.errors import raises
 from tests.support.interrupted import interrupted_after
 from tests.support.losses import LOSSES, log_of
@@ -20,7 +20,7 @@ from udpnote.model.entry import Entry, Kind, Status
 from udpnote.model.notebook import Destination
 from udpnote.model.outbox_entries import StoredRun, WaitingCount
 from udpnote.storage.database import IN_MEMORY
-from udpnote.storage.outbox import PAGE_CHARACTERS, PAGE_ENTRIES, Outbox
+from udpnote.storage.outbox.outbox import PAGE_CHARACTERS, PAGE_ENTRIES, Outbox
 
 ANY, WORK_BY_NAME, PI = Destination(), Destination(port=6683, name_or_id="work"), Destination("pi.local", 6683)
 NOT_ON_MACOS = pytest.mark.skipif(sys.platform == "darwin", reason="macOS has another call for it")

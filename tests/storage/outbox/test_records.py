@@ -4,10 +4,10 @@ from contextlib import closing
 
 import pytest
 
-from tests.storage.conftest import HERE, WORK
+from tests.storage.outbox.conftest import HERE, WORK
 from udpnote.model.entry import SeenEntry
-from udpnote.storage.outbox import Outbox
-from udpnote.storage.outbox_records import REVISIONS_WATCHED_MAX, ROUND_TRIP_SECONDS_MIN
+from udpnote.storage.outbox.outbox import Outbox
+from udpnote.storage.outbox.records import REVISIONS_WATCHED_MAX, ROUND_TRIP_SECONDS_MIN
 
 SHORTEST = ROUND_TRIP_SECONDS_MIN
 

@@ -9,7 +9,7 @@ import pytest
 
 from udpnote.model.entry import Entry
 from udpnote.model.notebook import KnownNotebook
-from udpnote.storage.outbox import Outbox
+from udpnote.storage.outbox.outbox import Outbox
 
 HERE = KnownNotebook(b"h" * 16, "家里", "192.0.2.7", 6683, 0)
 WORK = KnownNotebook(b"w" * 16, "work", "fe80::1", 6683, 3)

@@ -20,10 +20,11 @@ from udpnote.model.entry import CLIENT_ID_BYTES, NOTHING_SEEN, SEQUENCE_MAX, Ent
 from udpnote.model.notebook import Destination
 from udpnote.model.outbox_entries import StoredRun, WaitingCount, WaitingEntry
 from udpnote.storage.database import IN_MEMORY, atomic, has_log, is_same_file, storage_errors
-from udpnote.storage.known_notebooks import KnownNotebooks
-from udpnote.storage.log_sync import begin_log_again
-from udpnote.storage.outbox_records import JoinedKeys, NamedServers, RoundTrips, WatchedRevisions
-from udpnote.storage.outbox_tables import (
+from udpnote.storage.outbox.known_notebooks import KnownNotebooks
+from udpnote.storage.outbox.log_sync import begin_log_again
+from udpnote.storage.outbox.own_writes import HELD, OwnWrites
+from udpnote.storage.outbox.records import JoinedKeys, NamedServers, RoundTrips, WatchedRevisions
+from udpnote.storage.outbox.tables import (
     DESTINATION,
     SEEN,
     check_whole,
@@ -35,7 +36,6 @@ from udpnote.storage.outbox_tables import (
     waiting_entry_from,
     without_fsync,
 )
-from udpnote.storage.own_writes import HELD, OwnWrites
 
 PAGE_ENTRIES = 1000
 PAGE_CHARACTERS = 4 << 20
@@ -394,6 +394,6 @@ def _check_log(path: str) -> None:
     with storage_errors(path):
         is_left = path != IN_MEMORY and (has_log(path) or os.path.exists(f"{path}-shm"))
         if is_left and not any(is_same_file(path, each) for each in _open_here.values()):
-            from udpnote.storage.outbox_log import check_outbox_log  # here, because this happens seldom
+            from udpnote.storage.outbox.log_check import check_outbox_log  # here, because this happens seldom
 
             check_outbox_log(path)

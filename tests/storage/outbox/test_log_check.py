@@ -13,8 +13,8 @@ from tests.support.errors import raises
 from tests.support.killed_notebook import is_held, open_elsewhere
 from tests.support.killed_outbox import NOTES, damage, files, killed_outbox
 from udpnote.errors import StorageError
-from udpnote.storage.outbox import Outbox
-from udpnote.storage.outbox_log import move_lone_log
+from udpnote.storage.outbox.log_check import move_lone_log
+from udpnote.storage.outbox.outbox import Outbox
 
 
 @pytest.fixture

@@ -3,8 +3,8 @@
 from contextlib import closing
 from pathlib import Path
 
-from udpnote.storage.outbox import Outbox
-from udpnote.storage.outbox_tables import remove_remains
+from udpnote.storage.outbox.outbox import Outbox
+from udpnote.storage.outbox.tables import remove_remains
 
 
 def test_nothing_is_left_of_removed_entries_and_the_others_stay_unless_somebody_reads_the_outbox(tmp_path: Path) -> None:

@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from tests.storage.conftest import HERE, KEY, OTHER_KEY, REKEYED, SEALED, WORK, add, waiting
+from tests.storage.outbox.conftest import HERE, KEY, OTHER_KEY, REKEYED, SEALED, WORK, add, waiting
 from udpnote.errors import EntriesWait
 from udpnote.model.entry import NOTHING_SEEN, Kind, SeenEntry
 from udpnote.model.notebook import Destination, KnownNotebook, SealedNotebook
 from udpnote.model.outbox_entries import StoredRun
-from udpnote.storage.outbox import Outbox
+from udpnote.storage.outbox.outbox import Outbox
 
 
 def test_the_first_notebook_that_is_remembered_is_chosen_until_another_one_is(outbox: Outbox, other: Outbox) -> None:

@@ -20,7 +20,7 @@ from udpnote.model.entry import CLIENT_ID_BYTES, Entry, Kind, SeenEntry, Status
 from udpnote.model.notebook import Destination
 from udpnote.model.outbox_entries import WaitingEntry
 from udpnote.storage.database import IN_MEMORY, Schema, open_database, roll_back, storage_errors
-from udpnote.storage.log_sync import LogSync
+from udpnote.storage.outbox.log_sync import LogSync
 
 REMOVAL_BUSY_SECONDS = 2.0
 """How long `remove_remains` waits for other processes that use the outbox."""

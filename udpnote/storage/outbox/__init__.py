@@ -1,0 +1,1 @@
+"""The outbox of a client: entries that wait, and what the client knows of notebooks."""
