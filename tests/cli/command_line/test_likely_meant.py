@@ -56,6 +56,9 @@ MEANT = {
     "send　milk: send milk; 1-3: show 1-3; expo: export; version: --version; key shwo: key show; key help: help key",
     "option_unknown": "list --limit 5: list -n 5; list --limit=5 --auth lin: list -n 5 --author lin; list -json: list --json; "
     "list --limt 5: list -n 5; list -5: list -n 5; tail -f: tail; "
+    "list -l: list; list -la: list; list -a: list --all; list -l 5: list -n 5; list -a lin: list --author lin; "
+    "export -f csv: export --format csv; export -f=md: export --format=markdown; export -f a.csv: export -o a.csv; "
+    "stats -f a.sqlite3: stats --file a.sqlite3; "
     "serve --notebook home: serve --name home; --author lin send milk: send --author lin milk; -v: --version",
     "option_in_other_dashes": "list －－json: list --json; list ——since＝today: list --since=today; list －ｎ 5: list -n 5; "
     "list --author＝林: list '--author=林'; "
@@ -68,11 +71,11 @@ MEANT = {
     "value_not_a_choice": "export --format md: export --format markdown",
     "option_value_missing": "list -n: list -n 10",
     "word_superfluous": "list help: help list; list 5 --json: show 5 --json; list milk: search milk; "
-    "list oat milk -n 5: search -n 5 oat milk; list 3 4: show 3 4; undo 3 4: delete 3 4; "
+    "list oat milk -n 5: search -n 5 oat milk; list 3 4: show 3 4; "
     "list --on last week --json: list --on 'last week' --json; list --since 3 days ago: list --since '3 days ago'; "
     "export --since=last month -o x.md: export '--since=last month' -o x.md; "
     "list --since monday milk: search --since monday milk; "
-    "find kitchen: use kitchen; export notes.md: export -o notes.md; undo --json 3: delete --json 3",
+    "find kitchen: use kitchen; export notes.md: export -o notes.md; export csv: export --format csv",
 }
 """For each kind of message: wrong command lines, each with the right one that the advice names."""
 
@@ -95,6 +98,12 @@ def test_the_message_is_followed_by_the_command_line_that_was_likely_meant(kind:
         ("stats --year 99999", "value_out_of_range", Notice("help_is_in", line="udpnote stats --help")),
         ("list --history", "option_unknown", Notice("option_of_other_commands", option="--history", commands=["udpnote show"])),
         ("show", "argument_missing", Notice("command_line_example", line="udpnote show 42")),
+        ("list -l -x", "option_unknown", Notice("help_is_in", line="udpnote list --help")),
+        ("list --ouput", "option_unknown", Notice("help_is_in", line="udpnote list --help")),
+        ("undo --number 5", "option_unknown", Notice("help_is_in", line="udpnote undo --help")),
+        ("undo milk", "word_superfluous", Notice("help_is_in", line="udpnote undo --help")),
+        ("undo --json 5 6", "word_superfluous", Notice("undo_takes_no_number", number=5)),
+        ("revert #5", "command_unknown", Notice("undo_takes_no_number", number=5)),
         ("export -o", "option_value_missing", Notice("command_line_example", line="udpnote export -o notes.jsonl")),
         (f"list --wait x{'9' * 400}", "value_not_a_number", Notice("command_line_meant", line="udpnote list --wait 10")),
         (f"find --port {'9' * 5000}", "value_not_whole", Notice("help_is_in", line="udpnote find --help")),

@@ -12,7 +12,7 @@ from difflib import get_close_matches
 from math import inf
 
 from udpnote.cli.command_line.command_table import COMMANDS, find_command
-from udpnote.cli.command_line.declared_command import HELP_NAMES, DeclaredCommand
+from udpnote.cli.command_line.declared_command import HELP_NAMES, DeclaredCommand, Parameter
 from udpnote.cli.command_line.help_page import TOPICS
 from udpnote.cli.command_line.parsing import (
     COMPLETION_NAMES,
@@ -35,9 +35,9 @@ LINE_CHARACTERS_MAX = 400
 COMMANDS_NAMED_MAX = 4
 """If more commands than this have the option that the typed command lacks, the advice names none of them."""
 
-COMMAND_SIMILARITY_MIN, OPTION_SIMILARITY_MIN = 0.6, 0.7
-"""How similar a mistyped name must be to a known one, so that the known one is guessed: for commands, and for options. 1 means
-equal.
+COMMAND_SIMILARITY_MIN, OPTION_SIMILARITY_MIN, SYNONYM_SIMILARITY_MIN = 0.6, 0.7, 0.8
+"""How similar a mistyped name must be to a known one, so that the known one is guessed: for commands, for options, and for
+the many names that other programs have for options. 1 means equal.
 """
 
 OPTIONS_FOR_SUPERFLUOUS_WORDS = {
@@ -71,9 +71,19 @@ def advice(words: Sequence[str], error: WrongCommandLine) -> Notice:
     names, command, _ = find_command(guessed)
     if names == ["help"]:  # `help key nosuch`: the group `key` has a help
         names, command, _ = find_command(guessed[1:])
+    if mistake is not None and names == ["undo"] and (number := _superfluous_number(guessed, mistake)):
+        return Notice("undo_takes_no_number", number=number)
     if isinstance(command, DeclaredCommand) and (example := _example(command, mistake or error)):
         return Notice("command_line_example", line=example)
     return Notice("help_is_in", line=" ".join(["udpnote", *names, "--help"]))
+
+
+def _superfluous_number(words: Sequence[str], error: UdpnoteError) -> int | None:
+    """Return the number of a note that is the superfluous word of `words`. None if `error` is about something else."""
+    if not isinstance(error, WrongCommandLine) or error.notice.kind != "word_superfluous":
+        return None
+    found = re.fullmatch("#?([0-9]{1,18})", words[error.position])
+    return int(found[1]) if found else None
 
 
 def _repaired(words: Sequence[str], error: WrongCommandLine) -> tuple[list[str], UdpnoteError | None]:
@@ -179,16 +189,17 @@ def _another_option(words: list[str], error: WrongCommandLine) -> list[str] | No
         return [later, *words[:place], *words[place + 1 :]]  # options stand after the command
     if name != option:  # one of several short options in a word, such as the -v in -qv
         return None
-    if name in NEEDLESS_OPTIONS.get(" ".join(names), "").split():
-        return [*before, *after]
     known = [*option_names(command)] if isinstance(command, DeclaredCommand) else [*HELP_NAMES]
     known += [] if names else [*VERSION_NAMES, *COMPLETION_NAMES]
     if "-n" in known and re.fullmatch("-[0-9]+", words[position]):
         return [*before, "-n", words[position][1:], *after]
+    called = option_called(name, _with_such_a_value(known, command, value if equals else "".join(after[:1])))
+    if called is None and name in NEEDLESS_OPTIONS.get(" ".join(names), "").split():
+        return [*before, *after]
     if f"-{name}" in known:  # a long option with only one hyphen
         meant: str | None = f"-{name}"
     else:
-        meant = option_called(name, known) or _near(name, known, OPTION_SIMILARITY_MIN) or _near_synonym(name, known)
+        meant = called or _near(name, known, OPTION_SIMILARITY_MIN) or _near_synonym(name, known)
     if meant is None:
         return None
     if not equals:
@@ -196,9 +207,27 @@ def _another_option(words: list[str], error: WrongCommandLine) -> list[str] | No
     return [*before, *([f"{meant}={value}"] if meant[:2] == "--" else [meant, value]), *after]
 
 
+def _with_such_a_value(known: Sequence[str], command: object, value: str) -> list[str]:
+    """Return those of the options `known` of `command` that are flags, or may have the value `value`.
+
+    `value` is the word after the option that was typed. It is empty if there is none.
+    """
+    options = command.options if isinstance(command, DeclaredCommand) else []
+    unfit = {name for parameter, option in options if not _may_be_value(value, parameter) for name in option.names.split()}
+    return [each for each in known if each not in unfit]
+
+
+def _may_be_value(value: str, parameter: Parameter) -> bool:
+    if parameter.kind is bool:
+        return True
+    if parameter.choices:
+        return _choice_meant(value, parameter.choices) is not None
+    return value[:1].isdecimal() if parameter.kind in (int, float) else value[:1] not in ("", "-")
+
+
 def _near_synonym(name: str, known: Sequence[str]) -> str | None:
     """The option among `known` that other programs call by a name similar to `name`; None if there is none."""
-    near = _near(name, [other for each in known for other in synonyms_of(each)], OPTION_SIMILARITY_MIN)
+    near = _near(name, [other for each in known for other in synonyms_of(each)], SYNONYM_SIMILARITY_MIN)
     return option_called(near, known) if near is not None else None
 
 
@@ -246,10 +275,9 @@ def _another_place(words: list[str], error: WrongCommandLine) -> list[str] | Non
         return ["show" if re.fullmatch(NUMBERS, word) else "search", *after_name]
     if name == "find":
         return ["use", *after_name]
-    if name == "undo" and re.fullmatch(NUMBERS, word):
-        return ["delete", *after_name]
-    option = OPTIONS_FOR_SUPERFLUOUS_WORDS.get(name)
-    if option is None or option not in option_names(command):
+    known = _with_such_a_value([*option_names(command)], command, word)
+    option = "--format" if "--format" in known else OPTIONS_FOR_SUPERFLUOUS_WORDS.get(name)
+    if option not in known:
         return None
     return [*words[:position], *words[position + 1 :], option, word]
 
@@ -285,9 +313,7 @@ def _another_value(words: list[str], error: WrongCommandLine) -> list[str] | Non
     meant: str | None
     if "choices" in values:
         choices: Sequence[str] = values["choices"]  # type: ignore[assignment]  # the choices of a `Literal`
-        bare = given.lower().lstrip(".")
-        near = next((each for each in choices if each[:1] == bare[:1] and _is_within(bare, each)), None)
-        meant = near or _near(bare, choices, COMMAND_SIMILARITY_MIN)
+        meant = _choice_meant(given, choices)
     else:
         meant = _number_meant(given.replace(",", ""), error)
     if meant is None or meant == given:
@@ -313,6 +339,15 @@ def _number_meant(given: str, error: WrongCommandLine) -> str | None:
     # An option with an example takes an amount. A number that is too large most likely means the largest amount. For a port or
     # a year, which have no example, it hardly means the largest one.
     return str(largest) if example is not None and largest is not None and number >= 1 else example
+
+
+def _choice_meant(given: str, choices: Sequence[str]) -> str | None:
+    """Return the one of `choices` that `given` most likely means: `markdown` for `md` or `.md`. None if none is likely."""
+    bare = given.lower().lstrip(".")
+    if not bare.isalnum():  # the name of a file, such as notes.csv
+        return None
+    near = next((each for each in choices if each[:1] == bare[:1] and _is_within(bare, each)), None)
+    return near or _near(bare, choices, COMMAND_SIMILARITY_MIN)
 
 
 def _is_within(letters: str, word: str) -> bool:

@@ -56,8 +56,8 @@ OPTIONS_OF_OTHER_PROGRAMS = {
     "--file": "--path --db --database --notebook-file -f",
     "--notebook": "--notebook-id --notebook-name -N",
     "--name": "--notebook --notebook-name --title",
-    "-o": "--output --out --to-file",
-    "--format": "--type --as",
+    "-o": "--output --out --to-file -f",
+    "--format": "--type --as -f",
     "--history": "--versions --revisions --log",
     "--whole": "--stdin --multiline --single",
     "--open": "--no-seal --public",
@@ -71,7 +71,8 @@ OPTIONS_OF_OTHER_PROGRAMS = {
 """For each option, the names that other programs have for it. A name is used only for commands that have the option."""
 
 NEEDLESS_OPTIONS = {
-    "follow": "-f --follow", "tail": "-f --follow", "delete": "-r -rf", "show": "--all", "search": "-i",
+    "list": "-l -la -al -lh -lt", "follow": "-f --follow", "tail": "-f --follow", "delete": "-r -rf", "show": "--all",
+    "search": "-i",
 }  # fmt: skip
 """For each command, options of other programs that ask for what the command does even without an option."""
 

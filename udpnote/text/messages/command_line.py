@@ -152,6 +152,10 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "value_not_a_choice": _value_not_a_choice,
     "command_line_meant": "you probably mean: {line}",
     "command_line_example": "for example: {line}",
+    "undo_takes_no_number": (
+        "`udpnote undo` takes back your last write and, if you run it again, the one before. To change note #{number}, use "
+        "`udpnote edit {number}` or `udpnote delete {number}`"
+    ),
     "help_is_in": "for help: {line}",
     "option_of_other_commands": _option_of_other_commands,
     # options and arguments
