@@ -7,7 +7,8 @@ import pytest
 
 from tests.support.browser import Chromium, windowless
 from tests.support.fake_notebook import ORIGIN, FakeNotebook
-from tests.support.visitor import Visitors
+from tests.support.page_site import Site
+from tests.support.visitor import Visitor, Visitors
 
 if TYPE_CHECKING:
     from playwright.sync_api import BrowserContext, Page
@@ -44,3 +45,15 @@ def visitors(chromium: Chromium) -> Iterator[Visitors]:
     made = Visitors(chromium)
     yield made
     made.close()
+
+
+@pytest.fixture
+def amy(site: Site, visitors: Visitors) -> Visitor:
+    """A visitor of the page of `site`, which is started."""
+    return visitors.visit(site.start().address)
+
+
+@pytest.fixture
+def bob(amy: Visitor, site: Site, visitors: Visitors) -> Visitor:  # noqa: ARG001 - she has started the site
+    """Another visitor of the same page."""
+    return visitors.visit(site.address, author="bob")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from tests.support.browser import Chromium
 from tests.support.page_site import ProcessSite, Site
 from tests.support.processes import eventually
-from tests.support.visitor import WITH_A_WORKER, Visitors
+from tests.support.visitor import WITH_A_WORKER, Visitor, Visitors
 
 if TYPE_CHECKING:
     from playwright.sync_api import Route
@@ -19,8 +19,7 @@ if TYPE_CHECKING:
 def test_notes_written_offline_wait_through_a_reload_and_are_stored_once_when_online(site: Site, visitors: Visitors) -> None:
     site.start()
     amy = visitors.visit(site.address, **WITH_A_WORKER)
-    amy.write("before")
-    amy.sees("before")
+    amy.store("before")
     amy.page.evaluate("navigator.serviceWorker.ready.then(() => true)")  # it has the page's files now
     amy.profile.set_offline(True)
     amy.write("first offline", "second offline")
@@ -36,9 +35,7 @@ def test_notes_written_offline_wait_through_a_reload_and_are_stored_once_when_on
     assert site.texts() == ["before", "first offline", "second offline"]
 
 
-def test_a_note_refused_for_too_many_requests_is_sent_again_when_retry_after_is_over(site: Site, visitors: Visitors) -> None:
-    site.start()
-    amy = visitors.visit(site.address)
+def test_a_note_refused_for_too_many_requests_is_sent_again_when_retry_after_is_over(site: Site, amy: Visitor) -> None:
     refusal = {"kind": "page_too_many_requests", "reason": "Too many requests."}
     posts: list[float] = []
 
@@ -50,9 +47,7 @@ def test_a_note_refused_for_too_many_requests_is_sent_again_when_retry_after_is_
             route.continue_()
 
     amy.page.route("**/api/entries", refuse_once)
-    amy.write("refused for a while")
-    amy.sees("refused for a while")
-    amy.sees_nothing_waiting()
+    amy.store("refused for a while")
     assert (len(posts), posts[1] - posts[0] >= 2) == (2, True)
     assert site.texts() == ["refused for a while"]
 
@@ -122,18 +117,14 @@ def test_a_reloaded_page_sends_at_once_though_its_lease_from_before_has_not_ende
     profile = visitors.profile()
     profile.add_init_script("const start = Math.floor(Date.now() / 3.6e6) * 3.6e6; Date.now = () => start")  # no lease ends
     amy = visitors.visit(site.plain_address, profile=profile)
-    amy.write("before")
-    amy.sees_nothing_waiting()
+    amy.store("before")
     for text in ("after a reload", "after another"):
         amy.reload()
-        amy.write(text)
-        amy.sees_nothing_waiting()
+        amy.store(text)
     assert site.texts() == ["before", "after a reload", "after another"]
 
 
-def test_a_new_text_for_a_note_that_was_refused_meanwhile_is_kept(site: Site, visitors: Visitors) -> None:
-    site.start()
-    amy = visitors.visit(site.address)
+def test_a_new_text_for_a_note_that_was_refused_meanwhile_is_kept(amy: Visitor) -> None:
     amy.page.route("**/api/entries", lambda route: route.abort())
     amy.write("first")
     amy.type("a draft from before")
@@ -178,8 +169,7 @@ def test_a_copied_profile_shows_no_note_of_the_original_as_its_own_and_writes_un
 ) -> None:
     site.start()
     original = visitors.visit(site.address)
-    original.write("before the copy")
-    original.sees_nothing_waiting()
+    original.store("before the copy")
     copy = visitors.visit(site.address, storage_state=original.profile.storage_state(indexed_db=True))
     copy.profile.route("**/api/entries", lambda route: route.abort())
     copy.write("of the copy")
@@ -191,8 +181,7 @@ def test_a_copied_profile_shows_no_note_of_the_original_as_its_own_and_writes_un
     copy.write("its second")
     copy.sees("of the copy", "its second")
     copy.sees_nothing_waiting()
-    original.write("the last of the original")
-    original.sees_nothing_waiting()
+    original.store("the last of the original")
     texts = ["before the copy", "of the original", "of the copy", "its second", "the last of the original"]
     assert sorted(site.texts()) == sorted(texts)
 

@@ -7,7 +7,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from tests.support.page_site import Site
-from tests.support.visitor import AT_A_PHONE, Visitors
+from tests.support.visitor import AT_A_PHONE, Visitor, Visitors
 
 SCRIPTS = [
     "<script>window.isHarmed = true</script>",
@@ -44,9 +44,7 @@ def test_notes_are_shown_as_mere_text_and_do_not_turn_the_text_beside_them(site:
     assert site.texts() == SCRIPTS
 
 
-def test_a_note_of_a_megabyte_is_stored_whole_shown_cut_and_opened(site: Site, visitors: Visitors) -> None:
-    site.start()
-    amy = visitors.visit(site.address)
+def test_a_note_of_a_megabyte_is_stored_whole_shown_cut_and_opened(site: Site, visitors: Visitors, amy: Visitor) -> None:
     amy.write(MEGABYTE, "after it")
     amy.sees("after it")
     amy.sees_nothing_waiting()

@@ -124,8 +124,7 @@ def test_over_https_the_page_takes_a_join_code_and_can_be_installed_and_used_wit
         visitors = Visitors(trusting)
         amy = visitors.visit(f"https://notes.test:{site.page_port}", **AT_A_PHONE, **WITH_A_WORKER)
         amy.give_code(code)
-        amy.write("with the server")
-        amy.sees("with the server")
+        amy.store("with the server")
         (cookie,) = amy.profile.cookies()
         assert (cookie["name"][:7], cookie["sameSite"]) == ("__Host-", "Strict")
         assert cookie["secure"] and cookie["httpOnly"]

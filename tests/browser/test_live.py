@@ -54,13 +54,10 @@ def test_no_note_is_lost_or_repeated_if_a_stream_is_cut_or_the_page_killed(
         assert tab.texts() == expected
 
 
-def test_open_pages_show_edits_deletions_and_undo_of_others(site: Site, visitors: Visitors) -> None:
-    site.start()
-    amy, bob = visitors.visit(site.address), visitors.visit(site.address, author="bob")
+def test_open_pages_show_edits_deletions_and_undo_of_others(site: Site, amy: Visitor, bob: Visitor) -> None:
     amy.write("first", "second")
     bob.sees("first", "second")
-    amy.edit("first", "first, and better")
-    amy.page.locator("#send").click()
+    amy.revise("first", "first, and better")
     bob.sees("first, and better")
     amy.act("second", "Delete")
     eventually(lambda: bob.texts() == ["first, and better"])
@@ -96,16 +93,12 @@ def test_an_erased_note_vanishes_from_open_pages_also_from_one_that_is_scrolled_
     assert bob.page.locator("#sheet .versions .text").all_inner_texts() == ["note 2"]
 
 
-def test_an_edit_or_deletion_names_the_version_that_its_writer_saw(site: Site, visitors: Visitors) -> None:
-    site.start()
-    amy, bob = visitors.visit(site.address), visitors.visit(site.address, author="bob")
+def test_an_edit_or_deletion_names_the_version_that_its_writer_saw(site: Site, amy: Visitor, bob: Visitor) -> None:
     amy.write("first")
     bob.sees("first")
     for visitor, before, after in ((bob, "first", "second"), (amy, "second", "third")):
         visitor.reload()
-        visitor.edit(before, after)
-        visitor.page.locator("#send").click()
-        visitor.sign()
+        visitor.revise(before, after)
         visitor.sees(after)
         visitor.sees_nothing_waiting()
     bob.reload()
@@ -115,11 +108,8 @@ def test_an_edit_or_deletion_names_the_version_that_its_writer_saw(site: Site, v
     assert site.revised() == [1, 2, 3]
 
 
-def test_a_deletion_that_may_be_stored_already_can_be_undone_once_the_notebook_answers(site: Site, visitors: Visitors) -> None:
-    site.start()
-    amy = visitors.visit(site.address)
-    amy.write("milk")
-    amy.sees("milk")
+def test_a_deletion_that_may_be_stored_already_can_be_undone_once_the_notebook_answers(site: Site, amy: Visitor) -> None:
+    amy.store("milk")
     site.server.stop()
     with amy.page.expect_request("**/api/entries"):
         amy.act("milk", "Delete")
@@ -133,11 +123,8 @@ def test_a_deletion_that_may_be_stored_already_can_be_undone_once_the_notebook_a
     assert site.texts() == ["milk", "", "milk"]
 
 
-def test_an_open_history_ignores_an_older_answer_that_arrives_after_a_newer_one(site: Site, visitors: Visitors) -> None:
-    site.start()
-    amy, bob = visitors.visit(site.address), visitors.visit(site.address, author="bob")
-    amy.write("first")
-    amy.sees_nothing_waiting()
+def test_an_open_history_ignores_an_older_answer_that_arrives_after_a_newer_one(amy: Visitor, bob: Visitor) -> None:
+    amy.store("first")
     bob.sees("first")
     amy.act("first", "History")
     latest = amy.page.locator("#sheet .versions .text").first
@@ -146,9 +133,7 @@ def test_an_open_history_ignores_an_older_answer_that_arrives_after_a_newer_one(
     pattern = "**/api/notes/1/history"
     amy.page.route(pattern, lambda route: route.continue_() if held else held.append((route, route.fetch())))
     for before, after in (("first", "second"), ("second", "third")):
-        bob.edit(before, after)
-        bob.page.locator("#send").click()
-        bob.sign()
+        bob.revise(before, after)
         bob.sees(after)
         wait_for(amy.page, lambda: held != [])
     eventually(lambda: latest.inner_text() == "third")
@@ -186,14 +171,12 @@ def test_a_browser_without_a_stream_says_so_and_polls_until_a_stream_is_free(sit
     ],
 )
 def test_an_editor_learns_before_or_after_saving_that_somebody_else_changed_the_note(
-    site: Site, visitors: Visitors, change: str, while_editing: str, after_saving: str, revises: int
+    site: Site, amy: Visitor, bob: Visitor, change: str, while_editing: str, after_saving: str, revises: int
 ) -> None:
     """Amy saves an edit of note #1 without a network, and edits note #2 with one. Bob changes each of them meanwhile.
 
     Amy's text of #2 revises the version that she has seen: the first one, or bob's deletion, which is #5.
     """
-    site.start()
-    amy, bob = visitors.visit(site.address), visitors.visit(site.address, author="bob")
     site.send("one", "two")
     for each in (amy, bob):
         each.sees("one", "two")
@@ -207,9 +190,7 @@ def test_an_editor_learns_before_or_after_saving_that_somebody_else_changed_the_
         bob.sees_nothing_waiting()
 
     amy.profile.set_offline(True)
-    amy.edit("one", "amy's one")
-    amy.page.locator("#send").click()
-    amy.sign()
+    amy.revise("one", "amy's one")
     change_as_bob("one")
     amy.profile.set_offline(False)
     notice = amy.page.locator("#notice-overtaken-1")
@@ -248,9 +229,7 @@ def test_a_notebook_that_was_restored_from_an_older_copy_is_shown_as_it_is_now(s
     amy.sees("kept", "after the restoration")
     eventually(lambda: amy.texts() == ["kept", "after the restoration"])
     assert amy.page.evaluate("fewestNotes") > 0, "the old notes stay until the new ones are loaded"
-    amy.write("still under the same identity")
-    amy.sees("still under the same identity")
-    amy.sees_nothing_waiting()
+    amy.store("still under the same identity")
     assert site.texts() == ["kept", "after the restoration", "still under the same identity"]
 
 
@@ -341,6 +320,5 @@ def test_the_page_shows_at_most_400_notes_and_a_reader_reaches_all_without_losin
     assert last.evaluate("(each) => each.getBoundingClientRect().bottom < innerHeight"), "the latest note stays in sight"
     # A note of one's own is shown, even if it is written far from the latest notes.
     scroll("0", 1)
-    amy.write("from far away")
-    amy.sees("from far away")
+    amy.store("from far away")
     eventually(lambda: shown()[-1] == 851)

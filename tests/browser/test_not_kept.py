@@ -6,7 +6,7 @@ import pytest
 
 from tests.support.page_site import Site
 from tests.support.processes import eventually
-from tests.support.visitor import WITH_A_WORKER, Visitors
+from tests.support.visitor import WITH_A_WORKER, Visitor, Visitors
 
 GET_AND_KEPT = """async () => {
     const shown = await (await fetch("/static/page.css")).text()
@@ -18,14 +18,11 @@ FULL = "IDBObjectStore.prototype.add = () => { throw new DOMException('full', 'Q
 """From now on, the browser has no room to keep anything."""
 
 
-def test_a_new_text_that_was_begun_comes_back_after_another_note_was_edited(site: Site, visitors: Visitors) -> None:
-    site.start()
-    amy = visitors.visit(site.address)
+def test_a_new_text_that_was_begun_comes_back_after_another_note_was_edited(amy: Visitor) -> None:
     amy.write("one", "two")
     amy.type("not sent")
     amy.edit("one", "one, with many words")
-    amy.edit("two", "two, changed")
-    amy.page.locator("#send").click()
+    amy.revise("two", "two, changed")
     amy.sees("two, changed")
     text = amy.page.locator("#text")
     assert text.input_value() == "not sent\none, with many words"
@@ -35,11 +32,8 @@ def test_a_new_text_that_was_begun_comes_back_after_another_note_was_edited(site
     assert text.input_value() == "not sent\none, with many words", "the text of note #1 was not changed, so it is not kept"
 
 
-def test_a_browser_without_room_says_that_a_note_is_not_deleted(site: Site, visitors: Visitors) -> None:
-    site.start()
-    amy = visitors.visit(site.address)
-    amy.write("stays")
-    amy.sees_nothing_waiting()
+def test_a_browser_without_room_says_that_a_note_is_not_deleted(amy: Visitor) -> None:
+    amy.store("stays")
     amy.page.evaluate(FULL)
     amy.act("stays", "Delete")
     amy.page.locator("#notice-writing", has_text="not deleted").wait_for()
@@ -49,10 +43,8 @@ def test_a_browser_without_room_says_that_a_note_is_not_deleted(site: Site, visi
 
 @pytest.mark.parametrize("method", ["IDBCursor.prototype.update", "IDBObjectStore.prototype.delete"])
 def test_a_browser_without_room_to_send_or_to_forget_an_entry_says_so_until_it_has_room(
-    site: Site, visitors: Visitors, method: str
+    site: Site, amy: Visitor, method: str
 ) -> None:
-    site.start()
-    amy = visitors.visit(site.address)
     amy.page.evaluate(
         f"[window.whole, {method}] = [{method}, () => {{ throw new DOMException('full', 'QuotaExceededError') }}]; 0"
     )
@@ -66,11 +58,8 @@ def test_a_browser_without_room_to_send_or_to_forget_an_entry_says_so_until_it_h
     amy.faults.clear()
 
 
-def test_a_note_that_is_deleted_while_the_notebook_is_silent_is_not_called_deleted_yet(site: Site, visitors: Visitors) -> None:
-    site.start()
-    amy = visitors.visit(site.address)
-    amy.write("to be deleted")
-    amy.sees_nothing_waiting()
+def test_a_note_that_is_deleted_while_the_notebook_is_silent_is_not_called_deleted_yet(site: Site, amy: Visitor) -> None:
+    amy.store("to be deleted")
     site.server.stop()
     amy.page.locator("body.away").wait_for()
     amy.act("to be deleted", "Delete")
@@ -80,19 +69,15 @@ def test_a_note_that_is_deleted_while_the_notebook_is_silent_is_not_called_delet
     amy.note("to be deleted").wait_for(state="detached")
 
 
-def test_a_change_that_waits_names_its_note_not_the_version_that_it_replaces(site: Site, visitors: Visitors) -> None:
-    site.start()
-    amy = visitors.visit(site.address)
+def test_a_change_that_waits_names_its_note_not_the_version_that_it_replaces(site: Site, amy: Visitor) -> None:
     amy.write("milk", "bread")
     for before, after in (("milk", "oat milk"), ("bread", "rye bread")):
         amy.sees(before)
-        amy.edit(before, after)
-        amy.page.locator("#send").click()
+        amy.revise(before, after)
         amy.sees(after)
     amy.sees_nothing_waiting()
     site.server.stop()
-    amy.edit("oat milk", "soy milk")
-    amy.page.locator("#send").click()
+    amy.revise("oat milk", "soy milk")
     amy.act("rye bread", "Delete")
     eventually(lambda: amy.page.locator(".waiting-title").all_inner_texts() == ["New text of note #1", "Deletion of note #2"])
     site.serve()
@@ -114,9 +99,7 @@ def test_a_browser_that_keeps_nothing_lets_people_read_and_offers_nothing_else(s
     assert offered == ["Tags", "Calendar", "Export"]
 
 
-def test_the_error_about_a_long_name_vanishes_when_the_name_is_empty(site: Site, visitors: Visitors) -> None:
-    site.start()
-    amy = visitors.visit(site.address)
+def test_the_error_about_a_long_name_vanishes_when_the_name_is_empty(amy: Visitor) -> None:
     amy.page.locator("#change-author").click()
     field, wrong = amy.page.locator("#who-field"), amy.page.locator("#who-wrong")
     for name, is_wrong in (("name " * 40, True), (" ", False)):
@@ -138,15 +121,12 @@ def test_a_browser_without_room_shows_the_file_of_the_server_not_the_one_that_it
     assert (shown != "kept", kept) == (True, "kept")
 
 
-def test_an_earlier_text_that_the_history_has_only_in_part_is_not_brought_back(site: Site, visitors: Visitors) -> None:
-    site.start()
-    amy = visitors.visit(site.address)
+def test_an_earlier_text_that_the_history_has_only_in_part_is_not_brought_back(site: Site, amy: Visitor) -> None:
     texts = [letter * 700_000 for letter in "abc"]
     amy.write(texts[0])
     for before, after in pairwise(texts):
         amy.sees_nothing_waiting()
-        amy.edit(before[:9], after)
-        amy.page.locator("#send").click()
+        amy.revise(before[:9], after)
     amy.sees_nothing_waiting()
     amy.menu("Take back my last change")
     amy.sees("bbb")

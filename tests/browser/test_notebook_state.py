@@ -7,7 +7,7 @@ import pytest
 
 from tests.support.page_site import Site
 from tests.support.processes import eventually
-from tests.support.visitor import Visitors, wait_for
+from tests.support.visitor import Visitor, Visitors, wait_for
 
 if TYPE_CHECKING:
     from playwright.sync_api import Route
@@ -86,11 +86,7 @@ def test_the_page_says_connecting_not_connected_until_the_notebook_has_answered(
 
 
 @pytest.mark.parametrize("status", [401, 409])
-def test_after_a_refused_request_the_page_asks_for_the_state_and_sends_nothing(
-    site: Site, visitors: Visitors, status: int
-) -> None:
-    site.start()
-    amy = visitors.visit(site.address)
+def test_after_a_refused_request_the_page_asks_for_the_state_and_sends_nothing(site: Site, amy: Visitor, status: int) -> None:
     site.send("live")
     amy.sees("live")  # so its stream is open: opening one later would let the sender try again
     asked: Counter[str] = Counter()
@@ -105,9 +101,7 @@ def test_after_a_refused_request_the_page_asks_for_the_state_and_sends_nothing(
     assert asked["/api/entries"] == 1
 
 
-def test_a_waiting_note_names_its_notebook_if_the_page_shows_another(site: Site, visitors: Visitors) -> None:
-    site.start()
-    amy = visitors.visit(site.address)
+def test_a_waiting_note_names_its_notebook_if_the_page_shows_another(amy: Visitor) -> None:
     status = 503
     amy.page.route("**/api/entries", lambda route: route.fulfill(status=status, json=REFUSAL))
     amy.write("for the first notebook")
@@ -124,14 +118,8 @@ def test_a_waiting_note_names_its_notebook_if_the_page_shows_another(site: Site,
     amy.page.locator("#waiting", has_text=f"waits for another notebook, {notebook}").wait_for()
 
 
-def test_another_notebook_that_the_page_shows_since_its_restart_is_not_called_an_older_copy(
-    site: Site, visitors: Visitors
-) -> None:
-    site.start()
-    amy = visitors.visit(site.address)
-    amy.write("in the kitchen")
-    amy.sees("in the kitchen")
-    amy.sees_nothing_waiting()
+def test_another_notebook_that_the_page_shows_since_its_restart_is_not_called_an_older_copy(site: Site, amy: Visitor) -> None:
+    amy.store("in the kitchen")
     amy.page.evaluate(COLLECT_TOASTS)
     site.end_page()
     site.server.stop()
@@ -150,9 +138,7 @@ def test_imported_notes_whose_long_sequences_javascript_would_round_can_be_edite
     site.start()
     site.import_note("from jrnl")
     amy = visitors.visit(site.address)
-    amy.edit("from jrnl", "from jrnl, and better")
-    amy.page.locator("#send").click()
-    amy.sign()
+    amy.revise("from jrnl", "from jrnl, and better")
     amy.sees("from jrnl, and better")
     amy.sees_nothing_waiting()
     amy.menu("Take back my last change")
@@ -165,10 +151,8 @@ def test_imported_notes_whose_long_sequences_javascript_would_round_can_be_edite
 
 
 def test_broken_entries_hold_up_neither_the_page_nor_other_entries_and_can_be_copied_and_removed(
-    site: Site, visitors: Visitors
+    site: Site, amy: Visitor
 ) -> None:
-    site.start()
-    amy = visitors.visit(site.address)
     amy.page.route("**/api/entries", lambda route: route.fulfill(status=503, json=REFUSAL))
     amy.write("whole")
     amy.page.locator("#waiting article").wait_for()

@@ -31,8 +31,7 @@ def start_sealed(site: Site, *, has_joined: bool = True) -> str:
 def writer_with_code(visitor: Visitor, code: str) -> Visitor:
     """Let `visitor` give the join code and write a note, `secret`. Return `visitor`."""
     visitor.give_code(code)
-    visitor.write("secret")
-    visitor.sees("secret")
+    visitor.store("secret")
     return visitor
 
 
@@ -45,8 +44,7 @@ def test_the_join_code_opens_a_sealed_notebook_and_a_new_key_ends_the_session(si
     amy.give_code("a wrong code")
     amy.page.locator("#code-wrong:not(:empty)").wait_for()
     amy.give_code(code)
-    amy.write("secret")
-    amy.sees("secret")
+    amy.store("secret")
     other_tab.sees("secret")
     other_tab.page.close()
     assert code not in amy.page.evaluate("JSON.stringify([localStorage, sessionStorage, document.cookie])")
@@ -59,9 +57,7 @@ def test_the_join_code_opens_a_sealed_notebook_and_a_new_key_ends_the_session(si
     assert all(refused(amy))
     amy.give_code(new_code)
     amy.sees("secret")
-    amy.write("with the new key")
-    amy.sees("with the new key")
-    amy.sees_nothing_waiting()
+    amy.store("with the new key")
     assert site.texts() == ["secret", "with the new key"]
 
 
@@ -69,9 +65,7 @@ def test_a_tab_whose_new_join_code_was_entered_in_another_tab_does_not_ask_for_a
     site: Site, visitors: Visitors
 ) -> None:
     code = start_sealed(site)
-    amy = visitors.visit(site.address)
-    amy.give_code(code)
-    amy.write("secret")
+    amy = writer_with_code(visitors.visit(site.address), code)
     other_tab = visitors.visit(site.address, profile=amy.profile)
     other_tab.sees("secret")
     new_code = site.new_join_code()
@@ -84,12 +78,8 @@ def test_a_tab_whose_new_join_code_was_entered_in_another_tab_does_not_ask_for_a
     assert other_tab.page.locator("#code-wrong").inner_text() == ""
 
 
-def test_an_open_notebook_that_is_sealed_later_is_opened_by_its_join_code(site: Site, visitors: Visitors) -> None:
-    site.start()
-    amy = visitors.visit(site.address)
-    amy.write("while it was open")
-    amy.sees("while it was open")
-    amy.sees_nothing_waiting()
+def test_an_open_notebook_that_is_sealed_later_is_opened_by_its_join_code(site: Site, amy: Visitor) -> None:
+    amy.store("while it was open")
     site.server.stop()
     with closing(Notebook(site.notebook)) as notebook:
         seal_notebook(notebook, name="kitchen")
@@ -203,6 +193,5 @@ def test_a_browser_that_forgets_the_join_code_gets_no_more_notes_though_another_
     with amy.page.expect_response("**/api/events*") as stream:
         amy.menu("Forget the join code")
     assert stream.value.status == 401
-    ben.write("not for amy")
-    ben.sees("not for amy")
+    ben.store("not for amy")
     assert amy.texts() == []

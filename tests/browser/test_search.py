@@ -57,8 +57,7 @@ def test_notes_that_match_arrive_live_while_a_filter_is_on_and_own_notes_stay_in
     amy.sees("more milk")
     tab.sees("bread #shopping")
     other.sees("neither")
-    other.edit("neither", "it was neither milk nor that")
-    other.page.locator("#send").click()
+    other.revise("neither", "it was neither milk nor that")
     amy.sees("nor that")
     eventually(lambda: amy.page.locator("mark").all_inner_texts() == 3 * ["milk"])
     assert (amy.texts(), tab.texts()) == (

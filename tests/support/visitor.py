@@ -63,6 +63,12 @@ class Visitor:
             self.sign()
             self.wait_until("document.querySelector('#text').value === ''")
 
+    def store(self, *texts: str) -> None:
+        """Write notes (see `write`), and wait until each is shown as stored, and nothing waits."""
+        self.write(*texts)
+        self.sees(*texts)
+        self.sees_nothing_waiting()
+
     def sign(self) -> None:
         """Say who writes, if the page asks."""
         is_known = "localStorage.getItem('udpnote.author') !== null"
@@ -129,6 +135,12 @@ class Visitor:
         # Before, the field may still have the text of another edit.
         self.wait_until(f"document.querySelector('#text').value.includes({json.dumps(text)})")
         self.type(changed)
+
+    def revise(self, text: str, changed: str) -> None:
+        """Replace the text of a stored note by `changed` with the button (see `edit`), and say who writes if the page asks."""
+        self.edit(text, changed)
+        self.page.locator("#send").click()
+        self.sign()
 
     def menu(self, action: str) -> None:
         """Open the menu, and choose an action by its name."""
