@@ -14,7 +14,7 @@ from tests.support.golden import GOLDEN, KEY, SALT, SEALED, datagrams
 from udpnote.cli.command_line.command_table import COMMANDS as COMMAND_TABLE
 from udpnote.cli.completion.word_at_cursor import TABLE_PATH
 from udpnote.model.join_code import join_code
-from udpnote.protocol.codec import encode
+from udpnote.protocol.codec.codec import encode
 from udpnote.text.messages.troubles import trouble_table
 
 DOCS = Path(__file__).parent.parent / "docs"

@@ -23,8 +23,9 @@ from udpnote.cli.command_line.parsing import read_command_line
 from udpnote.cli.completion.word_at_cursor import TABLE_PATH
 from udpnote.errors import UdpnoteError
 from udpnote.model.address import DATAGRAM_BYTES_MAX
-from udpnote.protocol import codec, envelope, messages
-from udpnote.protocol.codec_discovery import DISCOVER_BYTES
+from udpnote.protocol import envelope, messages
+from udpnote.protocol.codec import codec
+from udpnote.protocol.codec.discovery import DISCOVER_BYTES
 from udpnote.protocol.examination import EXAMINATIONS_MAX
 from udpnote.protocol.examination_messages import EXAMINE_BYTES_MIN, HEARD_HOSTS_MAX
 from udpnote.settings import PORTS, Settings

@@ -35,7 +35,7 @@ from udpnote.model.address import Address
 from udpnote.model.entry import Kind, Part
 from udpnote.model.notebook import KnownNotebook
 from udpnote.model.query import Query, Selection
-from udpnote.protocol.codec import decode, encode
+from udpnote.protocol.codec.codec import decode, encode
 from udpnote.protocol.envelope import OPEN
 from udpnote.protocol.messages import TOKEN_BYTES, Ack, Append
 from udpnote.server.request_handler import RequestHandler

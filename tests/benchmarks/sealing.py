@@ -9,7 +9,7 @@ from pathlib import Path
 from tests.benchmarks.measures import ROUNDS, Row, alternate, at_most, rate_ratio
 from tests.benchmarks.writing import entry_rates
 from udpnote.model.address import Address
-from udpnote.protocol.codec import encode
+from udpnote.protocol.codec.codec import encode
 from udpnote.protocol.discovery import Offerer
 from udpnote.protocol.examination import Reporter
 from udpnote.protocol.messages import ANY_NOTEBOOK, Discover

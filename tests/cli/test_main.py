@@ -71,7 +71,7 @@ IN_CHINESE = {*WORDLESS, "send more", "outbox"}
 ONE_SHOT_UNUSED = (
     "bisect ctypes ipaddress random signal udpnote.cli.command_line.declared_command udpnote.cli.terminal.progress "
     "udpnote.client.filters udpnote.client.reading udpnote.model.query udpnote.protocol.examination_messages "
-    "udpnote.protocol.codec_reading udpnote.server udpnote.storage.notebook udpnote.storage.outbox.log_check "
+    "udpnote.protocol.codec.reading udpnote.server udpnote.storage.notebook udpnote.storage.outbox.log_check "
 )
 
 

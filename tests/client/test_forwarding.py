@@ -13,7 +13,7 @@ from tests.support.loopback import Loopback
 from udpnote import Client
 from udpnote.errors import ClientClosed, InvalidEntry, InvalidQuery, OldKey, ServerNotFound, UdpnoteError
 from udpnote.model.entry import SEQUENCE_MAX, TEXT_BYTES_MAX, Entry, Kind, SeenEntry, Status, Verdict
-from udpnote.protocol.codec import decode
+from udpnote.protocol.codec.codec import decode
 from udpnote.protocol.messages import Append, Run
 
 ADA, BOB, EVE = b"a" * 16, b"b" * 16, b"e" * 16

@@ -21,7 +21,7 @@ from udpnote.errors import EntryRefused, NoSpace, NotebookInUse, ServerNotFound,
 from udpnote.machine.clock import wall_microseconds
 from udpnote.model.entry import NO_PREDECESSOR, TEXT_BYTES_MAX, Restored, StoredEntry
 from udpnote.model.notebook import KnownNotebook
-from udpnote.protocol.codec import decode
+from udpnote.protocol.codec.codec import decode
 from udpnote.protocol.envelope import OPEN
 from udpnote.protocol.messages import Append, Run
 from udpnote.storage.notebook.notebook import Notebook

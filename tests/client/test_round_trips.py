@@ -8,7 +8,7 @@ from tests.support.lan import CELLAR, KITCHEN, Lan
 from udpnote import Client
 from udpnote.client.round_trips import RoundTrips
 from udpnote.model.notebook import KnownNotebook
-from udpnote.protocol.codec_discovery import DISCOVER_BYTES
+from udpnote.protocol.codec.discovery import DISCOVER_BYTES
 from udpnote.protocol.round_trip_meter import PROBES
 from udpnote.storage.outbox.outbox import Outbox
 

@@ -9,7 +9,7 @@ from tests.support.network import PORT, Weather
 from udpnote import Client
 from udpnote.errors import Notice
 from udpnote.model.entry import Entry, Kind, StoredEntry
-from udpnote.protocol.codec import decode
+from udpnote.protocol.codec.codec import decode
 from udpnote.protocol.envelope import OPEN
 from udpnote.protocol.reading_messages import Read
 from udpnote.protocol.server_contact import FOLLOWER_INTERVAL_SECONDS_MAX, SILENT_INTERVAL_SECONDS

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from tests.support.processes import Process
 from tests.support.requirements import require_tool, unavailable
-from udpnote.protocol.codec import Message, decode
+from udpnote.protocol.codec.codec import Message, decode
 from udpnote.protocol.envelope import MAGIC
 
 CALLS = "openat,write,pwrite64,ftruncate,fsync,fdatasync,link,linkat,rename,unlink,sendmsg,recvmsg"

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from tests.support.golden import GOLDEN, KEY, golden
 from udpnote.errors import BadDatagram
 from udpnote.model.address import DATAGRAM_BYTES_MAX
-from udpnote.protocol.codec import encode, parse
+from udpnote.protocol.codec.codec import encode, parse
 from udpnote.protocol.envelope import BODY_BYTES_MAX, OPEN
 from udpnote.protocol.messages import Append, Run
 from udpnote.protocol.reading_messages import Page

@@ -5,7 +5,7 @@ from random import Random
 from tests.support.golden import CLIENT_ID, NOTEBOOK_ID, WRITTEN_AT
 from tests.support.wire import decoded
 from udpnote.model.entry import Entry, Kind, Status
-from udpnote.protocol.codec import encode, part_bytes_max
+from udpnote.protocol.codec.codec import encode, part_bytes_max
 from udpnote.protocol.delivery import Delivery
 from udpnote.protocol.delivery_events import Stored
 from udpnote.protocol.envelope import OPEN, Envelope

@@ -29,7 +29,7 @@ from tests.protocol.deliveries import (
 from tests.support.golden import NOTEBOOK_ID, TOKEN, WRITTEN_AT, golden
 from tests.support.keys import AT_NEW, AT_OLD, OLD
 from udpnote.model.entry import NO_PREDECESSOR, Entry, Restored, Status, split
-from udpnote.protocol.codec import APPEND_BYTES_MIN
+from udpnote.protocol.codec.codec import APPEND_BYTES_MIN
 from udpnote.protocol.delivery_events import Rejected
 from udpnote.protocol.envelope import OPEN
 from udpnote.protocol.messages import Reason

@@ -7,7 +7,7 @@ import pytest
 from tests.support.golden import GOLDEN, NOTEBOOK_ID, PROBE_ID, SERVER_ID, golden
 from tests.support.keys import AT_MIDDLE, AT_NEW, AT_OLD, NEW, OLD
 from tests.support.wire import decoded
-from udpnote.protocol.codec import decode, encode
+from udpnote.protocol.codec.codec import decode, encode
 from udpnote.protocol.discovery import DISCOVERY_SECONDS, NOTEBOOKS_MAX, SERVERS_MAX, SETTLING_SECONDS, DiscoveryTarget, Prober
 from udpnote.protocol.envelope import OPEN, Envelope
 from udpnote.protocol.messages import ANY_NOTEBOOK, KEY_CHANGED, Discover, Offer

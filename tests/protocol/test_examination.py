@@ -2,7 +2,7 @@
 
 from tests.support.golden import NOTEBOOK_ID, SERVER_ID, STORED_AT, TOKEN
 from udpnote.model.address import Address
-from udpnote.protocol.codec import decode, encode
+from udpnote.protocol.codec.codec import decode, encode
 from udpnote.protocol.envelope import BODY_BYTES_MAX, OPEN, Requester
 from udpnote.protocol.examination import EXAMINATIONS_MAX, Reporter
 from udpnote.protocol.examination_messages import EXAMINE_BYTES_MIN, HEARD_HOSTS_MAX, WAY_MAX, Examine, HeardHost, Report

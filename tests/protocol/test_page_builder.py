@@ -8,8 +8,8 @@ from tests.support.paging import PagedBook, answered, assembled, numbers, states
 from tests.support.readings import NEWEST_FIRST, NOTES, UNANSWERABLE, Book, after, deletion, note, notes, read, seen
 from udpnote.model.entry import StoredEntry
 from udpnote.model.query import FIRST, LAST, Cursor, Item, Query, Tally, View
-from udpnote.protocol.codec import PAGE_BODY_BYTES_MAX
-from udpnote.protocol.codec_reading import PAGE_OVERHEAD_BYTES, pack_tally
+from udpnote.protocol.codec.codec import PAGE_BODY_BYTES_MAX
+from udpnote.protocol.codec.reading import PAGE_OVERHEAD_BYTES, pack_tally
 from udpnote.protocol.page_assembly import PageAssembly
 from udpnote.protocol.reading_messages import Page, PageState, StoredPart
 

@@ -4,8 +4,8 @@ import pytest
 
 from tests.support.golden import CLIENT_ID, WRITTEN_AT
 from udpnote.model.entry import NO_PREDECESSOR, Bundle, Entry, Kind, Restored
-from udpnote.protocol.codec import decode
-from udpnote.protocol.codec_runs import PAUSE_MICROSECONDS_MAX
+from udpnote.protocol.codec.codec import decode
+from udpnote.protocol.codec.runs import PAUSE_MICROSECONDS_MAX
 from udpnote.protocol.envelope import BODY_BYTES_MAX, OPEN
 from udpnote.protocol.messages import Append, Run
 from udpnote.protocol.payloads import SHORT_NOTE_BYTES_MAX, BundlePayload, PartPayload, Payload, UnsentPayloads

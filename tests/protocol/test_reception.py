@@ -38,7 +38,7 @@ from udpnote.model.entry import (
 )
 from udpnote.model.query import FIRST, Cursor, Query
 from udpnote.protocol import messages
-from udpnote.protocol.codec import PART_ACKS_MAX, Message, append_body, decode, encode, part_bytes_max
+from udpnote.protocol.codec.codec import PART_ACKS_MAX, Message, append_body, decode, encode, part_bytes_max
 from udpnote.protocol.discovery import Offerer
 from udpnote.protocol.envelope import BODY_BYTES_MAX, OPEN, Envelope
 from udpnote.protocol.examination import Reporter

@@ -9,7 +9,7 @@ from tests.support.keys import AT_NEW, NEW, NEW_KEY, OLD, STRANGE_KEY
 from tests.support.wire import decoded
 from udpnote.model.address import Address
 from udpnote.model.notebook import KnownNotebook, address_of
-from udpnote.protocol.codec import encode
+from udpnote.protocol.codec.codec import encode
 from udpnote.protocol.congestion import JITTER
 from udpnote.protocol.discovery import ANSWER_SECONDS, DISCOVERY_SECONDS, DiscoveryAnswer
 from udpnote.protocol.envelope import OPEN, Envelope

@@ -7,7 +7,7 @@ import pytest
 from tests.support.golden import NOTEBOOK_ID, SERVER_ID
 from tests.support.keys import AT_NEW, NEW
 from tests.support.wire import decoded
-from udpnote.protocol.codec import encode
+from udpnote.protocol.codec.codec import encode
 from udpnote.protocol.discovery import DiscoveryTarget
 from udpnote.protocol.envelope import OPEN, Envelope
 from udpnote.protocol.messages import Discover, Offer

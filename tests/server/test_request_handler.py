@@ -15,7 +15,7 @@ from udpnote.errors import NotebookLost, Notice
 from udpnote.model.address import Address, Datagram
 from udpnote.model.entry import Kind, Part, Status, StoredEntry
 from udpnote.model.query import FIRST, Query
-from udpnote.protocol.codec import decode, encode
+from udpnote.protocol.codec.codec import decode, encode
 from udpnote.protocol.messages import Ack, Append, Discover, Offer
 from udpnote.protocol.reading_messages import Page, PageState, Read
 from udpnote.server.request_handler import RequestHandler

@@ -37,7 +37,7 @@ from udpnote.machine.names import host_name
 from udpnote.model.entry import TEXT_BYTES_MAX, StoredEntry
 from udpnote.model.join_code import join_code
 from udpnote.model.query import FIRST, Query
-from udpnote.protocol.codec import decode, encode
+from udpnote.protocol.codec.codec import decode, encode
 from udpnote.protocol.reading_messages import Page, PageState, Read
 from udpnote.server.loop import KEYS_SECONDS
 from udpnote.server.sealing import KeyUse, wait_for_use

@@ -14,7 +14,7 @@ from udpnote.errors import BadDatagram
 from udpnote.model.address import Address
 from udpnote.model.entry import NOTHING_SEEN, Bundle, NoteRun, Status
 from udpnote.model.query import FIRST
-from udpnote.protocol.codec import Message, decode, encode
+from udpnote.protocol.codec.codec import Message, decode, encode
 from udpnote.protocol.messages import TOKEN_BYTES, Ack, Append, Discover, Offer, PartAck, Reason, Refuse, Run
 from udpnote.protocol.messages import content_check as check_of
 from udpnote.protocol.reading_messages import Page, PageState, Read

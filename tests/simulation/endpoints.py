@@ -11,7 +11,7 @@ from tests.support.network import SimulatedEndpoint
 from udpnote.lan.endpoint import ProbeAttempt
 from udpnote.model.address import Address, Datagram
 from udpnote.model.query import Cursor
-from udpnote.protocol import codec
+from udpnote.protocol.codec import codec
 from udpnote.protocol.messages import Append, Run
 from udpnote.protocol.reading_messages import Page, PageState, Read
 

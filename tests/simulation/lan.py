@@ -14,7 +14,7 @@ from udpnote.errors import BadDatagram
 from udpnote.model.address import Address
 from udpnote.model.notebook import KnownNotebook
 from udpnote.model.query import Cursor
-from udpnote.protocol.codec import decode
+from udpnote.protocol.codec.codec import decode
 from udpnote.protocol.messages import Append, Run
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from random import Random
 from tests.support.network import Weather
 from udpnote.model.entry import CLIENT_ID_BYTES, SEQUENCE_MAX, Entry, Kind, StoredEntry
 from udpnote.model.query import Query, View
-from udpnote.protocol.codec import part_bytes_max
+from udpnote.protocol.codec.codec import part_bytes_max
 
 
 def names(listed: str) -> list[str]:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from tests.simulation.history import Violation
 from udpnote.errors import BadDatagram
-from udpnote.protocol.codec import Message, decode, parse
+from udpnote.protocol.codec.codec import Message, decode, parse
 from udpnote.protocol.envelope import OPEN, SEALED_HEADER, Envelope
 from udpnote.protocol.messages import ANY_NOTEBOOK, KEY_CHANGED, Discover, Offer, Reason, Refuse
 from udpnote.protocol.reading_messages import Page, PageState

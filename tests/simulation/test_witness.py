@@ -15,7 +15,7 @@ from tests.simulation.witness import Witness, written
 from tests.support.golden import PROBE_ID, TOKEN
 from udpnote.model.entry import Entry, Kind, SeenEntry, Status, StoredEntry, split
 from udpnote.model.query import FIRST, Cursor, Query, Tally, View
-from udpnote.protocol.codec import encode
+from udpnote.protocol.codec.codec import encode
 from udpnote.protocol.messages import ANY_NOTEBOOK, Append, Discover, Offer
 from udpnote.protocol.reading_messages import Page, PageState, Read
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from udpnote.model.entry import NOTHING_SEEN, Bundle, Entry, Kind, NoteRun, Part, Restored, SeenEntry, Status, StoredEntry
 from udpnote.model.query import FIRST, LAST, Cursor, Query, Tally, View
 from udpnote.protocol import messages
-from udpnote.protocol.codec import Message
+from udpnote.protocol.codec.codec import Message
 from udpnote.protocol.examination_messages import Examine, HeardHost, Report
 from udpnote.protocol.messages import Ack, Append, Discover, Offer, PartAck, Reason, Refuse, Run
 from udpnote.protocol.reading_messages import Page, PageState, Read, StoredPart

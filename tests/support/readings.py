@@ -8,7 +8,7 @@ from tests.support.wire import decoded
 from udpnote.errors import InvalidQuery, StorageError
 from udpnote.model.entry import NOTHING_SEEN, Entry, Kind, SeenEntry, StoredEntry
 from udpnote.model.query import FIRST, Cursor, IndexBehind, Item, LookupStep, PausePoint, Query, SearchRunning, Selection, Tally
-from udpnote.protocol.codec import encode
+from udpnote.protocol.codec.codec import encode
 from udpnote.protocol.envelope import OPEN, Envelope, Requester
 from udpnote.protocol.paging import Pager, ServeContext
 from udpnote.protocol.reading import Reading

@@ -8,8 +8,8 @@ import pytest
 from tests.support.golden import GOLDEN, golden, with_check
 from udpnote.errors import BadDatagram
 from udpnote.model.entry import SEQUENCE_MAX, WRITTEN_AT_MAX, WRITTEN_AT_MIN, Status
-from udpnote.protocol.codec import PAGE_BODY_BYTES_MAX, decode, encode
-from udpnote.protocol.codec_reading import PAGE_OVERHEAD_BYTES
+from udpnote.protocol.codec.codec import PAGE_BODY_BYTES_MAX, decode, encode
+from udpnote.protocol.codec.reading import PAGE_OVERHEAD_BYTES
 from udpnote.protocol.envelope import OPEN, Envelope
 from udpnote.protocol.messages import Run
 

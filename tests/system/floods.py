@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from udpnote.model.entry import TEXT_BYTES_MAX, Entry, Kind, Part, Restored, split
 from udpnote.model.query import FIRST, Query, View
-from udpnote.protocol.codec import append_body, encode, part_bytes_max
+from udpnote.protocol.codec.codec import append_body, encode, part_bytes_max
 from udpnote.protocol.envelope import OPEN
 from udpnote.protocol.messages import Append
 from udpnote.protocol.reading_messages import Read

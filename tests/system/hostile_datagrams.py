@@ -11,7 +11,7 @@ from tests.support.golden import GOLDEN
 from udpnote.model.entry import TEXT_BYTES_MAX, Entry, Kind, Part, split
 from udpnote.model.join_code import new_key
 from udpnote.model.query import FIRST, LAST, Cursor, Query, View
-from udpnote.protocol.codec import Message, encode
+from udpnote.protocol.codec.codec import Message, encode
 from udpnote.protocol.envelope import OPEN, SEALED_HEADER, Envelope
 from udpnote.protocol.messages import ANY_NOTEBOOK, TOKEN_BYTES, Append, Discover, Offer, Reason, Refuse
 from udpnote.protocol.reading_messages import Read

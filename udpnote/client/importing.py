@@ -31,7 +31,7 @@ from udpnote.model.entry import (
 )
 from udpnote.model.notebook import KnownNotebook
 from udpnote.model.randomness import Randomness
-from udpnote.protocol.codec_runs import RUN_NOTES_MAX
+from udpnote.protocol.codec.runs import RUN_NOTES_MAX
 from udpnote.protocol.delivery import Delivery
 from udpnote.protocol.delivery_events import Rejected, Stored
 from udpnote.protocol.envelope import Envelope

@@ -11,7 +11,7 @@ from udpnote.model.entry import NOTHING_SEEN, SeenEntry, StoredEntry
 from udpnote.model.notebook import KnownNotebook
 from udpnote.model.query import Item, Selection
 from udpnote.model.randomness import Randomness
-from udpnote.protocol.codec_reading import is_too_long
+from udpnote.protocol.codec.reading import is_too_long
 from udpnote.protocol.envelope import Envelope
 from udpnote.protocol.reading import Indexing, Reading
 from udpnote.protocol.reading_messages import PageState

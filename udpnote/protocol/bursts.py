@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from udpnote.model.entry import SeenEntry
 from udpnote.model.query import Cursor, Query
 from udpnote.model.randomness import Randomness
-from udpnote.protocol.codec import encode
+from udpnote.protocol.codec.codec import encode
 from udpnote.protocol.envelope import Envelope
 from udpnote.protocol.reading_messages import STREAM_ID_BYTES, Read
 

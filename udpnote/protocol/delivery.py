@@ -27,7 +27,7 @@ from operator import attrgetter
 from udpnote.errors import BadDatagram
 from udpnote.model.entry import Entry, Identity, Kind, Restored, Status, is_whole, split
 from udpnote.model.randomness import Randomness
-from udpnote.protocol.codec import decode, part_bytes_max
+from udpnote.protocol.codec.codec import decode, part_bytes_max
 from udpnote.protocol.congestion import CLOCK_GRANULARITY_SECONDS, WINDOW_MAX
 from udpnote.protocol.delivery_events import DeliveryEvent, Rejected, Stored, joined_events
 from udpnote.protocol.delivery_state import HeldRevisions, KeptParts

@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Collection, Iterable
 
 from udpnote.model.entry import Entry, Identity
-from udpnote.protocol.codec import part_bytes_max
+from udpnote.protocol.codec.codec import part_bytes_max
 from udpnote.protocol.payloads import PartPayload
 
 

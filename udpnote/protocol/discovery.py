@@ -13,7 +13,7 @@ from typing import Generic, NamedTuple, TypeVar
 
 from udpnote.errors import BadDatagram
 from udpnote.model.randomness import Randomness
-from udpnote.protocol.codec import decode, encode
+from udpnote.protocol.codec.codec import decode, encode
 from udpnote.protocol.envelope import OPEN, Envelope
 from udpnote.protocol.messages import ANY_NOTEBOOK, KEY_CHANGED, PROBE_ID_BYTES, Discover, Offer
 

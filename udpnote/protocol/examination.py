@@ -7,7 +7,7 @@ notebook answers only clients that have its key.
 """
 
 from udpnote.model.address import Address, is_loopback
-from udpnote.protocol.codec import encode
+from udpnote.protocol.codec.codec import encode
 from udpnote.protocol.envelope import Requester
 from udpnote.protocol.examination_messages import HEARD_HOSTS_MAX, Examine, HeardHost, Report, heard_hosts_max
 

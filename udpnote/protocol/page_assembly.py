@@ -13,7 +13,7 @@ from operator import lt
 from udpnote.errors import BadDatagram
 from udpnote.model.entry import StoredEntry
 from udpnote.model.query import Cursor, Item, Query, beginning_of, cursor_after
-from udpnote.protocol.codec import decode
+from udpnote.protocol.codec.codec import decode
 from udpnote.protocol.envelope import Envelope
 from udpnote.protocol.reading_messages import Page, PageItem, PageState, StoredPart
 

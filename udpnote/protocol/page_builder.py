@@ -10,8 +10,8 @@ from typing import NamedTuple
 from udpnote.errors import InvalidQuery
 from udpnote.model.entry import StoredEntry
 from udpnote.model.query import Cursor, IndexBehind, Lookup, LookupStep, PausePoint, SearchRunning, Tally, cursor_after
-from udpnote.protocol.codec import PAGE_BODY_BYTES_MAX
-from udpnote.protocol.codec_reading import PAGE_OVERHEAD_BYTES, entry_overhead_bytes, pack_part, pack_tally, pack_whole
+from udpnote.protocol.codec.codec import PAGE_BODY_BYTES_MAX
+from udpnote.protocol.codec.reading import PAGE_OVERHEAD_BYTES, entry_overhead_bytes, pack_part, pack_tally, pack_whole
 from udpnote.protocol.reading_messages import PageState, Read
 
 _new = tuple.__new__

@@ -23,8 +23,8 @@ from udpnote.errors import StorageError
 from udpnote.model.address import Datagram
 from udpnote.model.entry import NOTHING_SEEN, SeenEntry
 from udpnote.model.query import Cursor, Lookup
-from udpnote.protocol.codec import READ_BYTES, encode_page_body
-from udpnote.protocol.codec_reading import page_body_of
+from udpnote.protocol.codec.codec import READ_BYTES, encode_page_body
+from udpnote.protocol.codec.reading import page_body_of
 from udpnote.protocol.envelope import HEADER_BYTES, Envelope, Requester
 from udpnote.protocol.fair_queue import FairQueue
 from udpnote.protocol.page_builder import BuiltPage, PageBuilder

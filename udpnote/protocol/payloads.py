@@ -13,8 +13,7 @@ from itertools import repeat
 from operator import sub
 
 from udpnote.model.entry import NO_PREDECESSOR, Bundle, Entry, Identity, Kind, NoteRun, Part, Restored, split
-from udpnote.protocol.codec import append_body, bundle_body, part_bytes_max, run_body
-from udpnote.protocol.codec_bundles import (
+from udpnote.protocol.codec.bundles import (
     BUNDLE_BYTES_MAX,
     Writer,
     bundled_note_bytes,
@@ -22,7 +21,8 @@ from udpnote.protocol.codec_bundles import (
     writer_bytes,
     writer_of,
 )
-from udpnote.protocol.codec_runs import (
+from udpnote.protocol.codec.codec import append_body, bundle_body, part_bytes_max, run_body
+from udpnote.protocol.codec.runs import (
     PAUSE_MICROSECONDS_MAX,
     RUN_NOTES_MAX,
     RUN_NOTES_MIN,

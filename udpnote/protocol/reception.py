@@ -29,7 +29,7 @@ from udpnote.model.entry import (
     is_text,
     is_whole,
 )
-from udpnote.protocol.codec import PART_ACKS_MAX, Message, encode, parse
+from udpnote.protocol.codec.codec import PART_ACKS_MAX, Message, encode, parse
 from udpnote.protocol.discovery import Offerer
 from udpnote.protocol.envelope import OPEN, Envelope, Requester, unwrap_any
 from udpnote.protocol.examination import Reporter

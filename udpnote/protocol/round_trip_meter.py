@@ -2,7 +2,7 @@
 
 from udpnote.errors import BadDatagram
 from udpnote.model.randomness import Randomness
-from udpnote.protocol.codec import decode, encode
+from udpnote.protocol.codec.codec import decode, encode
 from udpnote.protocol.discovery import DiscoveryTarget
 from udpnote.protocol.messages import PROBE_ID_BYTES, Discover, Offer
 

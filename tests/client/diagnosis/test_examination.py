@@ -21,7 +21,7 @@ from udpnote.client.diagnosis.examination import (
 )
 from udpnote.lan.endpoint import DISCOVERY_GROUP, THIS_MACHINE, ProbeAttempt
 from udpnote.model.address import Address, Datagram
-from udpnote.protocol.codec import decode, encode
+from udpnote.protocol.codec.codec import decode, encode
 from udpnote.protocol.envelope import BODY_BYTES_MAX, OPEN
 from udpnote.protocol.examination_messages import EXAMINE_BYTES_MIN, Examine, HeardHost, Report
 

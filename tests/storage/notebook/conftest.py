@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from udpnote.model.entry import Entry, Kind, Part, Restored, Status, Verdict, split
-from udpnote.protocol.codec import part_bytes_max
+from udpnote.protocol.codec.codec import part_bytes_max
 from udpnote.storage.database import IN_MEMORY
 from udpnote.storage.notebook.notebook import Notebook
 

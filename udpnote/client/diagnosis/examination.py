@@ -20,7 +20,7 @@ from udpnote.errors import BadDatagram
 from udpnote.lan.endpoint import THIS_MACHINE
 from udpnote.lan.udp_socket import SendError
 from udpnote.model.address import Address, is_loopback
-from udpnote.protocol.codec import decode, encode
+from udpnote.protocol.codec.codec import decode, encode
 from udpnote.protocol.envelope import BODY_BYTES_MAX, Envelope
 from udpnote.protocol.examination_messages import EXAMINE_BYTES_MIN, WAY_MAX, Examine, HeardHost, Report
 

@@ -16,7 +16,7 @@ from hashlib import blake2b
 from typing import NamedTuple
 
 from udpnote.model.entry import NOTHING_SEEN, Kind, Part, Status, Verdict, cut, is_whole
-from udpnote.protocol.codec import append_body, part_bytes_max
+from udpnote.protocol.codec.codec import append_body, part_bytes_max
 from udpnote.protocol.messages import ANY_NOTEBOOK, TOKEN_BYTES, Append
 
 PARTIAL_ENTRIES_BYTES_MAX = 64 << 20

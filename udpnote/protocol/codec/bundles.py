@@ -22,7 +22,7 @@ from udpnote.model.entry import (
     Entry,
     Kind,
 )
-from udpnote.protocol.codec_runs import RUN_NOTES_MAX, RUN_NOTES_MIN, RUN_START
+from udpnote.protocol.codec.runs import RUN_NOTES_MAX, RUN_NOTES_MIN, RUN_START
 from udpnote.protocol.envelope import BODY_BYTES_MAX
 from udpnote.protocol.messages import Run, run_check
 

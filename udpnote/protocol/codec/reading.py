@@ -24,7 +24,7 @@ from udpnote.model.entry import (
     StoredEntry,
 )
 from udpnote.model.query import Cursor, Query, Tally, View
-from udpnote.protocol.codec_seen import checked_seen
+from udpnote.protocol.codec.seen import checked_seen
 from udpnote.protocol.messages import NOTEBOOK_ID_BYTES
 from udpnote.protocol.reading_messages import STREAM_ID_BYTES, Page, PageItem, PageState, Read, StoredPart
 

@@ -22,8 +22,8 @@ from udpnote.model.entry import (
     SeenEntry,
     Status,
 )
-from udpnote.protocol.codec import APPEND_BYTES_MIN, PART_ACKS_MAX, Message, append_body, decode, encode, part_bytes_max
-from udpnote.protocol.codec_discovery import DISCOVER_BYTES
+from udpnote.protocol.codec.codec import APPEND_BYTES_MIN, PART_ACKS_MAX, Message, append_body, decode, encode, part_bytes_max
+from udpnote.protocol.codec.discovery import DISCOVER_BYTES
 from udpnote.protocol.envelope import BODY_BYTES_MAX, OPEN
 from udpnote.protocol.examination_messages import WAY_MAX, Examine, Report
 from udpnote.protocol.messages import Ack, Append, Offer, PartAck, Run

@@ -27,9 +27,9 @@ from udpnote.model.entry import (
     Restored,
     Status,
 )
-from udpnote.protocol.codec_bundles import pack_bundle, parse_bundle
-from udpnote.protocol.codec_runs import RUN_NOTES_MAX, pack_notes, parse_run, run_body_of
-from udpnote.protocol.codec_seen import SEEN, parse_seen
+from udpnote.protocol.codec.bundles import pack_bundle, parse_bundle
+from udpnote.protocol.codec.runs import RUN_NOTES_MAX, pack_notes, parse_run, run_body_of
+from udpnote.protocol.codec.seen import SEEN, parse_seen
 from udpnote.protocol.envelope import BODY_BYTES_MAX, HEADER_BYTES, MAGIC, OPEN, VERSION, Envelope
 from udpnote.protocol.messages import (
     NOTEBOOK_ID_BYTES,
@@ -198,14 +198,14 @@ def _body_of_other(message: "Discover | Offer | Read | Page | Examine | Report")
 
     Each codec is imported when it is needed, so that such a send starts faster.
     """
-    from udpnote.protocol.codec_discovery import discover_body, offer_body
+    from udpnote.protocol.codec.discovery import discover_body, offer_body
 
     match message:
         case Discover():
             return discover_body(_HEADERS[DISCOVER], message)
         case Offer():
             return offer_body(_HEADERS[OFFER], message)
-    from udpnote.protocol.codec_reading import page_body, read_body
+    from udpnote.protocol.codec.reading import page_body, read_body
     from udpnote.protocol.reading_messages import Page, Read
 
     match message:
@@ -296,7 +296,7 @@ def _decode_restore(body: bytes) -> Append:
 
 
 def _decode_read(body: bytes) -> "Read":
-    from udpnote.protocol.codec_reading import parse_read
+    from udpnote.protocol.codec.reading import parse_read
 
     if len(body) != READ_BYTES:
         raise BadDatagram("malformed")
@@ -313,11 +313,11 @@ def _decode_page(body: bytes) -> "Page":
 
 @cache
 def _page_parser() -> Callable[[bytes, int], "tuple[Page, int]"]:
-    """Return `codec_reading.parse_page`.
+    """Return `reading.parse_page`.
 
     Cached, because an import statement for each page takes longer than parsing its fields.
     """
-    from udpnote.protocol.codec_reading import parse_page
+    from udpnote.protocol.codec.reading import parse_page
 
     return parse_page
 
@@ -338,7 +338,7 @@ def _decode_ack(body: bytes) -> Ack:
 
 
 def _decode_discover(body: bytes) -> Discover:
-    from udpnote.protocol.codec_discovery import parse_discover
+    from udpnote.protocol.codec.discovery import parse_discover
 
     discover, discover_end = parse_discover(body)
     _check_padding(body, discover_end)
@@ -346,7 +346,7 @@ def _decode_discover(body: bytes) -> Discover:
 
 
 def _decode_offer(body: bytes) -> Offer:
-    from udpnote.protocol.codec_discovery import parse_offer
+    from udpnote.protocol.codec.discovery import parse_offer
 
     return parse_offer(body)
 
