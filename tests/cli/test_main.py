@@ -69,7 +69,8 @@ IN_CHINESE = {*WORDLESS, "send more", "outbox"}
 """The commands whose imports are tried in Chinese as well: all without a sentence, and two with some."""
 
 ONE_SHOT_UNUSED = (
-    "bisect ctypes ipaddress random signal udpnote.cli.command_line.declared_command udpnote.cli.terminal.progress "
+    "bisect ctypes ipaddress random signal udpnote.cli.commands udpnote.cli.command_line.declared_command "
+    "udpnote.cli.terminal.progress "
     "udpnote.client.filters udpnote.client.reading udpnote.model.query udpnote.protocol.examination_messages "
     "udpnote.protocol.codec.reading udpnote.server udpnote.storage.notebook udpnote.storage.outbox.log_check "
 )
@@ -230,7 +231,7 @@ def test_a_file_of_another_kind_is_named_and_left_alone(
         ("--help", 0, "", "udpnote.cli.commands udpnote.client udpnote.server udpnote.storage socket sqlite3"),
         ("--version", 0, "", "udpnote.cli.commands udpnote.client sqlite3"),
         ("list --help", 0, "rich", "udpnote.client.client udpnote.server udpnote.storage sqlite3"),
-        ("list -n 5", 0, "", "udpnote.cli.commands.send udpnote.server udpnote.text.messages udpnote.text.search_terms"),
+        ("list -n 5", 0, "", "udpnote.cli.entry_sender udpnote.server udpnote.text.messages udpnote.text.search_terms"),
         ("search one", 0, "", "udpnote.server"), ("show 1", 0, "json", "udpnote.server"),
         ("stats", 0, "json rich", "udpnote.server"), ("outbox", 0, "json rich", "udpnote.server"),
         ("find --timeout 0.2", 0, "", "udpnote.server udpnote.client.reading"),

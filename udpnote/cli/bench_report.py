@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from udpnote.cli.json_notebook import notebook_object
+from udpnote.cli.json_output import notebook_object
 from udpnote.cli.terminal.charts import histogram
 from udpnote.cli.terminal.styles import Line
 from udpnote.cli.terminal.text import GAP, fitted, padded, shortened

@@ -1,9 +1,14 @@
-"""Entries as objects that become JSON, for programs. Times in them are ISO 8601, and client ids hexadecimal."""
+"""Entries and notebooks as objects that become JSON, for programs. Times are ISO 8601, and ids are hexadecimal."""
+
+from typing import TYPE_CHECKING
 
 from udpnote.client.results import SentEntry
 from udpnote.model.entry import Kind, StoredEntry
 from udpnote.text.jsonl import iso_time
 from udpnote.text.search_terms import tags
+
+if TYPE_CHECKING:
+    from udpnote.model.notebook import KnownNotebook
 
 
 def sent_object(sent: SentEntry) -> dict[str, object]:
@@ -54,4 +59,19 @@ def log_object(stored: StoredEntry) -> dict[str, object]:
     return note_object(stored) | {
         "kind": entry.kind.name.lower(),
         "revises": None if entry.kind is Kind.NOTE else entry.revises,
+    }
+
+
+def notebook_object(notebook: "KnownNotebook") -> dict[str, object]:
+    """The object for a notebook, for the `--json` of a command that chooses or names one.
+
+    `notebook` is the notebook's id in hexadecimal digits. `address` and `port` are those of the server's last answer. The other
+    fields are `name` and `sealed`.
+    """
+    return {
+        "name": notebook.name,
+        "notebook": notebook.notebook_id.hex(),
+        "address": notebook.host,
+        "port": notebook.port,
+        "sealed": notebook.key_id is not None,
     }

@@ -80,6 +80,6 @@ def _run(words: list[str]) -> int:
 
 
 def _send(words: list[str]) -> int:
-    from udpnote.cli.commands.send import send_words_or_input
+    from udpnote.cli.entry_sender import send_words_or_input
 
     return send_words_or_input(words)

@@ -1,5 +1,9 @@
-"""Opens the notebook that a command reads, through its server or from its file. Also delivers queued entries."""
+"""Opens the notebook that a command reads, through its server or from its file, and says which file that is.
 
+Also delivers queued entries, while a command that has another purpose has the notebook open.
+"""
+
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
@@ -11,7 +15,7 @@ from udpnote.cli.terminal.styles import Printer
 from udpnote.client.notebook_reader import NotebookReader
 from udpnote.errors import InvalidSetting, Notice, UdpnoteError
 from udpnote.model.entry import Kind
-from udpnote.settings import load_settings
+from udpnote.settings import find_places, load_settings
 
 if TYPE_CHECKING:
     from udpnote.client.client import Client
@@ -114,3 +118,18 @@ def notebook_path(file: str, options: ClientOptions) -> str:
     if given:
         raise InvalidSetting("file_and_server", option=given[0])
     return load_settings({"file": file}).file
+
+
+def served_path(file: str | None) -> str:
+    """Return the absolute path of the notebook's file: of `file`, or of the file in the settings if `file` is None.
+
+    If other users of this machine can read one of the notebook's files, print a notice. It is printed only the first time.
+    Raises `InvalidSetting` if `file` or a setting cannot be used.
+    """
+    from udpnote.storage.permissions import too_open, untold  # here, because no command that reads needs it
+
+    path = load_settings({"file": file}).file
+    places = find_places(os.environ)
+    for notice in untold(too_open([path], places.folders), places.told):
+        say(notice)
+    return path

@@ -5,9 +5,6 @@ from typing import Annotated
 from udpnote.cli.client_options import ClientOptions
 from udpnote.cli.command_line.declared_command import Argument, Option, OptionGroup
 
-LISTED_NOTES = 20
-"""How many notes `list` and `search` print by default: about as many as fit on a screen."""
-
 ENTRIES_MAX = 100_000
 """The largest number for `-n`, because the command holds all these entries in memory. `--all` has no limit."""
 
@@ -53,24 +50,4 @@ Numbers = Annotated[
 ]
 Json = Annotated[bool, Option("--json", help="Print one JSON object per line, for programs.")]
 
-WrittenAt = Annotated[
-    str | None, Option("--at", metavar="TIME", help="When the entry was written: yesterday, '3 hours ago', 昨天上午.")
-]
-AddedTags = Annotated[
-    list[str] | None, Option("--tag", metavar="TAG", help="Add this tag, unless the text has it. May be repeated.")
-]
-Full = Annotated[bool, Option("--full", help="Whole texts, not only as much as fits on a line.")]
 NoPager = Annotated[bool, Option("--no-pager", help="Print long output on the terminal, not in $PAGER.")]
-
-Limit = Annotated[
-    int | None,
-    Option(
-        "-n",
-        metavar="NUMBER",
-        smallest=1,
-        largest=ENTRIES_MAX,
-        help=f"How many of the latest notes, at most {ENTRIES_MAX:,}.  [default: {LISTED_NOTES}]",
-    ),
-]
-All = Annotated[bool, Option("--all", help="All notes, not only the latest.")]
-Reverse = Annotated[bool, Option("--reverse", help="Print the newest notes first.")]

@@ -7,8 +7,8 @@ from typing import Annotated
 
 from udpnote.cli import exit_codes
 from udpnote.cli.command_line.declared_command import Argument, DeclaredCommands, Option
+from udpnote.cli.open_notebook import served_path
 from udpnote.cli.options import Json, ServedFile
-from udpnote.cli.served_file import served_path
 from udpnote.cli.terminal.interruption import ending_in_order, saying_if_interrupted, uninterruptible_later
 from udpnote.cli.terminal.progress import CopyingProgress
 from udpnote.cli.terminal.streams import say

@@ -8,7 +8,6 @@ from typing import Annotated
 from udpnote.cli import exit_codes
 from udpnote.cli.client_options import NO_OPTIONS, ClientOptions
 from udpnote.cli.command_line.declared_command import Argument, DeclaredCommands, Option
-from udpnote.cli.json_notebook import found_notebook_object, notebook_object
 from udpnote.cli.options import FindingClient, Json, Port
 from udpnote.cli.terminal.streams import say, terminal_columns
 from udpnote.cli.terminal.text import fitted, in_json, padded, padded_left
@@ -59,7 +58,7 @@ def find(
         for notebook in client.find(timeout):
             found.append(notebook)
             if as_json:
-                print(in_json(found_notebook_object(notebook)), flush=True)
+                print(in_json(_object(notebook)), flush=True)
             else:
                 _print_row(notebook, is_first=len(found) == 1)
             if notebook.warning is not None:
@@ -102,6 +101,8 @@ def use(
         say(Notice("no_notebook_chosen"))
         return exit_codes.REFUSED
     if as_json:
+        from udpnote.cli.json_output import notebook_object  # here, because `find` does not need it
+
         print(in_json(notebook_object(chosen)))
     else:
         print(harmless(str(Notice("notebook_chosen", notebook=chosen, is_preceded=preceding is not None))))
@@ -173,6 +174,28 @@ def _print_row(notebook: FoundNotebook, *, is_first: bool) -> None:
             notebook_id,
         )  # fmt: skip
         print("\n".join(line.rstrip() for line in fitted(cells, width)), flush=True)
+
+
+def _object(notebook: "FoundNotebook") -> dict[str, object]:
+    """A notebook as an object for `find --json`.
+
+    In the object, `notebook` is the notebook's id, `entries` the number of its entries, or None if this machine has an old key,
+    and `rtt_ms` the round-trip time in milliseconds. `impostor` says that the server claims to have a sealed notebook without
+    having its key. `key_changed` says that the notebook has a newer key than this machine knows. `other_server` is the address
+    and port of another server with the same notebook, or None.
+    """
+    return {
+        "name": notebook.name,
+        "notebook": notebook.notebook_id,
+        "address": notebook.address,
+        "port": notebook.port,
+        "entries": notebook.entries,
+        "rtt_ms": round(notebook.round_trip_seconds * 1000, 3),
+        "sealed": notebook.is_sealed,
+        "impostor": notebook.is_impostor,
+        "key_changed": notebook.has_new_key,
+        "other_server": notebook.other_server,
+    }
 
 
 def _seal(notebook: FoundNotebook) -> str:

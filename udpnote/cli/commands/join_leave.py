@@ -7,7 +7,7 @@ from typing import Annotated
 from udpnote.cli import exit_codes
 from udpnote.cli.client_options import NO_OPTIONS
 from udpnote.cli.command_line.declared_command import Argument, DeclaredCommands, Option
-from udpnote.cli.json_notebook import notebook_object
+from udpnote.cli.json_output import notebook_object
 from udpnote.cli.options import FindingClient, Json
 from udpnote.cli.terminal.interruption import giving_terminal_back, noticing_signals
 from udpnote.cli.terminal.streams import say

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 from udpnote.cli import exit_codes
 from udpnote.cli.client_options import NO_OPTIONS, ClientOptions
-from udpnote.cli.command_line.declared_command import Argument, DeclaredCommands
+from udpnote.cli.command_line.declared_command import Argument, DeclaredCommands, Option
 from udpnote.cli.filters import NO_FILTERS, FilterOptions, Filters
 from udpnote.cli.open_notebook import opened
-from udpnote.cli.options import LISTED_NOTES, All, Full, Json, Limit, NoPager, NotebookFile, ReadingClient, Reverse
+from udpnote.cli.options import ENTRIES_MAX, Json, NoPager, NotebookFile, ReadingClient
 from udpnote.cli.terminal.note_list import NoteList, revision_mark
 from udpnote.cli.terminal.pager import paged
 from udpnote.cli.terminal.streams import say
@@ -26,8 +26,25 @@ from udpnote.text.harmless import harmless
 if TYPE_CHECKING:
     from udpnote.text.query_words import QueryWords
 
+LISTED_NOTES = 20
+"""How many notes `list` and `search` print by default: about as many as fit on a screen."""
+
 PORTION_NOTES = 100
 """How many notes `--all` reads and prints at a time. They are in memory together, and their columns are aligned."""
+
+Limit = Annotated[
+    int | None,
+    Option(
+        "-n",
+        metavar="NUMBER",
+        smallest=1,
+        largest=ENTRIES_MAX,
+        help=f"How many of the latest notes, at most {ENTRIES_MAX:,}.  [default: {LISTED_NOTES}]",
+    ),
+]
+All = Annotated[bool, Option("--all", help="All notes, not only the latest.")]
+Reverse = Annotated[bool, Option("--reverse", help="Print the newest notes first.")]
+Full = Annotated[bool, Option("--full", help="Whole texts, not only as much as fits on a line.")]
 
 app = DeclaredCommands()
 

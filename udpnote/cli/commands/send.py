@@ -1,113 +1,65 @@
-"""`udpnote send`: sends one entry, or the lines of standard input."""
+"""`udpnote send`: sends one entry, or the lines of standard input.
 
-import sys
-import time
-from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Annotated, NamedTuple
+A `send` without options starts without this module: `udpnote.cli.main` calls `entry_sender` at once.
+"""
 
-from udpnote.cli import exit_codes
-from udpnote.cli.client_options import NO_OPTIONS, ClientOptions
-from udpnote.cli.terminal.streams import output_error, say, text_encoding, typed_text
-from udpnote.cli.terminal.text import in_json, line_for_writer
-from udpnote.cli.waiting_elsewhere import waiting_elsewhere
-from udpnote.client.client import Client
-from udpnote.client.results import SentEntry, State
-from udpnote.errors import InvalidEntry, InvalidSetting, Notice, StorageError
-from udpnote.model.entry import check_text
+from typing import Annotated
 
-if TYPE_CHECKING:
-    from udpnote.cli.command_line.declared_command import DeclaredCommands
-    from udpnote.model.entry import WritingTime
+from udpnote.cli.client_options import NO_OPTIONS
+from udpnote.cli.command_line.declared_command import Argument, DeclaredCommands, Option
+from udpnote.cli.entry_sender import Additions, send_edited, send_words_or_input
+from udpnote.cli.options import Json, WritingClient
 
-BAD_LINES_NAMED_MAX = 20
-"""How many messages say why a line is not sent. Further such lines are only counted."""
+WrittenAt = Annotated[
+    str | None, Option("--at", metavar="TIME", help="When the entry was written: yesterday, '3 hours ago', 昨天上午.")
+]
+AddedTags = Annotated[
+    list[str] | None, Option("--tag", metavar="TAG", help="Add this tag, unless the text has it. May be repeated.")
+]
 
-FLUSH_SECONDS = 0.05
-"""The shortest time between two flushes of the output. Each entry still seems to appear at once."""
+app = DeclaredCommands()
 
 
-def __getattr__(name: str) -> object:
-    """Declare the command when `app` is read from this module. Python calls this for a name that the module does not have.
+@app.command(takes_text=True, changes=True)
+def send(
+    text: Annotated[
+        list[str] | None, Argument(metavar="[TEXT]...", help="The entry; without it, or for -, standard input.")
+    ] = None,
+    whole: Annotated[bool, Option("--whole", help="All of standard input is one entry, not one per line.")] = False,
+    edit: Annotated[bool, Option("--edit", help="Write the entry in your editor ($VISUAL or $EDITOR).")] = False,
+    at: WrittenAt = None,
+    tags: AddedTags = None,
+    options: WritingClient = NO_OPTIONS,
+    as_json: Json = False,
+) -> int:
+    """Send one entry, or each line of standard input.
 
-    Only a command line with options needs `app`. A `send` without options starts faster without it.
+    Options stand before the text. Write `--` before a text that has one of them as a word.
+
+    With `--edit`, the editor opens with TEXT, if there is one, and what you save is one entry. If it cannot be sent, the
+    message names the file that keeps it. `--at` may not be in the future. A day without a time means noon.
+
+    An entry is first saved in the outbox on this machine, so that it cannot get lost. Exit code 0: it is stored in the
+    notebook. 75: it is queued; the next `udpnote send` or `udpnote outbox --send` sends it again.
+
+    Examples:
+
+        udpnote send "buy milk"
+
+        udpnote send 今天开会
+
+        make 2>&1 | udpnote send
+
+        udpnote send --whole < letter.txt
+
+        udpnote send --at "yesterday 18:30" --tag weather "-5 degrees outside"
+
+        udpnote send -- git log --author lin
     """
-    if name == "app":
-        return _declared()
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
-
-def _declared() -> "DeclaredCommands":
-    """Declare the command `send` with its options. Return the commands of this module, of which `send` is the only one."""
-    from udpnote.cli.command_line.declared_command import Argument, DeclaredCommands, Option
-    from udpnote.cli.options import AddedTags, Json, WritingClient, WrittenAt
-
-    app = DeclaredCommands()
-
-    @app.command(takes_text=True, changes=True)
-    def send(
-        text: Annotated[
-            list[str] | None, Argument(metavar="[TEXT]...", help="The entry; without it, or for -, standard input.")
-        ] = None,
-        whole: Annotated[bool, Option("--whole", help="All of standard input is one entry, not one per line.")] = False,
-        edit: Annotated[bool, Option("--edit", help="Write the entry in your editor ($VISUAL or $EDITOR).")] = False,
-        at: WrittenAt = None,
-        tags: AddedTags = None,
-        options: WritingClient = NO_OPTIONS,
-        as_json: Json = False,
-    ) -> int:
-        """Send one entry, or each line of standard input.
-
-        Options stand before the text. Write `--` before a text that has one of them as a word.
-
-        With `--edit`, the editor opens with TEXT, if there is one, and what you save is one entry. If it cannot be sent, the
-        message names the file that keeps it. `--at` may not be in the future. A day without a time means noon.
-
-        An entry is first saved in the outbox on this machine, so that it cannot get lost. Exit code 0: it is stored in the
-        notebook. 75: it is queued; the next `udpnote send` or `udpnote outbox --send` sends it again.
-
-        Examples:
-
-            udpnote send "buy milk"
-
-            udpnote send 今天开会
-
-            make 2>&1 | udpnote send
-
-            udpnote send --whole < letter.txt
-
-            udpnote send --at "yesterday 18:30" --tag weather "-5 degrees outside"
-
-            udpnote send -- git log --author lin
-        """
-        additions = _additions(at, tags or [])
-        if edit:
-            return _send_edited(text or [], options, additions, is_whole=whole, as_json=as_json)
-        return send_words_or_input(text or [], options, additions, is_whole=whole, as_json=as_json)
-
-    return app
-
-
-class Additions(NamedTuple):
-    """What `--at` and `--tag` add to each entry.
-
-    `written` is the time of writing; None stands for the present time. `tags` are the tags as the user typed them.
-    """
-
-    written: "WritingTime | None" = None
-    tags: Sequence[str] = ()
-
-    def tagged(self, text: str) -> str:
-        """`text` with the tags added."""
-        if not self.tags:
-            return text
-        from udpnote.cli.added_tags import with_tags  # here, because most entries get no tag
-
-        return with_tags(text, self.tags)
-
-
-NO_ADDITIONS = Additions()
-"""The value for a command line that has neither `--at` nor `--tag`."""
+    additions = _additions(at, tags or [])
+    if edit:
+        return send_edited(text or [], options, additions, is_whole=whole, as_json=as_json)
+    return send_words_or_input(text or [], options, additions, is_whole=whole, as_json=as_json)
 
 
 def _additions(at: str | None, tags: list[str]) -> Additions:
@@ -123,235 +75,3 @@ def _additions(at: str | None, tags: list[str]) -> Additions:
 
         written = writing_time(at, wall_seconds())
     return Additions(written, tags)
-
-
-def _send_edited(words: list[str], options: ClientOptions, additions: Additions, *, is_whole: bool, as_json: bool) -> int:
-    """Let the user write an entry in the editor, which opens with `words`. Send the entry with `additions`, and
-    return the exit code.
-
-    If the text is blank or the editor fails, send nothing, and return REFUSED. Raises `InvalidSetting` if `words` are only `-`,
-    or with `is_whole`, because both ask for standard input. Raises `InvalidEntry` if the text cannot be an entry. If the text
-    cannot be sent, the editor's file keeps it.
-    """
-    from udpnote.cli.terminal.editor import edited
-
-    given = typed_text(words)
-    if words == ["-"] or is_whole:
-        raise InvalidSetting("edit_and_input")
-    report = _Report(as_json=as_json)
-    with options.client(on_delivered=report.delivered_earlier) as client:
-        try:
-            with edited(given, "udpnote-new.txt") as text:
-                if text is None or not text.strip():
-                    say(Notice("editor_failed" if text is None else "edited_text_blank"))
-                    return exit_codes.REFUSED
-                text = additions.tagged(text)
-                check_text(text)
-                report.take_all(client.send_many([text], written=additions.written))
-        except KeyboardInterrupt:
-            report.interrupted()
-            return exit_codes.INTERRUPTED
-        report.find_waiting_elsewhere(client)
-    return report.conclude()
-
-
-def send_words_or_input(
-    words: list[str],
-    options: ClientOptions = NO_OPTIONS,
-    additions: Additions = NO_ADDITIONS,
-    *,
-    is_whole: bool = False,
-    as_json: bool = False,
-) -> int:
-    """Send `words`, joined by spaces, as one entry. Print the outcome, as JSON with `as_json`, and return the exit code.
-
-    If there are no words, or only `-`, send standard input: with `is_whole` as one entry, without it each line as an entry. A
-    line that cannot be an entry is reported and not sent. If the outbox can take no further line, print how many lines it has
-    taken, and return REFUSED. Each entry gets the time and the tags in `additions`.
-
-    Raises `InvalidEntry` if the words, or the whole input, cannot be an entry, and `StorageError` if the outbox cannot take
-    them. Raises the errors of opening the client, too (see `ClientOptions.client`).
-    """
-    text = None
-    if words not in ([], ["-"]):
-        text = additions.tagged(typed_text(words))
-        check_text(text)
-    report = _Report(as_json=as_json)
-    with options.client(on_delivered=report.delivered_earlier) as client:
-        try:
-            if text is None and is_whole:
-                from udpnote.cli.terminal.typed_input import typed_entry
-
-                text = additions.tagged(typed_entry(Notice("type_an_entry")))
-            if text is not None:
-                report.take_all(client.send_many([text], written=additions.written))
-            else:
-                _send_lines(client, report, additions)
-        except KeyboardInterrupt:
-            report.interrupted()
-            return exit_codes.INTERRUPTED
-        except StorageError as error:
-            if text is not None:
-                raise
-            report.cut_short(error)
-            return exit_codes.REFUSED
-        report.find_waiting_elsewhere(client)
-    return report.conclude()
-
-
-def _send_lines(client: Client, report: "_Report", additions: Additions) -> None:
-    """Send each line of standard input as an entry with `additions`. `report` gets the outcomes, and why lines are not sent.
-
-    At a terminal, first ask the user to type. At the end, print how many blank lines were skipped. Raises the errors of
-    `Client.send_many`.
-    """
-    from udpnote.cli.terminal.input_lines import InputLines
-    from udpnote.cli.terminal.progress import Progress, size_of
-    from udpnote.cli.terminal.typed_input import ask_to_type
-
-    ask_to_type(Notice("type_entries"))
-    lines = InputLines(
-        sys.stdin.fileno(), text_encoding(), on_ready=client.wake, on_idle=sys.stdout.flush, on_bad=report.bad_line
-    )
-    with Progress(lambda: lines.bytes_read, size_of(sys.stdin.fileno()), prints=True) as progress:
-        texts = _tagged(lines, additions, report) if additions.tags else lines
-        for sent in client.send_many(texts, written=additions.written):
-            report.take(sent)
-            progress.advance()
-    if lines.error is not None:
-        report.bad_line(lines.error)
-    if lines.blank_lines:
-        say(Notice("blank_lines_skipped", lines=lines.blank_lines))
-
-
-def _tagged(lines: Iterable[str | None], additions: Additions, report: "_Report") -> Iterator[str | None]:
-    """Yield `lines` with the tags of `additions`. Leave out a line that becomes too long, and tell `report`.
-
-    A None among `lines` means that no line is there yet. It is yielded as it is.
-    """
-    for line in lines:
-        text = None if line is None else additions.tagged(line)
-        try:
-            if text is not None:
-                check_text(text)
-        except InvalidEntry as error:
-            report.bad_line(error.notice)
-        else:
-            yield text
-
-
-class _Report:
-    """Prints the outcomes of the entries that a command sends.
-
-    Each stored entry is printed at once. With `as_json`, every outcome is printed at once. `conclude` prints how many entries
-    were not stored, and why.
-    """
-
-    def __init__(self, *, as_json: bool) -> None:
-        self._as_json = as_json
-        self._stored = 0
-        self._reasons: Counter[tuple[State, Notice]] = Counter()
-        self._delivered_earlier = 0
-        self._flushed_at = 0.0
-        self._bad_lines = 0
-        self._elsewhere: Notice | None = None
-
-    def find_waiting_elsewhere(self, client: Client) -> None:
-        """Find out whether entries wait that `client` does not send to its notebook. If any do, `conclude` prints that.
-
-        If no entry was stored, do nothing.
-        """
-        if self._stored:
-            self._elsewhere = waiting_elsewhere(client, client.notebook)
-
-    def take_all(self, sent_entries: Iterable[SentEntry]) -> None:
-        """Call `take` for each of `sent_entries`."""
-        for sent in sent_entries:
-            self.take(sent)
-
-    def take(self, sent: SentEntry) -> None:
-        """Count the outcome of one entry. Print the entry if its number is known; with `as_json`, print every outcome.
-
-        The output is flushed if the last flush was more than `FLUSH_SECONDS` ago.
-        """
-        if sent.reason is None:
-            self._stored += 1
-        else:
-            self._reasons[sent.state, sent.reason] += 1
-        if self._as_json:
-            from udpnote.cli.json_output import sent_object
-
-            sys.stdout.write(in_json(sent_object(sent)) + "\n")
-        elif sent.number is not None:
-            sys.stdout.write(line_for_writer(sent.number, sent.entry) + "\n")
-        now = time.monotonic()
-        if now - self._flushed_at > FLUSH_SECONDS:
-            sys.stdout.flush()
-            self._flushed_at = now
-
-    def bad_line(self, problem: Notice) -> None:
-        """Count a line of the input that is not sent. Print `problem` for the first `BAD_LINES_NAMED_MAX` of them."""
-        self._bad_lines += 1
-        if self._bad_lines <= BAD_LINES_NAMED_MAX:
-            say(problem)
-
-    def delivered_earlier(self, _sent: SentEntry) -> None:
-        """Count an entry that an earlier command has queued and that this command has delivered."""
-        self._delivered_earlier += 1
-
-    def interrupted(self) -> None:
-        """Print how many entries were stored before Ctrl-C, and which command shows the queued ones.
-
-        Some lines that were read from the input may be neither stored nor queued, because a thread reads them before they are
-        saved in the outbox (see `InputLines`).
-        """
-        sys.stdout.flush()
-        say(Notice("sending_interrupted", stored=self._stored))
-
-    def cut_short(self, error: StorageError) -> None:
-        """Print `error`, because of which the rest of the input cannot be saved, and how many entries are stored or queued.
-
-        If the outbox was removed, the queued ones are not in it any more, so only the stored ones count.
-        """
-        sys.stdout.flush()
-        say(error.notice)
-        queued = sum(entries for (state, _), entries in self._reasons.items() if state is State.QUEUED)
-        if error.notice.kind == "outbox_removed":
-            say(Notice("entries_stored", entries=self._stored))
-        elif self._stored or queued:
-            say(Notice("input_not_saved", stored=self._stored, queued=queued))
-
-    def conclude(self) -> int:
-        """Print how many entries were not stored and why, and how many queued entries of earlier commands were delivered.
-
-        If standard output could not be written, also print how many entries were stored. If there was nothing to send, print
-        that. Print what `find_waiting_elsewhere` has found. If no server has answered, recommend `udpnote doctor`.
-
-        Return the exit code: REFUSED if an entry was refused or discarded, or a line could not be sent; else QUEUED if an entry
-        is queued; else DONE.
-        """
-        sys.stdout.flush()
-        if output_error() is not None:
-            say(Notice("entries_stored", entries=self._stored))
-        if self._delivered_earlier:
-            say(Notice("queued_entries_delivered", entries=self._delivered_earlier))
-        for (state, reason), entries in self._reasons.items():
-            kind = "entries_refused" if state is State.REFUSED else "entries_discarded"
-            if state is State.QUEUED:
-                kind = "entries_queued"
-            say(Notice(kind, entries=entries, reason=reason))
-        if self._bad_lines > BAD_LINES_NAMED_MAX:
-            say(Notice("more_lines_not_sent", lines=self._bad_lines - BAD_LINES_NAMED_MAX))
-        if self._elsewhere is not None:
-            say(self._elsewhere)
-        if self._reasons:
-            from udpnote.cli.exit_codes import doctor_hint
-
-            hints = [doctor_hint(reason) for _, reason in self._reasons]
-            if (hint := next(filter(None, hints), None)) is not None:
-                say(hint)
-        if not self._stored and not self._reasons and not self._bad_lines:
-            say(Notice("nothing_to_send"))
-        if self._bad_lines or any(state is not State.QUEUED for state, _ in self._reasons):
-            return exit_codes.REFUSED
-        return exit_codes.QUEUED if self._reasons else exit_codes.DONE
