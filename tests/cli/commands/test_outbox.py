@@ -96,19 +96,25 @@ def test_outbox_send_delivers_each_entry_once_and_keeps_those_without_an_answer(
         assert (result.code, [fact for fact in ("2 entries queued", *facts) if fact not in result.err]) == (75, []), result
 
 
+@pytest.mark.parametrize("is_more_left", [True, False])
 @pytest.mark.parametrize("is_assigned", [True, False])
-def test_outbox_send_does_not_call_entries_queued_that_another_command_has_removed(served: Machine, is_assigned: bool) -> None:
+def test_outbox_send_does_not_call_entries_queued_that_another_command_has_removed(
+    served: Machine, *, is_assigned: bool, is_more_left: bool
+) -> None:
     served.send("one")
     served.stop()
     if is_assigned:
         served.send("--wait", "0", "--notebook", "kitchen", "two", UDPNOTE_SERVER="")
     else:
         served.send("--wait", "0", "two")
+    if is_more_left:
+        served.send("--wait", "0", "--server", "127.0.0.1:1", "three")
     sending = served.start("outbox", "--send", "--wait", "2")
     sending.expect_error("looking for (it|the server)")
     served.run("outbox --discard 2")
     result = sending.wait()
-    assert (result.code, [word for word in ("queued", "no answer", "doctor") if word in result.err]) == (0, []), result.err
+    expected = (75, 0, 1, 1) if is_more_left else (0, 0, 0, 0)
+    assert (result.code, *(result.err.count(word) for word in ("queued", "no answer", "doctor"))) == expected, result.err
 
 
 def test_a_refused_entry_is_reported_shown_kept_and_discarded_on_demand(machine: Machine) -> None:

@@ -168,7 +168,7 @@ def _deliver_all(
     `named_key_id` is the id of the key that the settings name, or None if they name none. Entries that need another key are
     left out, and a message says how many they are. `_deliver` explains `wait` and `said`, and what is printed.
     """
-    reasons = [_deliver(destination, wait, said) for destination in destinations_of(counts, named_key_id)]
+    reasons = [_deliver(each, named_key_id, wait, said) for each in destinations_of(counts, named_key_id)]
     keyless = sum(each.entries for each in counts if lacks_key(each, named_key_id))
     if keyless:
         say(Notice("key_not_named", entries=keyless))
@@ -177,13 +177,13 @@ def _deliver_all(
         say(hint)
 
 
-def _deliver(destination: Destination, wait: float | None, said: Sequence[Notice]) -> Notice | None:
+def _deliver(destination: Destination, named_key_id: bytes | None, wait: float | None, said: Sequence[Notice]) -> Notice | None:
     """Deliver the entries that wait for `destination`. Print each entry when it is stored. If entries still wait, print and
     return the reason.
 
     An error of the delivery is such a reason, and is not raised. An error of opening the client is raised. Delivery ends after
     `wait` seconds without an answer. If `wait` is None, the time in the settings counts. The notices in `said` were printed
-    before, and are not printed again.
+    before, and are not printed again. `named_key_id` is that of `_deliver_all`.
     """
 
     def print_stored(sent: SentEntry) -> None:
@@ -198,8 +198,8 @@ def _deliver(destination: Destination, wait: float | None, said: Sequence[Notice
         try:
             reason = client.deliver()
         except UdpnoteError as error:
-            if isinstance(error, Unreachable) and all(each.refused is not None for each in client.waiting_counts()):
-                return None  # another command has delivered or removed everything meanwhile
+            if isinstance(error, Unreachable) and destination not in destinations_of(client.waiting_counts(), named_key_id):
+                return None  # another command has delivered or removed the entries meanwhile
             say(error.notice)
             return error.notice
         notebook = client.notebook
