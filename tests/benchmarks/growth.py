@@ -31,6 +31,7 @@ from tests.benchmarks.references import new_file
 from tests.benchmarks.workers import process
 from tests.benchmarks.writing import append_rates, send_one_by_one
 from udpnote.client.reading import ReadSession
+from udpnote.client.session import Peer
 from udpnote.model.address import Address
 from udpnote.model.entry import Kind, Part
 from udpnote.model.notebook import KnownNotebook
@@ -144,14 +145,7 @@ def _server_seconds(notebook: Notebook, query: Query, searcher: _Searcher) -> li
     known = KnownNotebook(notebook.notebook_id, "benchmark", "10.0.0.2", 6683, 0)
     seconds = []
     for seed in range(COMMANDS):
-        reader = ReadSession(
-            known,
-            Selection(query, MATCHES),
-            random=Random(seed),
-            now=time.monotonic(),
-            envelope=OPEN,
-            round_trip_seconds=None,
-        )
+        reader = ReadSession(Peer(known, OPEN, Random(seed), None), Selection(query, MATCHES), time.monotonic())
         spent, entries = 0.0, 0
         while not reader.is_ended:
             batch = [(data, READER) for data, _ in reader.datagrams_to_send()]

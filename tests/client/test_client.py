@@ -221,6 +221,16 @@ def test_a_client_keeps_the_first_notebook_that_it_found_although_another_client
     assert lan.texts("cellar") == []
 
 
+def test_a_client_keeps_the_notebook_that_it_has_chosen_although_another_client_chooses_anew_at_once(lan: Lan) -> None:
+    lan.serve()
+    lan.serve("cellar", CELLAR)
+    client = lan.client()
+    client.use("kitchen")
+    lan.client().use("cellar")
+    client.send("for the kitchen")
+    assert (lan.texts(), lan.texts("cellar")) == (["for the kitchen"], [])
+
+
 @pytest.mark.parametrize("changes_by", ["use", "join"])
 def test_after_use_or_join_a_client_sends_to_the_new_notebook(lan: Lan, changes_by: str) -> None:
     kitchen, cellar = lan.serve(), lan.serve("cellar", CELLAR, sealed=changes_by == "join")

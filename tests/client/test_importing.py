@@ -17,6 +17,7 @@ from udpnote import Client
 from udpnote.client.file_reader import FileReader
 from udpnote.client.import_queue import CHARACTERS_MAX, Imported, ImportOutcome, Prepared
 from udpnote.client.importing import ImportSession, import_into_file
+from udpnote.client.session import Peer
 from udpnote.errors import EntryRefused, NoSpace, NotebookInUse, ServerNotFound, StorageError
 from udpnote.machine.clock import wall_microseconds
 from udpnote.model.entry import NO_PREDECESSOR, TEXT_BYTES_MAX, Restored, StoredEntry
@@ -66,7 +67,7 @@ def path(tmp_path: Path) -> Path:
 
 
 def test_a_session_that_has_taken_on_entries_does_not_wait_before_it_is_given_more() -> None:
-    session = ImportSession(HOME, random=Random(4), envelope=OPEN, round_trip_seconds=None)
+    session = ImportSession(Peer(HOME, OPEN, Random(4), None))
     assert session.may_wait
     session.add([Prepared(stored.entry, Restored(1, *NO_PREDECESSOR)) for stored in notes("one").entries])
     session.prepare(0.0)

@@ -11,6 +11,7 @@ from random import Random
 import pytest
 
 from udpnote.client.send_session import Renewed, SendSession
+from udpnote.client.session import Peer
 from udpnote.errors import StorageError
 from udpnote.model.address import Address
 from udpnote.model.entry import Bundle, Entry, Kind, NoteRun, Status, Verdict
@@ -30,8 +31,7 @@ Happened = Stored | Rejected | Renewed | RediscoveryEvent
 
 
 def new_session(outbox: Outbox, writes: AbstractContextManager[object] | None = None) -> SendSession:
-    random, writes = Random(SEED), writes or nullcontext()
-    return SendSession(outbox, HOME, random=random, envelope=OPEN, round_trip_seconds=None, optional_writes=writes)
+    return SendSession(Peer(HOME, OPEN, Random(SEED), None), outbox, writes or nullcontext())
 
 
 class World:

@@ -10,7 +10,7 @@ import pytest
 from tests.support.errors import raises
 from tests.support.lan import CELLAR, IN_ORDER, KITCHEN, Lan, SimulatedServer
 from udpnote import Client
-from udpnote.client.session import Driver
+from udpnote.client.driver import Driver
 from udpnote.client.undoing import Way, plan_undo
 from udpnote.errors import NotTakenBack, Queued, ServerNotFound
 from udpnote.model.entry import Kind

@@ -6,8 +6,8 @@ The caller must hold the lock of the connection.
 from collections.abc import Sequence
 
 from udpnote.client.destination import check_nothing_waits, matches
+from udpnote.client.driver import Driver
 from udpnote.client.notebook_finder import NotebookFinder
-from udpnote.client.session import Driver
 from udpnote.client.trust import Keyring
 from udpnote.errors import InvalidSetting, Notice, OldKey, ServerNotFound, WrongNotebook
 from udpnote.model.argument_types import check_type, checked_text

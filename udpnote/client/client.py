@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Self
 
 from udpnote.client.connection import ClientEndpoint, Clock, opened_connection
 from udpnote.client.destination import destination_of
+from udpnote.client.driver import Driver
 from udpnote.client.entry_arguments import check_number, checked_entries, seen_entry
 from udpnote.client.notebook_choice import NotebookChoice, decide_notebook
 from udpnote.client.notebook_finder import LOCATE_SECONDS_MIN, NotebookFinder
@@ -16,7 +17,6 @@ from udpnote.client.optional_writes import opened_outbox
 from udpnote.client.outbox_access import OutboxAccess
 from udpnote.client.results import Outcomes, SentEntry, State
 from udpnote.client.sending import Sender
-from udpnote.client.session import Driver
 from udpnote.client.text_source import TextSource
 from udpnote.client.trust import Keyring, named_key_of, own_key
 from udpnote.errors import ClientClosed, EntryRefused, InvalidSetting, Notice, NotTakenBack, Queued

@@ -5,7 +5,7 @@ from contextlib import suppress
 from typing import NamedTuple
 
 from udpnote.client.answers import Judge, impostor_notice, served_twice_notice
-from udpnote.client.session import Driver
+from udpnote.client.driver import Driver
 from udpnote.errors import ClientClosed, Notice
 from udpnote.lan.udp_socket import format_address, format_host
 from udpnote.model.address import Address

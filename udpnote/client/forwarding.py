@@ -13,28 +13,21 @@ import threading
 from collections.abc import Collection, Iterable, Sequence
 from copy import copy
 
+from udpnote.client.driver import Driver
 from udpnote.client.notebook_finder import LOCATE_SECONDS_MIN
-from udpnote.client.session import Driver, Session
+from udpnote.client.session import Peer, Session, delivery_to
 from udpnote.errors import JoinedOrLeftMeanwhile, UdpnoteError
-from udpnote.model.entry import Entry, Identity, Status, Verdict
-from udpnote.model.notebook import KnownNotebook, address_of
-from udpnote.model.randomness import Randomness
-from udpnote.protocol.delivery import Delivery
-from udpnote.protocol.delivery_events import Rejected, Stored
-from udpnote.protocol.envelope import Envelope
+from udpnote.model.entry import Entry, Identity, Verdict
+from udpnote.model.notebook import address_of
+from udpnote.protocol.delivery_events import Rejected, Stored, verdicts
 
 
 class ForwardSession(Session[Stored | Rejected]):
-    """Delivers forwarded entries to `notebook`. Each gets one event with its outcome, unless `give_up` is called for it.
+    """Delivers forwarded entries to `peer`. Each gets one event with its outcome, unless `give_up` is called for it."""
 
-    For `round_trip_seconds` see `Delivery`.
-    """
-
-    def __init__(
-        self, notebook: KnownNotebook, *, random: Randomness, envelope: Envelope, round_trip_seconds: float | None
-    ) -> None:
-        self._delivery = Delivery(notebook.notebook_id, random=random, envelope=envelope, round_trip_seconds=round_trip_seconds)
-        super().__init__(notebook, self._delivery, random=random, envelope=envelope)
+    def __init__(self, peer: Peer) -> None:
+        self._delivery = delivery_to(peer)
+        super().__init__(peer, self._delivery)
         self._held: list[Entry] = []
 
     @property
@@ -152,8 +145,7 @@ class Forwarder:
 
         These calls return the verdicts that they have. The caller must hold the lock of the connection.
         """
-        session, notebook = self._session, self._driver.finder.known()
-        if session is not None and (notebook is None or notebook.notebook_id != session.notebook.notebook_id):
+        if self._session is not None and not self._driver.finder.uses(self._session.notebook):
             self._end_session()
             self._end_calls()
 
@@ -187,7 +179,7 @@ class Forwarder:
             session = self._prepare(driving)
             with self._lock:
                 until = min(call.gives_up_at for call in self._calls)
-            self._take_events(self._driver.round(session, until))
+            self._take_verdicts(verdicts(self._driver.round(session, until)))
             self._end_overdue_calls(session)
         except JoinedOrLeftMeanwhile:
             self._end_session()
@@ -228,12 +220,7 @@ class Forwarder:
         begins anew. Raises the errors of `Driver.locate`.
         """
         located = self._driver.locate(max(wait_seconds, LOCATE_SECONDS_MIN))
-        self._session = ForwardSession(
-            located.notebook,
-            random=self._driver.connection.random,
-            envelope=self._driver.keyring.envelope(located.notebook),
-            round_trip_seconds=located.round_trip_seconds,
-        )
+        self._session = ForwardSession(self._driver.peer(located))
         self._driver.connection.add_listener(self._session)
         now = self._driver.now()
         with self._lock:
@@ -272,22 +259,14 @@ class Forwarder:
             self._driver.connection.remove_listener(self._session)
             self._session = None
 
-    def _take_events(self, events: Iterable[Stored | Rejected]) -> None:
-        """Pass verdicts on to the calls that wait for them."""
+    def _take_verdicts(self, given: Iterable[tuple[Entry, Verdict]]) -> None:
+        """Pass the verdicts that were `given` on to the calls that wait for them."""
         now = self._driver.now()
-        for event in events:
-            match event:
-                case Stored(entries, first):
-                    for number, entry in enumerate(entries, first):
-                        self._settle(entry, Verdict(Status.STORED, number), now)
-                case Rejected(entry, status):
-                    self._settle(entry, Verdict(status, 0), now)
-
-    def _settle(self, entry: Entry, verdict: Verdict, now: float) -> None:
-        for call in self._waiting.pop(entry, ()):
-            call.settle(entry, verdict, now)
-            if not call.pending:
-                self._end(call)
+        for entry, verdict in given:
+            for call in self._waiting.pop(entry, ()):
+                call.settle(entry, verdict, now)
+                if not call.pending:
+                    self._end(call)
 
     def _end_overdue_calls(self, session: ForwardSession) -> None:
         """End the calls that have waited too long, and stop delivering entries for which only they have waited."""

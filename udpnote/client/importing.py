@@ -13,9 +13,10 @@ import os
 from collections.abc import Collection, Iterable, Iterator
 from itertools import groupby
 
+from udpnote.client.driver import Driver
 from udpnote.client.import_queue import Imported, ImportQueue, Prepared
 from udpnote.client.notebook_finder import LOCATE_SECONDS_MIN
-from udpnote.client.session import Driver, Session
+from udpnote.client.session import Peer, Session, delivery_to
 from udpnote.errors import NotebookInUse, ServerNotFound
 from udpnote.machine.clock import wall_microseconds
 from udpnote.machine.names import host_name
@@ -29,12 +30,8 @@ from udpnote.model.entry import (
     Verdict,
     split,
 )
-from udpnote.model.notebook import KnownNotebook
-from udpnote.model.randomness import Randomness
 from udpnote.protocol.codec.runs import RUN_NOTES_MAX
-from udpnote.protocol.delivery import Delivery
-from udpnote.protocol.delivery_events import Rejected, Stored
-from udpnote.protocol.envelope import Envelope
+from udpnote.protocol.delivery_events import Rejected, Stored, verdicts
 from udpnote.protocol.payloads import SHORT_NOTE_BYTES_MAX
 from udpnote.settings import find_places
 from udpnote.storage.database import make_own_folder
@@ -42,16 +39,11 @@ from udpnote.storage.notebook.notebook import Notebook
 
 
 class ImportSession(Session[Stored | Rejected]):
-    """Delivers to `notebook` entries that a `Renumbering` has prepared. Each occurs in one event: `Stored` or `Rejected`.
+    """Delivers to `peer` entries that a `Renumbering` has prepared. Each occurs in one event: `Stored` or `Rejected`."""
 
-    For `round_trip_seconds` see `Delivery`.
-    """
-
-    def __init__(
-        self, notebook: KnownNotebook, *, random: Randomness, envelope: Envelope, round_trip_seconds: float | None
-    ) -> None:
-        self._delivery = Delivery(notebook.notebook_id, random=random, envelope=envelope, round_trip_seconds=round_trip_seconds)
-        super().__init__(notebook, self._delivery, random=random, envelope=envelope)
+    def __init__(self, peer: Peer) -> None:
+        self._delivery = delivery_to(peer)
+        super().__init__(peer, self._delivery)
         self._added: list[Prepared] = []
         self._has_begun_entries = False
 
@@ -92,13 +84,7 @@ def import_through(
     in the outbox.
     """
     with driver.connection.lock():
-        located = driver.locate(max(wait_seconds, LOCATE_SECONDS_MIN))
-        session = ImportSession(
-            located.notebook,
-            random=driver.connection.random,
-            envelope=driver.keyring.envelope(located.notebook),
-            round_trip_seconds=located.round_trip_seconds,
-        )
+        session = ImportSession(driver.peer(driver.locate(max(wait_seconds, LOCATE_SECONDS_MIN))))
         driver.connection.add_listener(session)
     try:
         yield from _import_all(driver, session, ImportQueue(entries, revised, before=before), wait_seconds)
@@ -111,9 +97,12 @@ def _import_all(driver: Driver, session: ImportSession, queue: ImportQueue, wait
 
     Raises `ServerNotFound` if the server does not answer for `wait_seconds`.
     """
-    rounds = driver.drive(
-        session, started=driver.now(), patience_seconds=wait_seconds, on_events=lambda events: _record_verdicts(queue, events)
-    )
+
+    def record_verdicts(events: list[Stored | Rejected]) -> None:
+        for entry, verdict in verdicts(events):
+            queue.record_verdict(entry, verdict)
+
+    rounds = driver.drive(session, started=driver.now(), patience_seconds=wait_seconds, on_events=record_verdicts)
     while not queue.is_done:
         session.add(queue.take())
         if queue.has_pending and next(rounds, _GIVEN_UP) is _GIVEN_UP:
@@ -125,17 +114,6 @@ def _import_all(driver: Driver, session: ImportSession, queue: ImportQueue, wait
 
 
 _GIVEN_UP = object()  # stands for the next round when there is none, because the session has made no progress for too long
-
-
-def _record_verdicts(queue: ImportQueue, events: list[Stored | Rejected]) -> None:
-    """Pass the server's verdicts in `events` on to `queue`."""
-    for event in events:
-        match event:
-            case Stored(entries, first):
-                for number, entry in enumerate(entries, first):
-                    queue.record_verdict(entry, Verdict(Status.STORED, number))
-            case Rejected(entry, status):
-                queue.record_verdict(entry, Verdict(status, 0))
 
 
 def import_into_file(path: str, entries: Iterable[StoredEntry], revised: Collection[int]) -> Iterator[Imported]:

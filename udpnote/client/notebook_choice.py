@@ -9,9 +9,9 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from udpnote.client.connection import Connection
+from udpnote.client.driver import Driver
 from udpnote.client.notebook_finder import LOCATE_SECONDS_MIN, NotebookFinder
 from udpnote.client.sending import Sender
-from udpnote.client.session import Driver
 from udpnote.errors import ServerNotFound, UdpnoteError, WrongNotebook
 from udpnote.model.notebook import Destination, KnownNotebook
 from udpnote.storage.outbox.outbox import Outbox

@@ -112,6 +112,11 @@ class NotebookFinder:
         self._fixed_notebook_id = notebook.notebook_id if notebook is not None else None
         return notebook
 
+    def uses(self, notebook: KnownNotebook) -> bool:
+        """Whether `notebook` is the client's notebook now (see `known`)."""
+        known = self.known()
+        return known is not None and known.notebook_id == notebook.notebook_id
+
     @property
     def is_notebook_decided(self) -> bool:
         """Whether `known` returns a notebook, or the user has named one by its server, its name, its id or its key.
@@ -136,13 +141,14 @@ class NotebookFinder:
         self._checked[notebook_and_key] = version
 
     def decide_again(self) -> None:
-        """Forget which notebook is the client's, so that `known` decides again. Also forget `recent_failure`.
+        """Decide again which notebook is the client's, because the client has itself chosen, joined or left one.
 
-        The client calls this after it has itself chosen, joined or left a notebook.
+        Also forget `recent_failure`.
         """
         self._checked.clear()
         self._fixed_notebook_id = None
         self._discover_again_at = 0.0
+        self.known()  # now, because another command may choose another notebook before the client needs it
 
     def locate(self, until: float) -> Located:
         """Return the client's notebook, and the round-trip time to its server, as a `Located`.
@@ -153,7 +159,7 @@ class NotebookFinder:
         """
         notebook = self.known()
         if notebook is not None:
-            return self._located(notebook)
+            return self.located(notebook)
         try:
             found = self.find(self.destination, until)
         except UdpnoteError as error:
@@ -164,6 +170,10 @@ class NotebookFinder:
             self._failure = error.notice
             raise
         return self.remember(found)
+
+    def located(self, notebook: KnownNotebook) -> Located:
+        """The `Located` of `notebook`, which the outbox knows, with the round-trip time that the outbox remembers for it."""
+        return Located(notebook, self._outbox.round_trips.seconds(notebook.notebook_id))
 
     def remember(self, found: DiscoveryAnswer[Address]) -> Located:
         """Save the notebook of the answer `found` in the outbox, and return the client's notebook.
@@ -181,7 +191,7 @@ class NotebookFinder:
             self.server.remember(notebook)
         if named.names_nothing and chosen is not None and chosen.notebook_id != notebook.notebook_id:
             self._fixed_notebook_id = chosen.notebook_id
-            return self._located(chosen)
+            return self.located(chosen)
         self._fixed_notebook_id = notebook.notebook_id
         return Located(notebook, found.round_trip_seconds)
 
@@ -300,10 +310,6 @@ class NotebookFinder:
         """Whether `notebook` has the key id that the outbox has for it now. True if the outbox does not know the notebook."""
         known = self._outbox.notebook(notebook.notebook_id)
         return known is None or known.key_id == notebook.key_id
-
-    def _located(self, notebook: KnownNotebook) -> Located:
-        """The `Located` of `notebook`, which the outbox knows, with the round-trip time that the outbox remembers for it."""
-        return Located(notebook, self._outbox.round_trips.seconds(notebook.notebook_id))
 
     def _discover_once(
         self,

@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 from udpnote.client.connection import Connection
 from udpnote.client.destination import is_place, place_name
+from udpnote.client.driver import Driver
 from udpnote.client.entry_arguments import check_number, check_numbers
-from udpnote.client.session import Driver
 from udpnote.errors import EntriesWait, InvalidSetting, Notice
 from udpnote.model.argument_types import check_type, checked_text
 from udpnote.model.entry import Entry

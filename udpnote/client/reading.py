@@ -3,16 +3,14 @@
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
+from udpnote.client.driver import Driver
 from udpnote.client.notebook_finder import LOCATE_SECONDS_MIN
 from udpnote.client.notebook_reader import NotebookReader, is_overtaken
-from udpnote.client.session import Driver, Session
+from udpnote.client.session import Peer, Session
 from udpnote.errors import BadAnswer, InvalidQuery, Notice, ServerNotFound, StorageError, UdpnoteError
 from udpnote.model.entry import NOTHING_SEEN, SeenEntry, StoredEntry
-from udpnote.model.notebook import KnownNotebook
 from udpnote.model.query import Item, Selection
-from udpnote.model.randomness import Randomness
 from udpnote.protocol.codec.reading import is_too_long
-from udpnote.protocol.envelope import Envelope
 from udpnote.protocol.reading import Indexing, Reading
 from udpnote.protocol.reading_messages import PageState
 from udpnote.protocol.server_contact import NotebookUnreadable
@@ -33,32 +31,22 @@ class Overtaken(NamedTuple):
 
 
 class ReadSession(Session[NotebookRestored | NotebookUnreadable]):
-    """Reads the results of `selection` from `notebook`. The caller takes them with `items`.
+    """Reads the results of `selection` from `peer`. The caller takes them with `items`.
 
     If the selection follows the notebook, the session goes on after the last result, and never ends. Its events say that the
-    notebook was restored from an older copy, or that its server cannot read it now. Times are seconds of one monotonic clock.
-    For `round_trip_seconds` see `protocol.reading.Reading`.
+    notebook was restored from an older copy, or that its server cannot read it now. Reading begins `now`.
     """
 
-    def __init__(
-        self,
-        notebook: KnownNotebook,
-        selection: Selection,
-        *,
-        random: Randomness,
-        now: float,
-        envelope: Envelope,
-        round_trip_seconds: float | None,
-    ) -> None:
+    def __init__(self, peer: Peer, selection: Selection, now: float) -> None:
         self._reading = Reading(
-            notebook.notebook_id,
+            peer.notebook.notebook_id,
             selection,
-            random=random,
+            random=peer.random,
             now=now,
-            envelope=envelope,
-            round_trip_seconds=round_trip_seconds,
+            envelope=peer.envelope,
+            round_trip_seconds=peer.round_trip_seconds,
         )
-        super().__init__(notebook, self._reading, random=random, envelope=envelope)
+        super().__init__(peer, self._reading)
         self._follows = selection.follows
 
     @property
@@ -126,15 +114,8 @@ def read(
         raise InvalidQuery("query_too_long")
     wait_seconds = max(wait_seconds, LOCATE_SECONDS_MIN)
     with driver.connection.lock():
-        located = driver.locate(wait_seconds)
-        session = ReadSession(
-            located.notebook,
-            selection,
-            random=driver.connection.random,
-            now=driver.now(),
-            envelope=driver.keyring.envelope(located.notebook),
-            round_trip_seconds=located.round_trip_seconds,
-        )
+        peer = driver.peer(driver.locate(wait_seconds))
+        session = ReadSession(peer, selection, driver.now())
         driver.connection.add_listener(session)
     try:
         yield from _read_all(driver, session, float("inf") if selection.follows else wait_seconds, on_indexing)

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import NamedTuple
 
-from udpnote.client.session import Driver
+from udpnote.client.driver import Driver
 from udpnote.model.argument_types import check_type
 from udpnote.model.durations import Durations
 from udpnote.model.notebook import KnownNotebook, address_of

@@ -8,16 +8,12 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from typing import NamedTuple
 
-from udpnote.client.session import Session
+from udpnote.client.session import Peer, Session, delivery_to
 from udpnote.client.text_source import PENDING_ENTRIES_MAX
 from udpnote.model.entry import NOTHING_SEEN, SEQUENCE_MAX, Entry, Kind, Status
-from udpnote.model.notebook import KnownNotebook
 from udpnote.model.outbox_entries import StoredRun
-from udpnote.model.randomness import Randomness
 from udpnote.protocol.congestion import WINDOW_MAX
-from udpnote.protocol.delivery import Delivery
 from udpnote.protocol.delivery_events import Rejected, Stored
-from udpnote.protocol.envelope import Envelope
 from udpnote.protocol.rediscovery import RediscoveryEvent
 from udpnote.protocol.server_contact import KeyChanged
 from udpnote.storage.outbox.outbox import PAGE_ENTRIES, Outbox
@@ -44,7 +40,7 @@ class Renewed(NamedTuple):
 
 
 class SendSession(Session[Stored | Rejected | Renewed]):
-    """Delivers entries from `outbox` to `notebook`, and removes from the outbox those that the notebook has stored.
+    """Delivers entries from `outbox` to `peer`, and removes from the outbox those that the notebook has stored.
 
     An entry that the notebook does not store stays in the outbox. There are three cases. If the notebook cannot store the entry
     now, for example on a full disk, it is sent again after the next `look_into_outbox`. If the notebook has another entry with
@@ -52,22 +48,12 @@ class SendSession(Session[Stored | Rejected | Renewed]):
     the entry for good, the entry is marked as refused.
 
     `optional_writes` surrounds writes to the outbox that follow an acknowledgement: the entry is stored, whether they fail or
-    not. An entry that cannot be removed stays in the outbox, but this session does not send it again. For `round_trip_seconds`
-    see `Delivery`.
+    not. An entry that cannot be removed stays in the outbox, but this session does not send it again.
     """
 
-    def __init__(
-        self,
-        outbox: Outbox,
-        notebook: KnownNotebook,
-        *,
-        random: Randomness,
-        envelope: Envelope,
-        round_trip_seconds: float | None,
-        optional_writes: AbstractContextManager[object],
-    ) -> None:
-        self._delivery = Delivery(notebook.notebook_id, random=random, envelope=envelope, round_trip_seconds=round_trip_seconds)
-        super().__init__(notebook, self._delivery, random=random, envelope=envelope)
+    def __init__(self, peer: Peer, outbox: Outbox, optional_writes: AbstractContextManager[object]) -> None:
+        self._delivery = delivery_to(peer)
+        super().__init__(peer, self._delivery)
         self._outbox = outbox
         self._optional_writes = optional_writes
         self._has_old_key = False

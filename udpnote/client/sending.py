@@ -4,11 +4,11 @@ from collections import deque
 from collections.abc import Callable, Collection, Generator, Iterator
 from functools import partial
 
-from udpnote.client.notebook_finder import LOCATE_SECONDS_MIN
+from udpnote.client.driver import Driver
+from udpnote.client.notebook_finder import LOCATE_SECONDS_MIN, Located
 from udpnote.client.optional_writes import OptionalWrites
 from udpnote.client.results import Outcomes, SentEntry, State, reason_to_wait, silence
 from udpnote.client.send_session import SendSession
-from udpnote.client.session import Driver
 from udpnote.client.text_source import TextSource
 from udpnote.errors import JoinedOrLeftMeanwhile, Notice, OldKey, StorageError, UdpnoteError
 from udpnote.model.entry import Entry, Kind
@@ -54,9 +54,8 @@ class Sender:
         Entries that were not acknowledged stay in the outbox, for the notebook for which they were written. The calls that wait
         for them then give them the outcome QUEUED.
         """
-        session, notebook = self._session, self._driver.finder.known()
-        if session is not None and (notebook is None or notebook.notebook_id != session.notebook.notebook_id):
-            self._end(session)
+        if self._session is not None and not self._driver.finder.uses(self._session.notebook):
+            self._end(self._session)
             self._notebook_changes += 1
 
     def deliver(self, wait_seconds: float) -> Notice | None:
@@ -183,8 +182,7 @@ class Sender:
             entries = self._add(texts, source, author, notebook)
             self._expect(entries, pending)
             if notebook is not None and self._driver.keyring.can_open(notebook):
-                round_trip_seconds = self._outbox.round_trips.seconds(notebook.notebook_id)
-                self._deliver_now(self._begin_session(notebook, round_trip_seconds=round_trip_seconds), entries)
+                self._deliver_now(self._begin_session(finder.located(notebook)), entries)
             return False
         try:
             check, on_added = partial(finder.check, session.notebook), partial(self._deliver_now, session)
@@ -376,23 +374,15 @@ class Sender:
 
     def _locate(self, started: float, wait_seconds: float) -> SendSession:
         """Return a new session with the notebook that `NotebookFinder.locate` finds within `wait_seconds` of `started`."""
-        located = self._driver.finder.locate(started + max(wait_seconds, LOCATE_SECONDS_MIN))
-        return self._begin_session(located.notebook, round_trip_seconds=located.round_trip_seconds)
+        return self._begin_session(self._driver.finder.locate(started + max(wait_seconds, LOCATE_SECONDS_MIN)))
 
-    def _begin_session(self, notebook: KnownNotebook, *, round_trip_seconds: float | None) -> SendSession:
-        """Begin and return a session with `notebook`. For `round_trip_seconds` see `Located`.
+    def _begin_session(self, located: Located) -> SendSession:
+        """Begin and return a session with the notebook of `located`.
 
         In the outbox, assigns to it the entries that were written for it while it was not known. Raises `KeyMissing`.
         """
-        envelope = self._driver.keyring.envelope(notebook)
-        self._outbox.assign(notebook.notebook_id, destination=self._driver.finder.destination)
-        self._session = SendSession(
-            self._outbox,
-            notebook,
-            random=self._connection.random,
-            envelope=envelope,
-            round_trip_seconds=round_trip_seconds,
-            optional_writes=self._removals,
-        )
+        peer = self._driver.peer(located)
+        self._outbox.assign(peer.notebook.notebook_id, destination=self._driver.finder.destination)
+        self._session = SendSession(peer, self._outbox, self._removals)
         self._connection.add_listener(self._session)
         return self._session

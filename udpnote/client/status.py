@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from contextlib import closing
 from typing import NamedTuple
 
-from udpnote.client.session import Driver
+from udpnote.client.driver import Driver
 from udpnote.errors import ServerNotFound, UdpnoteError
 from udpnote.lan.udp_socket import format_host
 from udpnote.model.notebook import KnownNotebook, SilentServer, address_of

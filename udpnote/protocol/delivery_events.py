@@ -1,9 +1,9 @@
 """The events of a delivery: what has become of its entries, and what has happened to its server."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from udpnote.model.entry import Entry, Kind, Status
+from udpnote.model.entry import Entry, Kind, Status, Verdict
 from udpnote.protocol.server_contact import KeyChanged, ServerSilent, WrongServer
 
 
@@ -26,6 +26,16 @@ class Rejected(NamedTuple):
 
 
 DeliveryEvent = Stored | Rejected | ServerSilent | WrongServer | KeyChanged
+
+
+def verdicts(events: Iterable[Stored | Rejected]) -> Iterator[tuple[Entry, Verdict]]:
+    """Yield each entry of `events`, with the verdict on it."""
+    for event in events:
+        match event:
+            case Stored(entries, first):
+                yield from ((entry, Verdict(Status.STORED, number)) for number, entry in enumerate(entries, first))
+            case Rejected(entry, status):
+                yield entry, Verdict(status, 0)
 
 
 def joined_events(events: Iterable[DeliveryEvent]) -> list[DeliveryEvent]:
