@@ -4,11 +4,11 @@ import pytest
 
 from tests.support.golden import CLIENT_ID, WRITTEN_AT
 from udpnote.model.entry import NO_PREDECESSOR, Bundle, Entry, Kind, Restored
-from udpnote.protocol.codec.codec import decode
+from udpnote.protocol.codec.codec import BUNDLE, decode
 from udpnote.protocol.codec.runs import PAUSE_MICROSECONDS_MAX
 from udpnote.protocol.envelope import BODY_BYTES_MAX, OPEN
 from udpnote.protocol.messages import Append, Run
-from udpnote.protocol.payloads import SHORT_NOTE_BYTES_MAX, BundlePayload, PartPayload, Payload, UnsentPayloads
+from udpnote.protocol.payloads import SHORT_NOTE_BYTES_MAX, NotesPayload, PartPayload, Payload, UnsentPayloads
 
 
 def note(sequence: int, text: str = "今天", **changes: object) -> Entry:
@@ -19,8 +19,8 @@ def packed(*notes: Entry) -> list[int | str]:
     """The number of notes in each datagram: as a str if the notes are a bundle."""
     sizes: list[int | str] = []
     for payload in taken(*notes):
-        size = len(payload.entries) if not isinstance(payload, PartPayload) else 1
-        sizes.append(str(size) if isinstance(payload, BundlePayload) else size)
+        size = len(payload.entries) if isinstance(payload, NotesPayload) else 1
+        sizes.append(str(size) if isinstance(payload, NotesPayload) and payload.kind == BUNDLE else size)
     return sizes
 
 
@@ -105,7 +105,7 @@ def test_the_notes_of_a_bundle_that_are_put_back_travel_alone_and_first_unless_t
     for imported, restored in zip(IMPORTED[:3], RESTORED, strict=False):
         queue.add_imported(imported, restored)
     bundle = queue.take(lambda _: True)
-    assert isinstance(bundle, BundlePayload)
+    assert isinstance(bundle, NotesPayload) and bundle.kind == BUNDLE
     queue.add([note(9)])
     queue.put_back(bundle.as_parts())
     alone = [queue.take(lambda entry: entry.sequence != 2) for _ in range(4)]
@@ -124,5 +124,6 @@ def test_dropped_entries_leave_the_rest_in_order_and_the_notes_beside_a_gap_trav
     queue.drop({note(20)[:2]})
     assert len(queue) == 6 + 1
     bundle, imported = [queue.take(lambda _: True) for _ in range(2)]
-    assert isinstance(bundle, BundlePayload) and [entry.sequence for entry in bundle.entries] == [1, 2, 3, 5, 6, 7]
+    assert isinstance(bundle, NotesPayload) and bundle.kind == BUNDLE
+    assert [entry.sequence for entry in bundle.entries] == [1, 2, 3, 5, 6, 7]
     assert isinstance(imported, PartPayload) and (imported.part.restored, len(queue)) == (RESTORED[0], 0)

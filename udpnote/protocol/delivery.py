@@ -35,11 +35,10 @@ from udpnote.protocol.envelope import Envelope
 from udpnote.protocol.messages import TOKEN_BYTES, Ack, Reason, Refuse
 from udpnote.protocol.payloads import (
     ATTEMPT_MAX,
-    BundlePayload,
+    NotesPayload,
     PartPayload,
     Payload,
     PayloadKey,
-    RunPayload,
     UnsentPayloads,
     padded,
     remove_given_up,
@@ -260,7 +259,7 @@ class Delivery:
                 if attempt <= len(outgoing.sent_at):  # if not, a copy of this client has sent the payload
                     sent_at = outgoing.sent_at[attempt - 1]
                 if not isinstance(outgoing, PartPayload):
-                    self._settle_run(outgoing, status, number)
+                    self._settle_notes(outgoing, status, number)
                 elif status is Status.PART_KEPT:
                     self._record_kept(outgoing, now)
                 else:
@@ -283,21 +282,21 @@ class Delivery:
             self._events.append(event)
             self._count_in_flight_as_lost()
 
-    def _settle_run(self, run: RunPayload | BundlePayload, status: Status, number: int) -> None:
-        """Stop delivering `run`, and add its events as `_settle` does. If `status` is SPLIT, send each note alone instead."""
-        unwanted = self._given_up & run.identities if self._given_up else set()  # see `give_up`
+    def _settle_notes(self, notes: NotesPayload, status: Status, number: int) -> None:
+        """Stop delivering `notes`, and add their events as `_settle` does. If `status` is SPLIT, send each alone instead."""
+        unwanted = self._given_up & notes.identities if self._given_up else set()  # see `give_up`
         self._given_up -= unwanted
         if status is Status.SPLIT:
-            self._unsent.put_back([part for part in run.as_parts() if part.key[:2] not in unwanted])
+            self._unsent.put_back([part for part in notes.as_parts() if part.key[:2] not in unwanted])
             for identity in unwanted:
                 del self._entries[identity]
             return
-        for entry in run.entries:
+        for entry in notes.entries:
             del self._entries[entry[:2]]
         if number:
-            self._events.append(Stored(run.entries, number))
+            self._events.append(Stored(notes.entries, number))
         else:
-            self._events.extend([Rejected(entry, status) for entry in run.entries])
+            self._events.extend([Rejected(entry, status) for entry in notes.entries])
 
     def _settle(self, outgoing: PartPayload, status: Status, number: int) -> None:
         """Stop delivering the entry of `outgoing`, and add its event: `Stored` if `number` is not 0, else `Rejected`.

@@ -21,7 +21,7 @@ from udpnote.protocol.codec.bundles import (
     writer_bytes,
     writer_of,
 )
-from udpnote.protocol.codec.codec import append_body, bundle_body, part_bytes_max, run_body
+from udpnote.protocol.codec.codec import BUNDLE, RUN, append_body, notes_body, part_bytes_max
 from udpnote.protocol.codec.runs import (
     PAUSE_MICROSECONDS_MAX,
     RUN_NOTES_MAX,
@@ -82,23 +82,25 @@ class PartPayload:
         return append_body(_new(Append, (notebook_id, token, len(self.sent_at), self.part)))
 
 
-class RunPayload:
-    """Several short notes that are alike: `entries`, in the order of their sequence numbers. `texts` has their texts in UTF-8.
+class NotesPayload:
+    """Several short notes: `entries`, in this order, which travel in a run or a bundle. For other attributes see `PartPayload`.
 
-    For the other attributes see `PartPayload`.
+    `kind` is the type of the message, RUN or BUNDLE, and `content` its packed notes. In a bundle, the notes may be imported:
+    then `restored` has the `Restored` of each, and each note but the first names the note before it as its predecessor.
     """
 
-    __slots__ = ("_content", "entries", "key", "sent_at", "timed_from")
+    __slots__ = ("_content", "_restored", "entries", "key", "kind", "sent_at", "timed_from")
 
-    def __init__(self, entries: list[Entry], texts: list[bytes]) -> None:
-        first = entries[0]
-        self.key: PayloadKey = (first.client_id, first.sequence, 0)
+    def __init__(
+        self, kind: int, entries: Sequence[Entry], content: bytes, restored: Sequence[Restored | None] | None = None
+    ) -> None:
+        self.kind = kind
+        self.key: PayloadKey = (entries[0].client_id, entries[0].sequence, 0)
         self.entries = tuple(entries)
         self.sent_at: list[float] = []
         self.timed_from = 0.0
-        written_at = tuple([entry.written_at for entry in entries])
-        fields = (first.client_id, first.sequence, first.utc_offset, first.author, written_at, ())  # no texts: see `pack_notes`
-        self._content = pack_notes(_new(NoteRun, fields), texts)
+        self._restored = restored
+        self._content = content
 
     @property
     def identities(self) -> set[Identity]:
@@ -111,53 +113,30 @@ class RunPayload:
         return run_check(self._content)
 
     def body(self, notebook_id: bytes, token: bytes) -> bytes:
-        """The body of the RUN for the latest attempt to send these notes. For the arguments see `Run`."""
-        return run_body(notebook_id, token, len(self.sent_at), self._content)
+        """The body of the RUN or BUNDLE for the latest attempt to send these notes. For the arguments see `Run`."""
+        return notes_body(self.kind, notebook_id, token, len(self.sent_at), self._content)
 
     def as_parts(self) -> list[PartPayload]:
         """Return a payload of its own for each of the notes."""
-        return [_whole(entry) for entry in self.entries]
+        return list(map(_whole, self.entries, self._restored or repeat(None)))
 
 
-class BundlePayload:
-    """Several short notes that need not be alike: `entries`. For the other attributes see `PartPayload`.
-
-    Either none of `notes` is imported, or all are, and each but the first names the note before it as its predecessor.
-    """
-
-    __slots__ = ("_content", "_restored", "entries", "key", "sent_at", "timed_from")
-
-    def __init__(self, notes: list[ShortNote]) -> None:
-        entries, texts, restored = zip(*notes, strict=True)
-        self.key: PayloadKey = (entries[0].client_id, entries[0].sequence, 0)
-        self.entries: tuple[Entry, ...] = entries
-        self.sent_at: list[float] = []
-        self.timed_from = 0.0
-        self._restored: tuple[Restored | None, ...] = restored
-        stored_at = tuple([each.stored_at if each is not None else 0 for each in restored])
-        after = restored[0][1:] if restored[0] is not None else NO_PREDECESSOR
-        self._content = pack_bundle(Bundle(entries, stored_at, *after), list(texts))
-
-    @property
-    def identities(self) -> set[Identity]:
-        """The client id and sequence number of each note."""
-        return {entry[:2] for entry in self.entries}
-
-    @property
-    def check(self) -> int:
-        """The value that an answer to this payload must have in its field `check`."""
-        return run_check(self._content)
-
-    def body(self, notebook_id: bytes, token: bytes) -> bytes:
-        """The body of the BUNDLE for the latest attempt to send these notes. For the arguments see `Run`."""
-        return bundle_body(notebook_id, token, len(self.sent_at), self._content)
-
-    def as_parts(self) -> list[PartPayload]:
-        """Return a payload of its own for each of the notes."""
-        return list(map(_whole, self.entries, self._restored))
+def _run(entries: list[Entry], texts: list[bytes]) -> NotesPayload:
+    """The run of `entries`, which are alike and in the order of their sequence numbers. `texts` has their texts in UTF-8."""
+    first, written_at = entries[0], tuple([entry.written_at for entry in entries])
+    fields = (first.client_id, first.sequence, first.utc_offset, first.author, written_at, ())  # no texts: see `pack_notes`
+    return NotesPayload(RUN, entries, pack_notes(_new(NoteRun, fields), texts))
 
 
-Payload = PartPayload | RunPayload | BundlePayload
+def _bundle(notes: list[ShortNote]) -> NotesPayload:
+    """The bundle of `notes`, none of which is imported, or all (see `NotesPayload`)."""
+    entries, texts, restored = zip(*notes, strict=True)
+    stored_at = tuple([each.stored_at if each is not None else 0 for each in restored])
+    after = restored[0][1:] if restored[0] is not None else NO_PREDECESSOR
+    return NotesPayload(BUNDLE, entries, pack_bundle(Bundle(entries, stored_at, *after), list(texts)), restored)
+
+
+Payload = PartPayload | NotesPayload
 
 
 def remove_given_up(payloads: dict[PayloadKey, Payload], given_up: set[Identity]) -> set[Identity]:
@@ -289,11 +268,11 @@ class UnsentPayloads:
             notes = _fitting(self._bundle_candidates(first))
             if len(notes) > count:
                 self._remove(len(notes))
-                return BundlePayload(notes)
+                return _bundle(notes)
         entries, texts = first.entries[:count], first.texts[:count]
         restored = first.restored[0] if first.restored is not None else None
         self._remove(count)
-        return RunPayload(entries, texts) if count >= RUN_NOTES_MIN else _whole(entries[0], restored)
+        return _run(entries, texts) if count >= RUN_NOTES_MIN else _whole(entries[0], restored)
 
     def _bundle_candidates(self, first: "_ShortNotes") -> Iterator[ShortNote]:
         """Yield the notes that may be in one bundle, in order: those of `first`, the first group in the queue, and later ones.

@@ -28,7 +28,7 @@ from udpnote.model.entry import (
     Status,
 )
 from udpnote.protocol.codec.bundles import pack_bundle, parse_bundle
-from udpnote.protocol.codec.runs import RUN_NOTES_MAX, pack_notes, parse_run, run_body_of
+from udpnote.protocol.codec.runs import RUN_NOTES_MAX, RUN_START, pack_notes, parse_run
 from udpnote.protocol.codec.seen import SEEN, parse_seen
 from udpnote.protocol.envelope import BODY_BYTES_MAX, HEADER_BYTES, MAGIC, OPEN, VERSION, Envelope
 from udpnote.protocol.messages import (
@@ -155,20 +155,12 @@ def append_body(append: Append) -> bytes:
     return body + author + data
 
 
-def run_body(notebook_id: bytes, token: bytes, attempt: int, content: bytes) -> bytes:
-    """The body of a RUN. `content` is what `pack_notes` has returned. For the other arguments see `Run`.
+def notes_body(kind: int, notebook_id: bytes, token: bytes, attempt: int, content: bytes) -> bytes:
+    """The body of a message of the type `kind`: RUN or BUNDLE. `content` comes from `pack_notes` or `pack_bundle`.
 
-    The caller may append zeros to the body as padding.
+    For the other arguments see `Run`. The caller may append zeros to the body as padding.
     """
-    return run_body_of(_HEADERS[RUN], notebook_id, token, attempt, content)
-
-
-def bundle_body(notebook_id: bytes, token: bytes, attempt: int, content: bytes) -> bytes:
-    """The body of a BUNDLE. `content` is what `pack_bundle` has returned. For the other arguments see `Run`.
-
-    The caller may append zeros to the body as padding.
-    """
-    return run_body_of(_HEADERS[BUNDLE], notebook_id, token, attempt, content)
+    return RUN_START.pack(_HEADERS[kind], notebook_id, token, attempt) + content
 
 
 def encode_page_body(page_body: bytes, *, padded_bytes: int, envelope: Envelope) -> bytes:
@@ -183,8 +175,8 @@ def _body(message: Message) -> bytes:
         case Run(notebook_id, token, attempt, notes):
             if isinstance(notes, Bundle):
                 content = pack_bundle(notes, [note.text.encode() for note in notes.notes])
-                return bundle_body(notebook_id, token, attempt, content)
-            return run_body(notebook_id, token, attempt, pack_notes(notes, [text.encode() for text in notes.texts]))
+                return notes_body(BUNDLE, notebook_id, token, attempt, content)
+            return notes_body(RUN, notebook_id, token, attempt, pack_notes(notes, [text.encode() for text in notes.texts]))
         case Ack():
             return _ack_body(message)
         case Refuse(token, reason, client_id, sequence, offset, attempt):

@@ -61,7 +61,7 @@ def notes_that_fit(texts: list[bytes], author: str) -> int:
 
 
 def pack_notes(notes: NoteRun, texts: list[bytes]) -> bytes:
-    """Convert `notes` to the content of a RUN, for `codec.run_body`. `texts` has the text of each note in UTF-8.
+    """Convert `notes` to the content of a RUN, for `codec.notes_body`. `texts` has the text of each note in UTF-8.
 
     `notes.texts` is not used. The caller makes sure that all fields are within their limits.
     """
@@ -73,14 +73,6 @@ def pack_notes(notes: NoteRun, texts: list[bytes]) -> bytes:
         + _numbers(len(texts)).pack(0, *pauses, *map(len, texts))
         + b"".join(texts)
     )
-
-
-def run_body_of(header: bytes, notebook_id: bytes, token: bytes, attempt: int, content: bytes) -> bytes:
-    """The body of a RUN or BUNDLE. `header` is that of the message. `content` comes from `pack_notes` or `pack_bundle`.
-
-    For the other arguments see `Run`.
-    """
-    return RUN_START.pack(header, notebook_id, token, attempt) + content
 
 
 def parse_run(body: bytes) -> tuple[Run, int]:
