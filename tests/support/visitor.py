@@ -183,6 +183,8 @@ class Visitors:
 
     def close(self) -> None:
         for profile in self._profiles:
+            for page in profile.pages:
+                page.unroute_all(behavior="ignoreErrors")  # a request may still be with a test's handler
             profile.close()
         faults = [fault for visitor in self._visitors for fault in visitor.faults]
         assert not faults, faults
