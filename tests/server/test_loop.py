@@ -6,7 +6,8 @@ from tests.support.later_searcher import LaterSearcher
 from udpnote.errors import Notice
 from udpnote.lan.endpoint import Endpoint
 from udpnote.lan.interfaces import no_interfaces
-from udpnote.server.loop import KEEP_COMING_SECONDS, Loop, Schedule
+from udpnote.protocol.server_contact import SILENCE_SECONDS
+from udpnote.server.loop import KEEP_COMING_SECONDS, READING_PAUSE_RATIO, Loop, Schedule, pause_after
 from udpnote.storage.notebook.notebook import Notebook
 
 
@@ -46,3 +47,8 @@ def test_entries_keep_coming_for_a_while_after_the_latest() -> None:
     assert not schedule.is_busy(0.0)
     schedule.stored_at = 1.0
     assert (schedule.is_busy(1.0), schedule.is_busy(1.0 + KEEP_COMING_SECONDS)) == (True, False)
+
+
+def test_a_process_that_was_stopped_during_a_slice_serves_readers_before_they_take_it_for_silent() -> None:
+    assert pause_after(0.001, ratio=READING_PAUSE_RATIO) == 0.001 * READING_PAUSE_RATIO
+    assert pause_after(600.0, ratio=READING_PAUSE_RATIO) < SILENCE_SECONDS / 2

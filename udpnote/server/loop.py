@@ -41,6 +41,10 @@ BUSY_READING_SLICE_SECONDS = 0.001
 READING_PAUSE_RATIO = 7
 """While entries keep coming, the pause after a slice for readers is this many times as long as the slice."""
 
+PAUSE_SECONDS_MAX = 0.1
+"""The longest pause after a slice. If the process was stopped during the slice, or waited for a processor, the slice seems
+long, but has taken no work. Without this limit, readers would get no answer for seconds, and look for another server."""
+
 INDEXING_SLICE_SECONDS = 0.004
 """How long the loop updates the search index before it receives datagrams again."""
 
@@ -164,7 +168,7 @@ class Loop:
         self._endpoint.send(self._handler.serve_readers(now, lambda: self._monotonic() >= until))
         if is_busy:
             end = self._monotonic()
-            self._schedule.reading_at = end + READING_PAUSE_RATIO * (end - now)
+            self._schedule.reading_at = end + pause_after(end - now, ratio=READING_PAUSE_RATIO)
 
     @property
     def _is_indexing_next(self) -> bool:
@@ -185,7 +189,7 @@ class Loop:
         self._handler.update_index(lambda: self._monotonic() >= until)
         end = self._monotonic()
         if self._schedule.is_busy(end):
-            self._schedule.delay_indexing(end + (end - now))
+            self._schedule.delay_indexing(end + pause_after(end - now, ratio=1))
         if index.transactions == before:  # its disk is full, or another process has locked it: try again later
             self._schedule.delay_indexing(self._monotonic() + QUIET_SECONDS)
 
@@ -235,6 +239,11 @@ class Loop:
 
 KEEP_COMING_SECONDS = 0.1
 """While the latest entry was stored less than this time ago, entries "keep coming" (see `Schedule.is_busy`)."""
+
+
+def pause_after(slice_seconds: float, *, ratio: int) -> float:
+    """How long the loop pauses, in seconds, after a slice of `slice_seconds`: `ratio` times as long, but not too long."""
+    return min(ratio * slice_seconds, PAUSE_SECONDS_MAX)
 
 
 class Schedule:
