@@ -23,7 +23,7 @@ from udpnote.settings import check_path
 from udpnote.text.joining import in_brackets, listed
 from udpnote.text.jsonl import iso_time
 from udpnote.text.language import gettext as _
-from udpnote.text.writing_days import Figures, days_of_year, figures_of
+from udpnote.text.writing_days import Figures, dated_weekday, days_of_year, figures_of
 
 TAG_CELLS_MAX = 40
 """The width, in terminal cells, to which longer tags, and longer names of authors in `stats`, are shortened."""
@@ -121,7 +121,7 @@ def _print_all(printer: Printer, notebook: NotebookReader, *, as_json: bool) -> 
     for line in _lines(figures, authors, tallies):
         printer.print(line)
     if days:
-        from udpnote.cli.terminal.calendar import days_chart
+        from udpnote.cli.terminal.charts import days_chart
 
         printer.print()
         for pieces in days_chart(days, _today(), printer.width):
@@ -137,11 +137,13 @@ def _print_year(printer: Printer, year: int, days: dict[date, int], *, as_json: 
     if as_json:
         print(in_json(_year_object(year, figures, days)))
         return
-    from udpnote.cli.terminal.calendar import heading, year_calendar
+    from udpnote.cli.terminal.charts import year_calendar
 
     rows = [(_("year"), str(year)), (_("notes"), f"{figures.notes:,}"), (_("days with notes"), f"{figures.days:,}")]
     if figures.busiest is not None:
-        busiest = f"{heading(figures.busiest.timetuple())}  {in_brackets(f'{figures.busiest_notes:,}')}"
+        day = figures.busiest
+        named = dated_weekday(day.year, day.month, day.day, day.weekday())
+        busiest = f"{named}  {in_brackets(f'{figures.busiest_notes:,}')}"
         rows += [(_("days in a row"), f"{figures.longest_run:,}"), (_("busiest day"), busiest)]
     for line in _table(rows):
         printer.print(line)

@@ -3,10 +3,9 @@
 import sys
 import time
 
-from udpnote.cli.terminal.calendar import heading
 from udpnote.cli.terminal.streams import terminal_columns
 from udpnote.cli.terminal.styles import author_style, shows_styles, styled
-from udpnote.cli.terminal.text import cell_count, change_label, line_for_reader, shortened
+from udpnote.cli.terminal.text import cell_count, change_label, line_for_reader, local_day, shortened
 from udpnote.cli.terminal.wrapping import wrapped_lines
 from udpnote.model.entry import Entry
 from udpnote.text.harmless import harmless_lines
@@ -51,7 +50,7 @@ class LiveEntries:
 
     def _heading(self, entry: Entry) -> list[str]:
         """Return the lines of a heading with the day of `entry`, or no lines if the last heading had this day."""
-        day = heading(time.localtime(entry.written_at // 1_000_000))
+        day = local_day(entry.written_at)
         if day == self._day:
             return []
         is_first, self._day = not self._day, day

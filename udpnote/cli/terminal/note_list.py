@@ -4,9 +4,8 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from udpnote.cli.terminal.calendar import heading
 from udpnote.cli.terminal.styles import Printer, author_colour
-from udpnote.cli.terminal.text import cell_count, padded, shortened, snippet
+from udpnote.cli.terminal.text import cell_count, local_day, padded, shortened, snippet
 from udpnote.cli.terminal.wrapping import marked_lines
 from udpnote.model.entry import StoredEntry
 from udpnote.text.harmless import harmless, harmless_lines
@@ -58,7 +57,7 @@ class NoteList:
         """If the note before was not written on the same day as `stored`, print the day as a heading. Return whether it was
         printed.
         """
-        day = heading(_local(stored))
+        day = local_day(stored.entry.written_at)
         if day == self._day:
             return False
         if self._day:
@@ -105,7 +104,7 @@ class NoteList:
         """
         return [
             (f"#{stored.number}".rjust(self._number_cells), "cyan"), (revision_mark(stored) or " ", "yellow"),
-            (time.strftime("  %H:%M  ", _local(stored)), "dim"),
+            (time.strftime("  %H:%M  ", time.localtime(stored.entry.written_at // 1_000_000)), "dim"),
             (author, f"color({author_colour(stored.entry.author)})"),
         ]  # fmt: skip
 
@@ -113,7 +112,3 @@ class NoteList:
 def revision_mark(stored: StoredEntry) -> str:
     """Return `*` if the note was revised, else an empty string."""
     return "" if stored.version == stored.number else "*"
-
-
-def _local(stored: StoredEntry) -> time.struct_time:
-    return time.localtime(stored.entry.written_at // 1_000_000)

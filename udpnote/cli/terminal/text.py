@@ -47,6 +47,14 @@ def _local_time(seconds: int, zone: tuple[int, str, str]) -> str:  # noqa: ARG00
     return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(seconds))
 
 
+def local_day(written_at: int) -> str:
+    """The day of the time `written_at` (microseconds since 1970 UTC) in this machine's time zone: `2026-11-23 Monday`."""
+    from udpnote.text.writing_days import dated_weekday  # here, because a one-shot send prints no such day
+
+    day = time.localtime(written_at // 1_000_000)
+    return dated_weekday(day.tm_year, day.tm_mon, day.tm_mday, day.tm_wday)
+
+
 def zoned_time(written_at: int, utc_offset: int) -> str:
     """The time `written_at` (microseconds since 1970 UTC) in a time zone: `2026-05-09 16:37:08 +08:00`.
 
