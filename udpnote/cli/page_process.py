@@ -1,8 +1,4 @@
-"""The page in a process of its own, beside a server, for `udpnote serve --page`.
-
-The standard input of the page's process is a pipe from the server. The page ends when this pipe is closed: so it ends with the
-server, even if the server is killed.
-"""
+"""The page in a process of its own, beside a server, for `udpnote serve --page`. The page ends with the server."""
 
 import json
 import os
@@ -11,10 +7,10 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NamedTuple, NoReturn
 
 from udpnote.cli.command_line.declared_command import Option, OptionGroup
+from udpnote.cli.own_process import own_process
 from udpnote.cli.terminal.streams import say
 from udpnote.errors import Notice
 
@@ -74,26 +70,17 @@ def page_beside(options: PageOptions, server: str, notebook_id: str, bind: str |
     messages go to standard error. If the page cannot start, it prints the reason, and the block goes on without it, also if the
     page is killed. The end of the block ends the page, and waits until its process has ended.
     """
-    from subprocess import PIPE, Popen  # here, because most servers have no page
-
-    path = os.pathsep.join(filter(None, (str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH"))))
     arguments = {
         "bind": bind, "port": options.page_port, "allow_host": options.page_allow_host, "https": bool(options.page_https),
         "server": server, "notebook": notebook_id, "is_sealed": is_sealed,
     }  # fmt: skip
-    process = Popen(
-        [sys.executable, "-P", "-m", __name__, json.dumps(arguments)],  # -P: import nothing from the current folder
-        stdin=PIPE,
-        env=os.environ | {"PYTHONPATH": path},
-        start_new_session=True,  # Ctrl-C at the terminal is for the server, which then ends the page
-    )
-    is_ending = threading.Event()
-    threading.Thread(target=_report_kill, args=(process, is_ending), daemon=True).start()
-    try:
-        yield
-    finally:
-        is_ending.set()
-        process.communicate()  # closes its standard input, and waits until it has ended
+    with own_process(__name__, json.dumps(arguments)) as process:
+        is_ending = threading.Event()
+        threading.Thread(target=_report_kill, args=(process, is_ending), daemon=True).start()
+        try:
+            yield
+        finally:
+            is_ending.set()
 
 
 def _report_kill(process: "Popen[bytes]", is_ending: threading.Event) -> None:

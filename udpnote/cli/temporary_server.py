@@ -12,8 +12,8 @@ import shutil
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from pathlib import Path
 
+from udpnote.cli.own_process import own_process
 from udpnote.errors import Notice, UdpnoteError
 from udpnote.server.server import Server
 from udpnote.settings import chosen_language
@@ -28,25 +28,32 @@ def temporary_server(folders: Sequence[str]) -> Iterator[int]:
     No discovery finds this server, because it does not use a default port. After the block, or when this process ends, even by
     SIGKILL, the server ends, and all `folders` are removed. Raises `UdpnoteError` if the server does not start.
     """
-    from subprocess import PIPE, Popen  # here, so that the server's process does not import it
+    from subprocess import PIPE  # here, so that the server's process does not import it
 
-    path = os.pathsep.join(filter(None, (str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH"))))
-    process = Popen(
-        [sys.executable, "-P", "-m", __name__, *folders],  # -P: import nothing from the current folder
-        stdin=PIPE,
-        stdout=PIPE,
-        env=os.environ | {"UDPNOTE_LANGUAGE": language(), "PYTHONPATH": path},
-        encoding="utf-8",
-        start_new_session=True,  # Ctrl-C at the terminal is for the command, which then ends the server
-    )
-    try:
+    environ = {"UDPNOTE_LANGUAGE": language()}
+    with own_process(__name__, *folders, environ=environ, stdout=PIPE) as process:
         assert process.stdout is not None, "it is a pipe"
-        answer = process.stdout.readline().strip()
+        answer = process.stdout.readline().decode().strip()
         if not answer.isdecimal():
             raise UdpnoteError("temporary_server_failed", failure=answer or Notice("process_ended"))
         yield int(answer)
+
+
+@contextmanager
+def default_settings(folder: str) -> Iterator[None]:
+    """In the block, the user's environment variables and settings file are ignored: udpnote uses the defaults, and keeps all
+    its files in `folder`.
+
+    The same holds for processes that are started in the block. Only the language remains the user's.
+    """
+    language()  # finds the language in the user's settings, before the block hides them
+    saved = {name: os.environ.pop(name) for name in list(os.environ) if name.startswith("UDPNOTE_")}
+    os.environ["UDPNOTE_HOME"] = folder
+    try:
+        yield
     finally:
-        process.communicate()  # closes its standard input, and waits until it has ended
+        del os.environ["UDPNOTE_HOME"]
+        os.environ.update(saved)
 
 
 def _serve(folders: Sequence[str]) -> None:
@@ -75,20 +82,3 @@ def _report(answer: object) -> None:
 
 if __name__ == "__main__":
     _serve(sys.argv[1:])
-
-
-@contextmanager
-def default_settings(folder: str) -> Iterator[None]:
-    """Return a context manager. In its block, the user's environment variables and settings file are ignored: udpnote uses the
-    defaults, and keeps all its files in `folder`.
-
-    The same holds for processes that are started in the block. Only the language remains the user's.
-    """
-    language()  # finds the language in the user's settings, before the block hides them
-    saved = {name: os.environ.pop(name) for name in list(os.environ) if name.startswith("UDPNOTE_")}
-    os.environ["UDPNOTE_HOME"] = folder
-    try:
-        yield
-    finally:
-        del os.environ["UDPNOTE_HOME"]
-        os.environ.update(saved)
