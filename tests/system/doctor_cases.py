@@ -7,26 +7,10 @@ from typing import NamedTuple
 from tests.support.killed_outbox import damage, killed_outbox
 from tests.system.conftest import Pair
 from tests.system.lab import Host, Lab, Server, shell
+from tests.system.network import firewall
 from tests.system.sealing import join, join_code
 
-TABLE = """
-table inet filter {{
-    chain input {{
-        type filter hook input priority 0
-        {arriving}
-    }}
-    chain output {{
-        type filter hook output priority 0
-        {leaving}
-    }}
-}}
-"""
-
 ONLY_ANSWERS = "iifname lo accept; ct state established,related accept; meta l4proto icmpv6 accept; counter drop"
-
-
-def firewall(host: Host, *, arriving: str = "", leaving: str = "") -> None:
-    host.shell("nft", "-f", "-", text=TABLE.format(arriving=arriving, leaving=leaving))
 
 
 class Case(NamedTuple):

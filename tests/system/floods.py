@@ -1,12 +1,12 @@
 """Floods from one host: the datagrams of each, at rates that once stopped a server or its readers."""
 
 from collections.abc import Callable, Iterator
-from itertools import cycle
+from itertools import cycle, pairwise
 from random import Random
 from typing import NamedTuple
 
 from udpnote.model.entry import TEXT_BYTES_MAX, Entry, Kind, Part, Restored, split
-from udpnote.model.query import FIRST, Query, View
+from udpnote.model.query import FIRST, LAST, Query, View
 from udpnote.protocol.codec.codec import append_body, encode, part_bytes_max
 from udpnote.protocol.envelope import OPEN
 from udpnote.protocol.messages import Append
@@ -16,6 +16,22 @@ STORED_LONG_ENTRIES = 6
 AUTHOR = "mallory@host"
 CLIENT_ID = b"mallory's client"
 TOKEN = b"mallory!"
+
+WORDS = ("alpha", "beta", "gamma", "delta", "epsilon", "zeta", "eta", "theta", "iota", "kappa", "lambda", "mu")
+"""Words that every entry of the notebook has (see `fill_notebook`)."""
+
+REVERSED_WORDS = tuple(f"{second} {first}" for first, second in pairwise(WORDS))
+"""Phrases that no entry has, made of words that every entry has."""
+
+FAR_NUMBERS = tuple(range(2**62, 2**62 + 100))
+"""As many numbers as a READ has room for, none of which is in the notebook."""
+
+SLOW_QUERIES = [
+    Query(words=REVERSED_WORDS, newest_first=True),
+    Query(View.LOG, author="nobody"),
+    Query(words=REVERSED_WORDS[:1], author="somebody", until=0),
+]
+"""Queries that look at the whole notebook and find next to nothing."""
 
 
 class Flood(NamedTuple):
@@ -90,6 +106,19 @@ def searches(random: Random, notebook_id: bytes) -> Iterator[bytes]:
         yield encode(Read(notebook_id, random.randbytes(8), 1, FIRST, 0, 0, Query(words=words)))
 
 
+def waiting_reads(random: Random, notebook_id: bytes) -> Iterator[bytes]:
+    """READs of ever new streams that wait for entries that never come."""
+    while True:
+        for query in (Query(View.LOG, author="nobody"), Query(View.LOG, numbers=FAR_NUMBERS)):
+            yield encode(Read(notebook_id, random.randbytes(8), 1, FIRST, 0, 60_000, query))
+
+
+def slow_reads(random: Random, notebook_id: bytes) -> Iterator[bytes]:
+    """READs that take the server long to answer."""
+    for query in cycle(SLOW_QUERIES):
+        yield encode(Read(notebook_id, random.randbytes(8), 1, LAST if query.newest_first else FIRST, 0, 0, query))
+
+
 def _one_byte(notebook_id: bytes, part: Part, offset: int, whole: bytes) -> bytes:
     return append_body(Append(notebook_id, TOKEN, 1, part._replace(offset=offset, data=whole[offset : offset + 1])))
 
@@ -105,4 +134,6 @@ FLOODS = {
     "noise": Flood(noise, 96_000),
     "reads of one port": Flood(reads, 2000, ports=1, troubles="list"),
     "searches of 16 ports": Flood(searches, 400, ports=16, troubles="search"),
+    "reads that wait": Flood(waiting_reads, 1024, troubles="list"),
+    "slow reads": Flood(slow_reads, 4000),
 }

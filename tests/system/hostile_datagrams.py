@@ -3,14 +3,15 @@
 import os
 from collections.abc import Iterator
 from contextlib import closing
-from itertools import cycle, islice, pairwise
+from itertools import islice
 from pathlib import Path
 from random import Random
 
 from tests.support.golden import GOLDEN
+from tests.system.floods import WORDS
 from udpnote.model.entry import TEXT_BYTES_MAX, Entry, Kind, Part, split
 from udpnote.model.join_code import new_key
-from udpnote.model.query import FIRST, LAST, Cursor, Query, View
+from udpnote.model.query import Cursor, Query, View
 from udpnote.protocol.codec.codec import Message, encode
 from udpnote.protocol.envelope import OPEN, SEALED_HEADER, Envelope
 from udpnote.protocol.messages import ANY_NOTEBOOK, TOKEN_BYTES, Append, Discover, Offer, Reason, Refuse
@@ -20,20 +21,6 @@ from udpnote.storage.notebook.notebook import Notebook
 
 ENTRIES = 300
 """How many entries the notebook that is attacked has."""
-
-WORDS = ("alpha", "beta", "gamma", "delta", "epsilon", "zeta", "eta", "theta", "iota", "kappa", "lambda", "mu")
-REVERSED_WORDS = tuple(f"{second} {first}" for first, second in pairwise(WORDS))
-"""Phrases that no entry has, made of words that every entry has."""
-
-FAR_NUMBERS = tuple(range(2**62, 2**62 + 100))
-"""As many numbers as a READ has room for, none of which is in the notebook."""
-
-SLOW_QUERIES = [
-    Query(words=REVERSED_WORDS, newest_first=True),
-    Query(View.LOG, author="nobody"),
-    Query(words=REVERSED_WORDS[:1], author="somebody", until=0),
-]
-"""Queries that look at the whole notebook and find next to nothing."""
 
 
 def fill_notebook(path: Path) -> bytes:
@@ -80,19 +67,6 @@ def reads_of_the_whole_log(random: Random, notebook_id: bytes) -> Iterator[bytes
     while True:
         read = encode(Read(notebook_id, random.randbytes(8), 1, Cursor(1, 0), 0, 0, Query(View.LOG)))
         yield from [read] * random.choice((1, 2, 2))
-
-
-def waiting_reads(random: Random, notebook_id: bytes) -> Iterator[bytes]:
-    """READs of ever new streams that wait for entries that never come."""
-    while True:
-        for query in (Query(View.LOG, author="nobody"), Query(View.LOG, numbers=FAR_NUMBERS)):
-            yield encode(Read(notebook_id, random.randbytes(8), 1, FIRST, 0, 60_000, query))
-
-
-def slow_reads(random: Random, notebook_id: bytes) -> Iterator[bytes]:
-    """READs that take the server long to answer."""
-    for query in cycle(SLOW_QUERIES):
-        yield encode(Read(notebook_id, random.randbytes(8), 1, LAST if query.newest_first else FIRST, 0, 0, query))
 
 
 def of_strangers(notebook_id: bytes, requests: list[bytes], answers: list[bytes], random: Random) -> Iterator[bytes]:

@@ -1,10 +1,7 @@
-"""A hostile host: it sends datagrams, a fixed number or a flood, and receives what the server answers."""
+"""A hostile host: it sends datagrams, and receives what the server answers."""
 
 import socket
-import threading
-import time
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 
 BURST_DATAGRAMS = 100
 """Sent between two looks at the answers."""
@@ -38,25 +35,3 @@ def answers_at_each(sockets: list[socket.socket]) -> list[list[bytes]]:
     """The answers that have come at each socket, until none comes at the last one."""
     last = answers(sockets[-1])
     return [*(answers(ours, quiet_seconds=0.0) for ours in sockets[:-1]), last]
-
-
-@contextmanager
-def flood(ours: list[socket.socket], datagrams: Iterator[bytes], *, rate: int) -> Iterator[None]:
-    """Send `rate` datagrams a second, each from the next socket, as long as the context lasts."""
-    is_over = threading.Event()
-
-    def send_on() -> None:
-        started_at = time.monotonic()
-        for number, data in enumerate(datagrams):
-            if is_over.wait(max(0.0, number / rate - (time.monotonic() - started_at))):
-                return
-            ours[number % len(ours)].send(data)
-
-    flooding = threading.Thread(target=send_on)
-    flooding.start()
-    try:
-        yield
-        assert flooding.is_alive(), "the flood has ended early"
-    finally:
-        is_over.set()
-        flooding.join()

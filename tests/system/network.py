@@ -1,8 +1,21 @@
-"""A switch that loses and duplicates datagrams by the rules of nftables."""
+"""Rules of nftables: hosts that drop datagrams, and a switch that loses and duplicates them."""
 
 import re
 
 from tests.system.lab import Host, Switch, shell
+
+FIREWALL = """
+table inet filter {{
+    chain input {{
+        type filter hook input priority 0
+        {arriving}
+    }}
+    chain output {{
+        type filter hook output priority 0
+        {leaving}
+    }}
+}}
+"""
 
 LOSS = """
 table bridge loss {{
@@ -25,6 +38,11 @@ table netdev duplication {{
     }}
 }}
 """
+
+
+def firewall(host: Host, *, arriving: str = "", leaving: str = "") -> None:
+    """Have `host` apply these rules to the datagrams that arrive there, and to those that leave it."""
+    host.shell("nft", "-f", "-", text=FIREWALL.format(arriving=arriving, leaving=leaving))
 
 
 def lose(switch: Switch, *, percent: int) -> None:

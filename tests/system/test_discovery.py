@@ -7,6 +7,7 @@ from pathlib import Path
 from tests.support.processes import Result
 from tests.system.conftest import Pair, pair_in
 from tests.system.lab import Host, Lab, assert_once, at_once
+from tests.system.network import firewall
 
 
 def found_by(host: Host, *arguments: str) -> list[dict[str, object]]:
@@ -52,10 +53,7 @@ def test_a_demonstration_without_a_loopback_interface_says_what_to_check(pair: P
 
 
 def test_a_demonstration_says_that_an_entry_whose_datagrams_are_all_lost_is_not_stored(pair: Pair) -> None:
-    rule = "udp length > 1000 drop"  # the datagrams of the long entry
-    pair.laptop.shell(
-        "nft", "-f", "-", text=f"table inet long {{ chain out {{ type filter hook output priority 0; {rule}; }}; }}"
-    )
+    firewall(pair.laptop, leaving="udp length > 1000 drop")  # the datagrams of the long entry
     result = pair.laptop.run("demo")
     assert (result.code, result.err.count("\n"), "firewall" in result.err, "None" in result.out) == (1, 1, True, False), result
 
@@ -136,8 +134,7 @@ def test_a_server_whose_host_name_no_longer_resolves_is_found_in_time(pair: Pair
     def send(text: str, server: str = "pi.lan", wait: str = "5") -> Result:
         return laptop.start("send", "--server", server, "--wait", wait, text, under=under).wait()
 
-    rules = "table inet silent {\nchain in {\ntype filter hook input priority 0\nudp dport 53 drop\n}\n}\n"
-    kitchen.shell("nft", "-f", "-", text=rules)
+    firewall(kitchen, arriving="udp dport 53 drop")
     files["resolv.conf"].write_text(f"nameserver {kitchen.address(pair.lan)}\n")
     files["hosts"].write_text(f"{kitchen.address(pair.lan)} pi.lan\n")
     server = kitchen.serve()

@@ -11,8 +11,9 @@ import pytest
 from tests.support.json_page import differences
 from tests.support.processes import Process
 from tests.support.requirements import require_tool
-from tests.system.doctor_cases import CASES, Case, firewall, pair
+from tests.system.doctor_cases import CASES, Case, pair
 from tests.system.lab import Host, Lab
+from tests.system.network import firewall
 
 HARMLESS_HERE = {"disk_pretends"}
 """A folder of the tests may be in memory."""
