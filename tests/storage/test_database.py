@@ -1,6 +1,5 @@
 """Database files: created as a whole, opened only if they are of the right kind and version, else refused and left alone."""
 
-import errno
 import os
 import sqlite3
 import stat
@@ -10,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.disks import fill, make_unwritable, overwritten, shorten
+from tests.support.disks import fill, overwritten, shorten
 from tests.support.errors import raises
 from tests.support.killed import printed_by
 from tests.support.processes import few_files
 from udpnote.errors import NoSpace, Notice, StorageError
-from udpnote.storage import disk_space
-from udpnote.storage.database import IN_MEMORY, Schema, atomic, make_own_folder, open_database, storage_errors
+from udpnote.storage.database import IN_MEMORY, Schema, atomic, make_own_folder, open_database
+from udpnote.storage.disk_errors import storage_errors
 
 
 def create_lines(connection: sqlite3.Connection) -> None:
@@ -180,41 +179,6 @@ def test_a_transaction_that_raises_is_undone_and_the_next_one_works(path: str) -
         with atomic(connection):
             connection.execute("INSERT INTO lines VALUES ('whole')")
     assert read_lines(path) == ["whole"]
-
-
-def test_each_refusal_of_sqlite_or_the_disk_has_an_error_of_its_own(path: str) -> None:
-    def error_of(connection: sqlite3.Connection, statement: str) -> StorageError:
-        with pytest.raises(StorageError) as raised, storage_errors(path):
-            connection.execute(statement)
-        return raised.value
-
-    with closing(open_database(path, DIARY)) as writer, closing(sqlite3.connect(path, timeout=0)) as other:
-        with atomic(writer):
-            writer.execute("SELECT * FROM lines").fetchall()
-            assert error_of(other, "BEGIN IMMEDIATE").notice.kind == "database_busy", "others are locked out from its start"
-        writer.execute("PRAGMA max_page_count = 1")
-        assert isinstance(error_of(writer, f"INSERT INTO lines VALUES ('{'x' * 5000}')"), NoSpace)
-    with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as reader:
-        assert error_of(reader, "INSERT INTO lines VALUES ('two')").notice.kind == "database_writable_again"
-        folder = os.path.dirname(path)
-        os.rename(folder, f"{folder}.moved")
-        assert error_of(reader, "INSERT INTO lines VALUES ('two')").notice.kind == "database_not_writable"
-        os.rename(f"{folder}.moved", folder)
-    kinds = {errno.ENOSPC: "disk_full", errno.EDQUOT: "quota_reached", errno.EROFS: "disk_read_only"}
-    for number, kind in kinds.items():
-        with raises(StorageError, kind, path=path), storage_errors(path):
-            raise OSError(number, os.strerror(number))
-    with raises(NoSpace, "disk_full_for_new_file", path="missing"), storage_errors("missing"):
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
-
-@pytest.mark.parametrize(("trouble", "number"), [("read-only", errno.EROFS), ("none", errno.ENOENT)])
-def test_the_reason_why_a_missing_folder_cannot_be_made_is_that_of_the_disk(
-    small_disk: Path, trouble: str, number: int
-) -> None:
-    if trouble != "none":
-        make_unwritable(small_disk, trouble)
-    assert disk_space.refusal(str(small_disk / "missing" / "folder" / "diary"), 1) == number
 
 
 def test_a_full_disk_gets_no_file_and_a_nearly_full_one_counts_as_full(small_disk: Path) -> None:

@@ -15,7 +15,7 @@ from udpnote.storage.disk_durability import (
     mount_at,
     temporary_folder,
 )
-from udpnote.storage.disk_space import existing_folder
+from udpnote.storage.disk_errors import existing_folder
 
 
 @pytest.mark.skipif(sys.platform == "darwin", reason="macOS has another call for it")

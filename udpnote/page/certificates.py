@@ -32,7 +32,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from udpnote.errors import StorageError
 from udpnote.page.addresses import is_for_one_host
 from udpnote.storage.atomic_file import secret_file
-from udpnote.storage.database import storage_errors
+from udpnote.storage.disk_errors import storage_errors
 from udpnote.storage.new_files import locked_folder, make_folders
 
 _IPV4 = ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "169.254.0.0/16", "127.0.0.0/8")  # RFC 1918, RFC 3927, RFC 1122

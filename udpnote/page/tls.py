@@ -20,7 +20,7 @@ from udpnote.lan.tcp_listener import peek_byte
 from udpnote.page.certificates import Authority, ServerCertificate, covered_subjects, server_certificate
 from udpnote.page.connections import REQUEST_SECONDS, BoundedConnection
 from udpnote.page.requests import HEADER_BYTES_MAX, plain_answer
-from udpnote.storage.database import storage_errors
+from udpnote.storage.disk_errors import storage_errors
 from udpnote.storage.new_files import draft_of
 
 CHECK_MICROSECONDS = 1_000_000

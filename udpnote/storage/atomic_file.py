@@ -7,7 +7,8 @@ from contextlib import contextmanager
 from typing import BinaryIO
 
 from udpnote.errors import StorageError
-from udpnote.storage.database import database_of, is_database, storage_errors
+from udpnote.storage.database import check_belongs_to_none, is_database
+from udpnote.storage.disk_errors import storage_errors
 from udpnote.storage.new_files import draft_of, own_like, sync_folder
 
 BUFFER_BYTES = 1 << 20
@@ -35,9 +36,7 @@ def whole_file(path: str, *, before_placing: Callable[[], None] | None = None) -
             return
         if mode is not None and is_database(path):
             raise StorageError("is_a_database", path=path)
-        database = database_of(path)
-        if database is not None:
-            raise StorageError("belongs_to_a_database", path=path, database=database)
+        check_belongs_to_none(path)
         target = os.path.realpath(path)
         with _replacing(target, target if mode is not None else None, before_placing=before_placing) as file:
             yield file

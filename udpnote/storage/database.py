@@ -1,16 +1,14 @@
 """Opens SQLite files: creates missing ones, makes every commit durable, and refuses files that udpnote cannot use."""
 
-import errno
 import os
 import sqlite3
 import stat
 from collections.abc import Callable, Collection, Iterator
 from contextlib import closing, contextmanager, suppress
-from types import TracebackType
 from typing import NamedTuple
 
-from udpnote.errors import OUT_OF_FILES, NoSpace, StorageError
-from udpnote.storage.disk_space import SPACE_BYTES_MIN, has_no_inode, has_small_blocks, is_disk_full, refusal
+from udpnote.errors import StorageError
+from udpnote.storage.disk_errors import has_small_blocks, storage_errors
 from udpnote.storage.new_files import draft_of, link_draft, make_folders, own_like, remove_old_drafts, sync_folder
 
 IN_MEMORY = ":memory:"
@@ -38,18 +36,7 @@ PAGE_BYTES_MIN = 512
 COMPANION_SUFFIXES = ("-wal", "-shm", "-journal", ".index", ".index-wal", ".index-shm", ".lock", ".key")
 """Suffixes of the files that belong to a database: its logs, search index, key, and the lock against a second server."""
 
-_FILES_OF_DATABASE = 4
-"""How many files SQLite has open at most while it opens a database: the database, its log, the log's index, its folder."""
-
-# READONLY: a file was opened only to read it; CANTOPEN: the disk has no inode for a log
-_CODES_ON_FULL_DISK = (sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN)
 _SQLITE_HEADER = b"SQLite format 3\x00"
-
-_REFUSALS: dict[int, Callable[[str], StorageError]] = {
-    errno.EDQUOT: lambda path: NoSpace("quota_reached", path=path),
-    errno.EROFS: lambda path: StorageError("disk_read_only", path=path),
-}
-"""For each error number of the system that says why a file cannot be written: a function from the file's path to the error."""
 
 
 class Schema(NamedTuple):
@@ -179,83 +166,6 @@ def has_log(path: str) -> bool:
         return False
 
 
-class storage_errors:  # noqa: N801 - a class only because that is faster than a function
-    """A context manager that turns each `sqlite3.Error` and `OSError` of its block into a `StorageError`.
-
-    The error is a `NoSpace` if the disk is full, or if a quota is reached. `path` is the file that the error's message
-    names. The original error is the `__cause__` of the new one. This is no `contextmanager`, because that takes three times as
-    long, and every use of a file has one.
-    """
-
-    __slots__ = ("_path",)
-
-    def __init__(self, path: str) -> None:
-        self._path = path
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:
-        if isinstance(error, sqlite3.Error):
-            raise _error_of_sqlite(self._path, error) from error
-        if isinstance(error, OSError):
-            raise _error_of_system(self._path, error) from error
-
-
-def _error_of_system(path: str, error: OSError) -> StorageError:
-    """The `StorageError` for an error of the system with the file `path`: `NoSpace` if its disk is full."""
-    if error.errno == errno.ENOSPC:
-        kind = "no_inode" if has_no_inode(path) else "disk_full" if os.path.exists(path) else "disk_full_for_new_file"
-        return NoSpace(kind, path=path)
-    if error.errno in _REFUSALS:
-        return _REFUSALS[error.errno](path)
-    if error.errno in OUT_OF_FILES:
-        return StorageError("too_many_open_files", problem=error.strerror)
-    return StorageError("disk_fails" if error.errno == errno.EIO else "path_unusable", path=path, problem=error.strerror)
-
-
-def _error_of_sqlite(path: str, error: sqlite3.Error) -> StorageError:
-    """The `StorageError` for an error of SQLite in the database `path`: `NoSpace` if its disk is full or a quota is reached."""
-    extended_code = getattr(error, "sqlite_errorcode", 0)
-    if extended_code == sqlite3.SQLITE_IOERR_SHORT_READ:  # SQLite's index counts more of the log than there is
-        return StorageError("log_removed_in_use", path=path, log=f"{path}-wal")
-    code = extended_code & 0xFF  # the primary code
-    if code == sqlite3.SQLITE_FULL or (code in _CODES_ON_FULL_DISK and is_disk_full(path)):
-        return NoSpace("no_inode" if has_no_inode(path) else "disk_full", path=path)
-    if code == sqlite3.SQLITE_BUSY:
-        return StorageError("database_busy", path=path)
-    if code == sqlite3.SQLITE_CANTOPEN and (problem := _problem_of_opening()) is not None:
-        return StorageError("too_many_open_files", problem=problem)
-    reason = refusal(path, SPACE_BYTES_MIN) if code in _CODES_ON_FULL_DISK else 0  # an error number of the system
-    if reason in _REFUSALS:
-        return _REFUSALS[reason](path)
-    if extended_code == sqlite3.SQLITE_READONLY and not reason and (os.access(path, os.W_OK) or not os.path.lexists(path)):
-        return StorageError("database_writable_again", path=path)  # what hindered this process when it opened the file is over
-    kind = "disk_fails" if code == sqlite3.SQLITE_IOERR else "database_failed"
-    if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
-        kind = "database_damaged"
-    elif code in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM):
-        kind = "database_not_writable"
-    return StorageError(kind, path=path, problem=str(error))
-
-
-def _problem_of_opening() -> str | None:
-    """The system's error message if this process cannot open as many files as a database needs; None if it can.
-
-    SQLite does not say why it cannot open a file.
-    """
-    opened: list[int] = []
-    try:
-        while len(opened) < _FILES_OF_DATABASE:
-            opened.append(os.open(os.devnull, os.O_RDONLY))
-    except OSError as error:
-        return error.strerror if error.errno in OUT_OF_FILES else None
-    finally:
-        for descriptor in opened:
-            os.close(descriptor)
-    return None
-
-
 @contextmanager
 def atomic(connection: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
     """Run the block in a write transaction. Commit it at the end, or roll it back if the block or the commit raises an error.
@@ -310,17 +220,16 @@ def uri_of(path: str, parameters: str) -> str:
     return f"file:{path}?{parameters}"
 
 
-def database_of(path: str) -> str | None:
-    """The path of the database to which the file `path` belongs; None if it belongs to none. Raises `OSError`.
+def check_belongs_to_none(path: str) -> None:
+    """Raise `StorageError` if the file `path` belongs to a database. Raises `OSError`.
 
     The name decides: `notebook.sqlite3.key` belongs to `notebook.sqlite3` if this is a database.
     """
-    path = os.path.realpath(path)
+    target = os.path.realpath(path)
     for suffix in COMPANION_SUFFIXES:
-        database = path.removesuffix(suffix)
-        if database != path and os.path.isfile(database) and is_database(database):
-            return database
-    return None
+        database = target.removesuffix(suffix)
+        if database != target and os.path.isfile(database) and is_database(database):
+            raise StorageError("belongs_to_a_database", path=path, database=database)
 
 
 def check_is_file(path: str, schema: Schema) -> None:

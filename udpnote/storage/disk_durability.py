@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import NamedTuple
 
 from udpnote.model.durations import Durations
-from udpnote.storage.database import storage_errors
+from udpnote.storage.disk_errors import storage_errors
 from udpnote.storage.outbox.log_sync import sync
 
 SUSPICIOUS_FSYNC_SECONDS = 20e-6

@@ -10,7 +10,7 @@ from udpnote.errors import InvalidKey, StorageError, UdpnoteError
 from udpnote.model.entry import WRITTEN_AT_MAX, WRITTEN_AT_MIN
 from udpnote.model.join_code import join_code, parse_join_code
 from udpnote.storage.atomic_file import secret_file
-from udpnote.storage.database import storage_errors
+from udpnote.storage.disk_errors import storage_errors
 from udpnote.storage.new_files import locked_folder
 
 EARLIER_KEYS_MAX = 3

@@ -13,7 +13,7 @@ import errno
 import os
 from contextlib import suppress
 
-from udpnote.storage.disk_space import refusal
+from udpnote.storage.disk_errors import refusal
 
 REGION_BYTES = 32 << 10
 """SQLite makes the index longer by so much at a time: a region (`WALINDEX_PGSZ` in its `wal.c`)."""

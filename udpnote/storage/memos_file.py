@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import quote
 
 from udpnote.errors import InvalidImport, StorageError
-from udpnote.storage.database import storage_errors
+from udpnote.storage.disk_errors import storage_errors
 
 _UIDS = ("uid", "resource_name")
 """The columns that may have the random id of a memo, depending on the version; before 0.19 there was none."""

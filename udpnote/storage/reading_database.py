@@ -13,10 +13,9 @@ from udpnote.storage.database import (
     check_log_index,
     check_schema,
     has_log,
-    storage_errors,
     uri_of,
 )
-from udpnote.storage.disk_space import has_little_space, has_no_inode
+from udpnote.storage.disk_errors import has_little_space, has_no_inode, storage_errors
 
 
 def open_for_reading(path: str, schema: Schema) -> sqlite3.Connection:

@@ -23,7 +23,8 @@ from typing import BinaryIO
 from udpnote.errors import Notice, StorageError
 from udpnote.model.entry import Kind
 from udpnote.storage.atomic_file import whole_file
-from udpnote.storage.database import SERVER_BUSY_SECONDS, check_folder, is_database, storage_errors, uri_of
+from udpnote.storage.database import SERVER_BUSY_SECONDS, check_folder, is_database, uri_of
+from udpnote.storage.disk_errors import storage_errors
 from udpnote.storage.new_files import own_like
 from udpnote.storage.notebook.tables import last_number, notes_from
 from udpnote.text.notebook_text import text_block

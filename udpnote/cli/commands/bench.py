@@ -19,7 +19,7 @@ from udpnote.client.send_timing import send_durations, throughput
 from udpnote.errors import Notice, UdpnoteError
 from udpnote.settings import Settings, load_settings
 from udpnote.storage.disk_durability import fsync_durations, mount_at, temporary_folder
-from udpnote.storage.disk_space import existing_folder
+from udpnote.storage.disk_errors import existing_folder
 from udpnote.storage.outbox.outbox import Outbox
 
 FSYNC_SECONDS, FSYNCS_MAX = 0.8, 500

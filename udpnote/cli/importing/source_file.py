@@ -13,7 +13,7 @@ from typing import BinaryIO, cast
 from udpnote.cli.terminal.interruption import noticing_signals
 from udpnote.errors import InvalidImport
 from udpnote.model.entry import TEXT_BYTES_MAX
-from udpnote.storage.database import storage_errors
+from udpnote.storage.disk_errors import storage_errors
 from udpnote.text.encoding import other_encoding
 from udpnote.text.import_format import Format, format_of_binary, format_of_text, unknown_format
 from udpnote.text.language import gettext as _

@@ -7,7 +7,7 @@ from contextlib import suppress
 from typing import NamedTuple
 
 from udpnote.errors import InvalidImport, StorageError
-from udpnote.storage.database import storage_errors
+from udpnote.storage.disk_errors import storage_errors
 from udpnote.text.encoding import other_encoding
 from udpnote.text.import_format import Format
 from udpnote.text.other_programs.imported_note import ImportedNote, LeftOut, Place, Reading, error_at

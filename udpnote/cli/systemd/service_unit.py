@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 from udpnote.errors import InvalidSetting, StorageError
 from udpnote.storage.atomic_file import whole_file
-from udpnote.storage.database import storage_errors
+from udpnote.storage.disk_errors import storage_errors
 from udpnote.storage.new_files import make_folders
 
 SYSTEM_FOLDER = "/etc/systemd/system"

@@ -11,7 +11,8 @@ from contextlib import closing
 from enum import Enum, auto
 from typing import TYPE_CHECKING, NamedTuple, Self
 
-from udpnote.storage.database import IN_MEMORY, Schema, check_log_index, open_database, storage_errors
+from udpnote.storage.database import IN_MEMORY, Schema, check_log_index, open_database
+from udpnote.storage.disk_errors import storage_errors
 
 if TYPE_CHECKING:
     from tempfile import TemporaryDirectory

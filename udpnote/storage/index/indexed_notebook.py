@@ -8,7 +8,8 @@ import sqlite3
 from typing import NamedTuple
 
 from udpnote.model.entry import Kind
-from udpnote.storage.database import IN_MEMORY, storage_errors
+from udpnote.storage.database import IN_MEMORY
+from udpnote.storage.disk_errors import storage_errors
 from udpnote.storage.index.index_file import State
 from udpnote.storage.notebook.tables import last_number, read_property
 from udpnote.text.search_terms import RULES_VERSION

@@ -10,7 +10,8 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING
 
-from udpnote.storage.database import IN_MEMORY, atomic, storage_errors, uri_of
+from udpnote.storage.database import IN_MEMORY, atomic, uri_of
+from udpnote.storage.disk_errors import storage_errors
 from udpnote.storage.index.counts import Counts
 from udpnote.storage.index.index_file import BUSY_MILLISECONDS, OPENING_BUSY_MILLISECONDS, State, identity_of
 from udpnote.storage.index.indexed_notebook import IndexedNotebook

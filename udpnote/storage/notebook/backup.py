@@ -21,12 +21,8 @@ from typing import NamedTuple, Self
 
 from udpnote.errors import InvalidSetting, NotebookInUse, NotebookOpen, Notice, StorageError
 from udpnote.model.entry import SeenEntry
-from udpnote.storage.database import (
-    check_folder,
-    database_of,
-    storage_errors,
-    uri_of,
-)
+from udpnote.storage.database import check_belongs_to_none, check_folder, uri_of
+from udpnote.storage.disk_errors import storage_errors
 from udpnote.storage.key_file import NotebookKeys, key_path, read_key_file, remove_key_file, write_key_file
 from udpnote.storage.new_files import draft_of, link_draft, own_like, sync_folder
 from udpnote.storage.notebook.damaged_copy import damaged_copy
@@ -335,9 +331,7 @@ def _check_place(path: str, notebook: str) -> None:
             mode = os.stat(path).st_mode
             if not stat.S_ISREG(mode):
                 raise StorageError("is_a_folder" if stat.S_ISDIR(mode) else "backup_needs_a_file", path=path)
-        database = database_of(path)
-        if database is not None:
-            raise StorageError("belongs_to_a_database", path=path, database=database)
+        check_belongs_to_none(path)
 
 
 def _check_free(path: str, keys: NotebookKeys | None, notebook_id: object, *, replaces: bool) -> None:

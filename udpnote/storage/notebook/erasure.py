@@ -23,7 +23,8 @@ from typing import NamedTuple
 
 from udpnote.errors import EntryRefused, NoSpace, NotebookInUse, StorageError
 from udpnote.model.entry import Kind, StoredEntry
-from udpnote.storage.database import atomic, check_is_file, open_database, storage_errors
+from udpnote.storage.database import atomic, check_is_file, open_database
+from udpnote.storage.disk_errors import storage_errors
 from udpnote.storage.index.index_file import index_path, remove_index_file
 from udpnote.storage.new_files import kept_beside
 from udpnote.storage.notebook.file_guard import FileGuard

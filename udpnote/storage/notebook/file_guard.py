@@ -19,7 +19,8 @@ from contextlib import suppress
 from time import sleep
 
 from udpnote.errors import NotebookInUse, NotebookLost, StorageError
-from udpnote.storage.database import LOG_HEADER_BYTES, storage_errors, uri_of
+from udpnote.storage.database import LOG_HEADER_BYTES, uri_of
+from udpnote.storage.disk_errors import storage_errors
 from udpnote.storage.file_status import status_at
 from udpnote.storage.log_file import is_begun_again
 from udpnote.storage.new_files import aside_name, own_like, remove_old_drafts

@@ -12,8 +12,8 @@ from contextlib import closing, suppress
 from threading import Thread
 
 from udpnote.errors import NoSpace, NotebookLost, StorageError
-from udpnote.storage.database import BUSY_SECONDS, storage_errors
-from udpnote.storage.disk_space import refusal
+from udpnote.storage.database import BUSY_SECONDS
+from udpnote.storage.disk_errors import refusal, storage_errors
 from udpnote.storage.log_file import has_frames_up_to
 from udpnote.storage.notebook.file_guard import FileGuard
 from udpnote.storage.notebook.log_check import CHECKPOINT_ID_BYTES, Mark, connect

@@ -40,9 +40,9 @@ from udpnote.storage.database import (
     create_database,
     has_log,
     is_database,
-    storage_errors,
     uri_of,
 )
+from udpnote.storage.disk_errors import storage_errors
 from udpnote.storage.log_file import is_damaged, is_log
 from udpnote.storage.new_files import aside_name, files_set_aside
 from udpnote.storage.notebook.file_guard import FileGuard

@@ -14,7 +14,7 @@ from itertools import islice
 
 from udpnote.model.entry import WRITTEN_AT_MAX, WRITTEN_AT_MIN, Kind, StoredEntry
 from udpnote.model.query import SUMMARY_LABELS, Cursor, IndexBehind, LookupStep, PausePoint, Query, SearchRunning, Tally, View
-from udpnote.storage.database import storage_errors
+from udpnote.storage.disk_errors import storage_errors
 from udpnote.storage.index.index import Index, IndexDamaged
 from udpnote.storage.index.search_worker import HalfIndexed
 from udpnote.storage.notebook.tables import entries_from, last_number, notes_by_time, notes_from, root_of, times_of

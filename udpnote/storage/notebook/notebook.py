@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 
 from udpnote.errors import NoSpace, NotebookLost, StorageError
 from udpnote.model.entry import NOTHING_SEEN, Arrival, Part, SeenEntry, Status, StoredEntry, Verdict
-from udpnote.storage.database import IN_MEMORY, SERVER_BUSY_SECONDS, atomic, open_database, storage_errors
+from udpnote.storage.database import IN_MEMORY, SERVER_BUSY_SECONDS, atomic, open_database
+from udpnote.storage.disk_errors import storage_errors
 from udpnote.storage.index.index import Index
 from udpnote.storage.index.index_file import index_path
 from udpnote.storage.notebook.entry_store import EntryStore

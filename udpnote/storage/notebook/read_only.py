@@ -16,7 +16,7 @@ from weakref import WeakSet
 
 from udpnote.errors import StorageError
 from udpnote.model.entry import SeenEntry
-from udpnote.storage.database import storage_errors
+from udpnote.storage.disk_errors import storage_errors
 from udpnote.storage.index.index import Index
 from udpnote.storage.index.index_file import index_path
 from udpnote.storage.log_file import is_open_elsewhere

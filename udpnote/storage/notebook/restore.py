@@ -23,15 +23,15 @@ from typing import NamedTuple
 from udpnote.errors import NotebookInUse, StorageError
 from udpnote.model.entry import Kind
 from udpnote.storage.database import (
+    check_belongs_to_none,
     check_folder,
     check_header,
     check_is_file,
-    database_of,
     has_log,
     open_database,
-    storage_errors,
     uri_of,
 )
+from udpnote.storage.disk_errors import storage_errors
 from udpnote.storage.index.index_file import index_path, remove_index_file
 from udpnote.storage.key_file import NotebookKeys, key_path, read_key_file, write_key_file
 from udpnote.storage.new_files import aside_name, link_draft, sync_folder
@@ -292,9 +292,7 @@ def check_places(backup: str, path: str) -> None:
         check_header(backup, SCHEMA)
         if os.path.exists(path) and os.path.samefile(path, backup):
             raise StorageError("copy_onto_itself", path=path)
-        database = database_of(path)
-        if database is not None:
-            raise StorageError("belongs_to_a_database", path=path, database=database)
+        check_belongs_to_none(path)
 
 
 @contextmanager

@@ -5,7 +5,8 @@ from sqlite3 import Connection
 
 from udpnote.model.entry import NOTHING_SEEN, SeenEntry
 from udpnote.model.notebook import Destination, KnownNotebook, SealedNotebook
-from udpnote.storage.database import atomic, storage_errors
+from udpnote.storage.database import atomic
+from udpnote.storage.disk_errors import storage_errors
 from udpnote.storage.outbox.records import DELETE_UNUSED_KEYS, JoinedKeys, NamedServers
 from udpnote.storage.outbox.tables import DESTINATION, SEEN
 

@@ -23,7 +23,8 @@ from contextlib import suppress
 
 from udpnote.errors import StorageError
 from udpnote.machine.clock import boot_seconds
-from udpnote.storage.database import has_log, storage_errors
+from udpnote.storage.database import has_log
+from udpnote.storage.disk_errors import storage_errors
 from udpnote.storage.log_file import index_counts_uncopied, is_damaged, is_log, is_open_elsewhere
 from udpnote.storage.new_files import aside_name, locked_folder, own_like, sync_folder
 

@@ -19,7 +19,8 @@ from udpnote.errors import StorageError
 from udpnote.model.entry import CLIENT_ID_BYTES, NOTHING_SEEN, SEQUENCE_MAX, Entry, Kind, SeenEntry, Status
 from udpnote.model.notebook import Destination
 from udpnote.model.outbox_entries import StoredRun, WaitingCount, WaitingEntry
-from udpnote.storage.database import IN_MEMORY, atomic, has_log, is_same_file, storage_errors
+from udpnote.storage.database import IN_MEMORY, atomic, has_log, is_same_file
+from udpnote.storage.disk_errors import storage_errors
 from udpnote.storage.outbox.known_notebooks import KnownNotebooks
 from udpnote.storage.outbox.log_sync import begin_log_again
 from udpnote.storage.outbox.own_writes import HELD, OwnWrites

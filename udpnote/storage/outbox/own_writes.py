@@ -25,7 +25,8 @@ from udpnote.errors import NotTakenBack
 from udpnote.model.entry import Kind, SeenEntry
 from udpnote.model.notebook import Destination
 from udpnote.model.outbox_entries import OwnWrite, StoredRun
-from udpnote.storage.database import atomic, storage_errors
+from udpnote.storage.database import atomic
+from udpnote.storage.disk_errors import storage_errors
 
 WRITES_MAX = 100
 """How many rows the table `writes` keeps. So a hundred edits can be taken back, or more notes if they came in runs."""

@@ -11,7 +11,8 @@ from udpnote.errors import StorageError
 from udpnote.model.entry import SeenEntry
 from udpnote.model.notebook import KnownNotebook
 from udpnote.protocol.congestion import RTO_MIN_SECONDS
-from udpnote.storage.database import atomic, storage_errors
+from udpnote.storage.database import atomic
+from udpnote.storage.disk_errors import storage_errors
 from udpnote.storage.outbox.tables import is_unwritable
 
 DELETE_UNUSED_KEYS = "DELETE FROM keys WHERE key_id NOT IN (SELECT key_id FROM notebooks WHERE key_id IS NOT NULL)"

@@ -19,7 +19,8 @@ from udpnote.errors import NoSpace, Notice, StorageError
 from udpnote.model.entry import CLIENT_ID_BYTES, Entry, Kind, SeenEntry, Status
 from udpnote.model.notebook import Destination
 from udpnote.model.outbox_entries import WaitingEntry
-from udpnote.storage.database import IN_MEMORY, Schema, open_database, roll_back, storage_errors
+from udpnote.storage.database import IN_MEMORY, Schema, open_database, roll_back
+from udpnote.storage.disk_errors import storage_errors
 from udpnote.storage.outbox.log_sync import LogSync
 
 REMOVAL_BUSY_SECONDS = 2.0

@@ -1,0 +1,59 @@
+"""Errors of SQLite and of the system as those of udpnote, and the reason why a disk refuses to write."""
+
+import errno
+import os
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from tests.support.disks import make_unwritable
+from tests.support.errors import raises
+from udpnote.errors import NoSpace, StorageError
+from udpnote.storage.database import Schema, atomic, open_database
+from udpnote.storage.disk_errors import refusal, storage_errors
+
+
+def create_lines(connection: sqlite3.Connection) -> None:
+    connection.execute("CREATE TABLE lines (line TEXT NOT NULL)")
+
+
+DIARY = Schema(file_kind="diary", application_id=0x44494152, version=2, page_bytes=4096, create=create_lines)
+
+
+def test_each_refusal_of_sqlite_or_the_disk_has_an_error_of_its_own(tmp_path: Path) -> None:
+    path = str(tmp_path / "diary.sqlite3")
+
+    def error_of(connection: sqlite3.Connection, statement: str) -> StorageError:
+        with pytest.raises(StorageError) as raised, storage_errors(path):
+            connection.execute(statement)
+        return raised.value
+
+    with closing(open_database(path, DIARY)) as writer, closing(sqlite3.connect(path, timeout=0)) as other:
+        with atomic(writer):
+            writer.execute("SELECT * FROM lines").fetchall()
+            assert error_of(other, "BEGIN IMMEDIATE").notice.kind == "database_busy", "others are locked out from its start"
+        writer.execute("PRAGMA max_page_count = 1")
+        assert isinstance(error_of(writer, f"INSERT INTO lines VALUES ('{'x' * 5000}')"), NoSpace)
+    with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as reader:
+        assert error_of(reader, "INSERT INTO lines VALUES ('two')").notice.kind == "database_writable_again"
+        folder = os.path.dirname(path)
+        os.rename(folder, f"{folder}.moved")
+        assert error_of(reader, "INSERT INTO lines VALUES ('two')").notice.kind == "database_not_writable"
+        os.rename(f"{folder}.moved", folder)
+    kinds = {errno.ENOSPC: "disk_full", errno.EDQUOT: "quota_reached", errno.EROFS: "disk_read_only"}
+    for number, kind in kinds.items():
+        with raises(StorageError, kind, path=path), storage_errors(path):
+            raise OSError(number, os.strerror(number))
+    with raises(NoSpace, "disk_full_for_new_file", path="missing"), storage_errors("missing"):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+@pytest.mark.parametrize(("trouble", "number"), [("read-only", errno.EROFS), ("none", errno.ENOENT)])
+def test_the_reason_why_a_missing_folder_cannot_be_made_is_that_of_the_disk(
+    small_disk: Path, trouble: str, number: int
+) -> None:
+    if trouble != "none":
+        make_unwritable(small_disk, trouble)
+    assert refusal(str(small_disk / "missing" / "folder" / "diary"), 1) == number

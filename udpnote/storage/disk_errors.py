@@ -1,0 +1,183 @@
+"""Turns errors of the system and of SQLite into `StorageError`s, and finds out why the system refuses to write a file.
+
+SQLite reports a full disk, a quota and a read-only disk alike, so the disk itself is asked.
+"""
+
+import errno
+import os
+import sqlite3
+import sys
+from collections.abc import Callable
+from types import TracebackType
+
+from udpnote.errors import OUT_OF_FILES, NoSpace, StorageError
+from udpnote.storage.new_files import draft_of
+
+SPACE_BYTES_MIN = 128 << 10
+"""With less free space than this the disk counts as full. A new outbox needs 96 KiB: 4 KiB for the file, 32 KiB for SQLite's
+index of its log (-shm), and the rest for the log."""
+
+PAGE_BYTES = 4096
+"""SQLite's index of a log is mapped into memory in pages of this size."""
+
+_FILES_OF_DATABASE = 4
+"""How many files SQLite has open at most while it opens a database: the database, its log, the log's index, its folder."""
+
+# READONLY: a file was opened only to read it; CANTOPEN: the disk has no inode for a log
+_CODES_ON_FULL_DISK = (sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN)
+
+_REFUSALS: dict[int, Callable[[str], StorageError]] = {
+    errno.EDQUOT: lambda path: NoSpace("quota_reached", path=path),
+    errno.EROFS: lambda path: StorageError("disk_read_only", path=path),
+}
+"""For each error number of the system that says why a file cannot be written: a function from the file's path to the error."""
+
+
+class storage_errors:  # noqa: N801 - a class only because that is faster than a function
+    """A context manager that turns each `sqlite3.Error` and `OSError` of its block into a `StorageError`.
+
+    The error is a `NoSpace` if the disk is full, or if a quota is reached. `path` is the file that the error's message
+    names. The original error is the `__cause__` of the new one. This is no `contextmanager`, because that takes three times as
+    long, and every use of a file has one.
+    """
+
+    __slots__ = ("_path",)
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:
+        if isinstance(error, sqlite3.Error):
+            raise _error_of_sqlite(self._path, error) from error
+        if isinstance(error, OSError):
+            raise _error_of_system(self._path, error) from error
+
+
+def _error_of_system(path: str, error: OSError) -> StorageError:
+    """The `StorageError` for an error of the system with the file `path`: `NoSpace` if its disk is full."""
+    if error.errno == errno.ENOSPC:
+        kind = "no_inode" if has_no_inode(path) else "disk_full" if os.path.exists(path) else "disk_full_for_new_file"
+        return NoSpace(kind, path=path)
+    if error.errno in _REFUSALS:
+        return _REFUSALS[error.errno](path)
+    if error.errno in OUT_OF_FILES:
+        return StorageError("too_many_open_files", problem=error.strerror)
+    return StorageError("disk_fails" if error.errno == errno.EIO else "path_unusable", path=path, problem=error.strerror)
+
+
+def _error_of_sqlite(path: str, error: sqlite3.Error) -> StorageError:
+    """The `StorageError` for an error of SQLite in the database `path`: `NoSpace` if its disk is full or a quota is reached."""
+    extended_code = getattr(error, "sqlite_errorcode", 0)
+    if extended_code == sqlite3.SQLITE_IOERR_SHORT_READ:  # SQLite's index counts more of the log than there is
+        return StorageError("log_removed_in_use", path=path, log=f"{path}-wal")
+    code = extended_code & 0xFF  # the primary code
+    if code == sqlite3.SQLITE_FULL or (code in _CODES_ON_FULL_DISK and is_disk_full(path)):
+        return NoSpace("no_inode" if has_no_inode(path) else "disk_full", path=path)
+    if code == sqlite3.SQLITE_BUSY:
+        return StorageError("database_busy", path=path)
+    if code == sqlite3.SQLITE_CANTOPEN and (problem := _problem_of_opening()) is not None:
+        return StorageError("too_many_open_files", problem=problem)
+    reason = refusal(path, SPACE_BYTES_MIN) if code in _CODES_ON_FULL_DISK else 0  # an error number of the system
+    if reason in _REFUSALS:
+        return _REFUSALS[reason](path)
+    if extended_code == sqlite3.SQLITE_READONLY and not reason and (os.access(path, os.W_OK) or not os.path.lexists(path)):
+        return StorageError("database_writable_again", path=path)  # what hindered this process when it opened the file is over
+    kind = "disk_fails" if code == sqlite3.SQLITE_IOERR else "database_failed"
+    if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+        kind = "database_damaged"
+    elif code in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM):
+        kind = "database_not_writable"
+    return StorageError(kind, path=path, problem=str(error))
+
+
+def _problem_of_opening() -> str | None:
+    """The system's error message if this process cannot open as many files as a database needs; None if it can.
+
+    SQLite does not say why it cannot open a file.
+    """
+    opened: list[int] = []
+    try:
+        while len(opened) < _FILES_OF_DATABASE:
+            opened.append(os.open(os.devnull, os.O_RDONLY))
+    except OSError as error:
+        return error.strerror if error.errno in OUT_OF_FILES else None
+    finally:
+        for descriptor in opened:
+            os.close(descriptor)
+    return None
+
+
+def is_disk_full(path: str) -> bool:
+    """Whether the disk of `path` has less than `SPACE_BYTES_MIN` of free space, or no inode for another file. False if the
+    system does not say.
+
+    The caller asks this after an error of SQLite, because some of these errors do not name a full disk. SQLite reports an I/O
+    error if there is no space for its index of a log. It reports that it cannot open a file if there is no inode for a log.
+    """
+    return has_little_space(path) or has_no_inode(path)
+
+
+def has_no_inode(path: str) -> bool:
+    """Whether the disk of `path` has free space, but no inode, so that it can hold no further file."""
+    disk = _disk(path)  # a file system that makes inodes as they are needed, such as btrfs, says that it has 0 in all
+    return disk is not None and 0 == disk.f_favail < disk.f_files and not has_little_space(path)
+
+
+def has_little_space(path: str) -> bool:
+    """Whether the disk of `path` has less than `SPACE_BYTES_MIN` of free space."""
+    disk = _disk(path)
+    return disk is not None and disk.f_bavail * disk.f_frsize < SPACE_BYTES_MIN
+
+
+def has_small_blocks(path: str) -> bool:
+    """Whether the disk of `path` has blocks smaller than a page of memory; False if the system says nothing about the disk.
+
+    On a disk with such blocks, `log_index` is needed.
+    """
+    try:
+        disk: os.statvfs_result | None = os.statvfs(path)  # this takes a tenth of the time of `_disk`
+    except OSError:
+        disk = _disk(path)
+    return disk is not None and disk.f_frsize < PAGE_BYTES
+
+
+def _disk(path: str) -> os.statvfs_result | None:
+    """What the system says about the disk of the folder of `path`; None if it says nothing."""
+    try:
+        return os.statvfs(os.path.dirname(os.path.realpath(path)))
+    except OSError:  # then the caller reports SQLite's own message
+        return None
+
+
+def existing_folder(path: str) -> str:
+    """Return the folder of the file `path` or, if that folder is missing, the nearest folder above it that exists.
+
+    If `path` is a symbolic link, the folder is that of the file to which it leads.
+    """
+    folder = os.path.dirname(os.path.realpath(path))
+    while not os.path.isdir(folder):
+        folder = os.path.dirname(folder)
+    return folder
+
+
+def refusal(path: str, byte_count: int) -> int:
+    """Return the error number with which the system refuses to write `byte_count` more bytes beside the file `path`.
+
+    Returns 0 if the system does not refuse, `ENOSPC` if the disk has no space for them, `EDQUOT` if a quota does not allow
+    them, `EROFS` if the disk is read-only, or the number of another error. No system call says how much space every kind of
+    quota leaves. So this function reserves the bytes for a moment, where the system can do that. If the folder of `path` is
+    missing, the result is why it cannot be made, or `ENOENT` if it can.
+    """
+    folder = existing_folder(path)
+    if folder != os.path.dirname(os.path.realpath(path)):
+        return refusal(os.path.join(folder, os.path.basename(path)), byte_count) or errno.ENOENT
+    try:
+        with draft_of(path) as (descriptor, _):
+            if sys.platform != "darwin":
+                os.posix_fallocate(descriptor, 0, byte_count)
+    except OSError as error:
+        return error.errno or errno.EIO
+    return 0
