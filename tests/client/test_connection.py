@@ -21,7 +21,7 @@ from tests.support.loopback import Loopback
 from tests.support.processes import DEADLINE_SECONDS, eventually
 from tests.support.source import modules
 from udpnote import Client
-from udpnote.client import sending
+from udpnote.client import send_call
 from udpnote.client.connection import Connection, SystemClock, SystemRandomness
 from udpnote.client.results import SentEntry
 from udpnote.errors import ClientClosed, Notice, UdpnoteError
@@ -59,7 +59,7 @@ class CountingEndpoint(Endpoint):
 @pytest.fixture
 def patient_client(loopback: Loopback, monkeypatch: pytest.MonkeyPatch) -> Client:
     """A client that has found its server. If a call of it rests and is not woken, it rests so long that the test fails."""
-    monkeypatch.setattr(sending, "IDLE_SECONDS", 10 * DEADLINE_SECONDS)
+    monkeypatch.setattr(send_call, "IDLE_SECONDS", 10 * DEADLINE_SECONDS)
     loopback.serve()
     client = loopback.client()
     client.send("first")

@@ -16,6 +16,7 @@ from udpnote.client.notebook_reader import NotebookReader
 from udpnote.client.optional_writes import opened_outbox
 from udpnote.client.outbox_access import OutboxAccess
 from udpnote.client.results import Outcomes, SentEntry, State
+from udpnote.client.send_call import SendCall
 from udpnote.client.sending import Sender
 from udpnote.client.text_source import TextSource
 from udpnote.client.trust import Keyring, named_key_of, own_key
@@ -230,7 +231,7 @@ class Client(NotebookReader, OutboxAccess, NotebookChoice):
             check_type("written", written, WritingTime)
             check_writing_time(written)
         source = TextSource(iter(texts), written=written, may_block=not isinstance(texts, Sized))
-        return self._sender.send(source, author=author, wait_seconds=self._seconds(wait))
+        return SendCall(self._sender, source, author=author, wait_seconds=self._seconds(wait)).outcomes()
 
     def deliver(self, wait: float | None = None) -> Notice | None:
         """Send the entries that wait in the outbox for this client's notebook, and return None when none waits any more.
@@ -370,7 +371,7 @@ class Client(NotebookReader, OutboxAccess, NotebookChoice):
                 decide_notebook(self._driver, number, wait_seconds=self._seconds(wait), is_seen=seen is not None)
         revises = seen.number if seen else number
         source = TextSource(iter([text]), kind=kind, revises=revises, seen=seen, undoes=undoes, is_checked=True)
-        [sent] = self._sender.send(source, author=author, wait_seconds=self._seconds(wait))
+        [sent] = SendCall(self._sender, source, author=author, wait_seconds=self._seconds(wait)).outcomes()
         if sent.reason is not None and sent.state is State.QUEUED:
             raise Queued.from_notice(sent.reason, client_id=sent.entry.client_id, sequence=sent.entry.sequence)
         if sent.reason is not None:

@@ -1,14 +1,11 @@
-"""Takes texts from the iterator of a caller: which ones, how many at a time, whether they are valid, and as which entries they
-are added to the outbox.
+"""Takes texts from the iterator of a caller: which ones, how many at a time, whether they are valid, and which entries they
+become.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 
-from udpnote.client.connection import Clock
 from udpnote.errors import InvalidEntry
-from udpnote.model.entry import Entry, Kind, SeenEntry, WritingTime, check_text
-from udpnote.model.notebook import Destination
-from udpnote.storage.outbox.outbox import Outbox
+from udpnote.model.entry import Kind, SeenEntry, WritingTime, check_text
 
 PENDING_ENTRIES_MAX = 512
 PENDING_CHARACTERS_MAX = 4 << 20
@@ -120,38 +117,6 @@ class TextSource:
                 return False
         self.is_exhausted = True
         return False
-
-    def add_to(
-        self,
-        outbox: Outbox,
-        texts: Sequence[str],
-        *,
-        author: str,
-        clock: Clock,
-        notebook_id: bytes | None,
-        destination: Destination,
-        check: Callable[[], None] | None,
-        on_added: Callable[[list[Entry]], None] | None,
-    ) -> list[Entry]:
-        """Add `texts`, which `take` has taken, to `outbox`, and return the new entries. `clock` says what time it is now.
-
-        The other arguments and the errors are those of `Outbox.add`.
-        """
-        written_at, utc_offset = self.written or (clock.microseconds(), clock.utc_offset_minutes())
-        return outbox.add(
-            texts,
-            author=author,
-            written_at=written_at,
-            utc_offset=utc_offset,
-            kind=self.kind,
-            revises=self.revises,
-            seen=self.seen,
-            notebook_id=notebook_id,
-            destination=destination,
-            undoes=self.undoes,
-            check=check,
-            on_added=on_added,
-        )
 
     def _end_full_transaction(self) -> bool:
         """Decide about the next texts after a transaction got as many as it may have. Returns what `take` returns.
