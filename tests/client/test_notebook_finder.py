@@ -6,7 +6,8 @@ import pytest
 
 from tests.support.errors import raises
 from tests.support.lan import CELLAR, KITCHEN, Lan
-from tests.support.network import PORT
+from tests.support.network import PORT, Weather
+from udpnote.client.finding import notebooks_by_address
 from udpnote.errors import Notice, Queued
 from udpnote.lan.endpoint import NAMED_SERVER, ProbeAttempt
 from udpnote.model.address import Address
@@ -123,6 +124,13 @@ def test_beside_a_copy_that_answers_first_a_client_keeps_to_the_server_that_it_h
     status, used = lan.client().status(1.0), lan.client().use("kitchen")
     assert (status.notebook and status.notebook.host, status.entries, used.host) == (KITCHEN, 1, KITCHEN)
     assert [notice.kind for notice in lan.notices] == ["served_twice"] * 2
+
+
+def test_the_doctor_finds_a_server_with_a_round_trip_of_two_seconds(lan: Lan) -> None:
+    lan.serve()
+    lan.network.weather = Weather(latency_seconds=(1.0, 1.0))
+    found = notebooks_by_address(lan.client()._driver, lookup_seconds=0.0)
+    assert [each.name for each in found.values()] == ["kitchen"]
 
 
 def test_a_search_at_a_named_server_tells_whether_the_system_has_sent_its_datagrams(lan: Lan) -> None:

@@ -18,7 +18,7 @@ from tests.system.network import firewall
 HARMLESS_HERE = {"disk_pretends"}
 """A folder of the tests may be in memory."""
 
-SECONDS_MAX = 10.0
+SECONDS_MAX = 12.0
 
 
 def start_doctor(case: "Case") -> Process:
@@ -92,6 +92,13 @@ def test_the_command_for_a_firewall_is_that_of_ufw_where_ufw_is_active(lab: Lab,
     found = [json.loads(line) for line in laptop.start("doctor", "--json", under=mounting).wait().lines]
     assert "sudo ufw allow out 6683:6686/udp" in [each["command"] for each in found]
     assert "firewall_rules_secret" in [each["kind"] for each in found]
+
+
+def test_a_server_that_listens_at_an_ipv6_address_of_this_host_is_on_this_host(lab: Lab) -> None:
+    lan, kitchen, _ = pair(lab, ipv6=True, is_serving=False)
+    kitchen.serve("--bind", kitchen.address(lan, 6))
+    found = [json.loads(line)["kind"] for line in kitchen.start("doctor", "--json").wait().lines]
+    assert "server_asked_elsewhere" in found and "no_server_elsewhere" in found
 
 
 def test_the_doctor_on_the_servers_host_looks_at_the_port_that_was_named(lab: Lab) -> None:

@@ -61,6 +61,22 @@ def find_notebooks(driver: Driver, timeout: float) -> Iterator[FoundNotebook]:
             driver.finder.end(discovery)
 
 
+def notebooks_by_address(driver: Driver, lookup_seconds: float) -> dict[Address, FoundNotebook]:
+    """Run a discovery until no further notebook is to be expected. Return the notebooks that have answered, by their addresses.
+
+    That is a second after the first answer, or after two and a half seconds without one: see `Prober.settled_at`. If a server
+    is named, this waits up to `lookup_seconds` for its address. Raises as `Client.find` does.
+    """
+    found: dict[Address, FoundNotebook] = {}
+    with driver.connection.lock():
+        discovery = driver.finder.start(driver.now() + lookup_seconds, driver.finder.destination)
+        while driver.now() < (end := discovery.prober.settled_at):
+            for answer in driver.finder.step(discovery, end):
+                found[answer.source] = found_notebook(answer, discovery.judge)
+        driver.finder.end(discovery)
+    return found
+
+
 def found_notebook(answer: DiscoveryAnswer[Address], judge: Judge) -> FoundNotebook:
     """Make a `FoundNotebook` of an `answer` to a discovery. The `judge` of this discovery recognizes impostors."""
     offer, impersonates = answer.offer, judge.impersonated(answer)

@@ -61,8 +61,8 @@ class HostInterface(NamedTuple):
     """A network interface that can carry probes (see `lan_interfaces`).
 
     `scope` is its index. `networks` has its IPv4 networks, each with the interface's own address: 192.168.1.5/24. `broadcasts`
-    are the broadcast addresses of these networks, `ipv6` its link-local IPv6 addresses. `mtu` is in bytes, or None if unknown.
-    `is_up` and `is_connected` have the same meaning as in a `netlink.Link`; they are True if the system does not say.
+    are the broadcast addresses of these networks, `ipv6` its IPv6 addresses, without a scope. `mtu` is in bytes, or None if
+    unknown. `is_up` and `is_connected` have the same meaning as in a `netlink.Link`; they are True if the system does not say.
     """
 
     name: str
@@ -251,7 +251,7 @@ def _kind(link: Link | None, name: str, known: dict[int, Link]) -> InterfaceKind
 
 
 def _addresses(name: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The IPv4 networks and the link-local IPv6 addresses of the interface `name`, in the form of `HostInterface`."""
+    """The IPv4 networks and the IPv6 addresses of the interface `name`, in the form of `HostInterface`."""
     import netifaces  # here, because only `udpnote doctor` asks for networks
 
     try:
@@ -262,8 +262,7 @@ def _addresses(name: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
         ]
     except (OSError, ValueError):
         return (), ()  # the interface was removed in this moment, or the system describes it wrongly
-    ipv6 = (each["addr"].partition("%")[0] for each in addresses.get(netifaces.AF_INET6, []))
-    return tuple(networks), tuple(each for each in ipv6 if each.startswith("fe80:"))
+    return tuple(networks), tuple(each["addr"].partition("%")[0] for each in addresses.get(netifaces.AF_INET6, []))
 
 
 def _detour(interface: HostInterface, network: str, known: dict[int, Link]) -> Detour | None:

@@ -26,6 +26,7 @@ from udpnote.protocol.envelope import BODY_BYTES_MAX, OPEN
 from udpnote.protocol.examination_messages import EXAMINE_BYTES_MIN, Examine, HeardHost, Report
 
 LAPTOP = ("192.0.2.100", 50_000)
+OWN_IPV6 = "2001:db8::100"
 TOKEN = b"examined"
 DIRECT_WAYS = {30, 31, *range(32, 64)}
 """The numbers of the datagrams that a server gets directly: a short one, a long one, and 32 short ones to count losses."""
@@ -67,7 +68,7 @@ class CrowdedEndpoint(WaitingEndpoint):
 def examine(endpoint: WaitingEndpoint, lan: Lan, *addresses: Address) -> Examination:
     """Run an examination, which also asks `addresses` directly, and return it."""
     made = Examination(
-        endpoint, [OPEN], token=TOKEN, ports=(PORT,), own_hosts={LAPTOP[0]}, monotonic=lan.monotonic,
+        endpoint, [OPEN], token=TOKEN, ports=(PORT,), own_hosts={LAPTOP[0], OWN_IPV6}, monotonic=lan.monotonic,
         microseconds=lan.microseconds,
     )  # fmt: skip
     made.run(addresses)
@@ -162,7 +163,8 @@ def test_another_host_speaks_neither_for_a_server_here_nor_for_two_servers_at_on
     for number in range(9):
         forge(number.to_bytes(8), ("192.0.2.66", PORT), unsent=3)
     forge(b"of-here!", ("192.0.2.67", PORT), unsent=9)
+    forge(b"IPv6!!!!", (f"{OWN_IPV6}%eth0", PORT, 0, 2), unsent=4)
     forge(b"loopback", ("192.0.2.68", PORT), way=0)
     forge(b"no port!", ("192.0.2.69", PORT + 9))
     servers = {each.server_id: (each.is_here, each.unsent, each.heard_hosts) for each in examine(endpoint, lan).servers}
-    assert servers == {b"of-here!": (True, 2, heard), bytes(8): (False, 0, ())}
+    assert servers == {b"of-here!": (True, 2, heard), bytes(8): (False, 0, ()), b"IPv6!!!!": (True, 0, ())}

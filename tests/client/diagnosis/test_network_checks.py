@@ -154,6 +154,7 @@ def rejected_elsewhere(number: int) -> NetworkFacts:
         (silent("192.0.2.9", SendError(errno.ENETUNREACH, False)), ["no_route"]),
         (silent("192.168.1.5"), ["no_program_there"]),
         (silent("127.0.0.1")._replace(port_users=USED), ["program_here_silent"]),
+        (silent("fe80::5%eth0")._replace(port_users=USED), ["program_here_silent"]),
         (HEALTHY._replace(servers=[], found=[], port_users=USED), ["program_here_silent"]),
         (silent("192.168.1.9", None, False), ["host_silent"]),
         (silent("192.0.2.9"), ["server_far"]),

@@ -5,12 +5,12 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import closing
 
 from udpnote.client.client import Client
-from udpnote.client.diagnosis.examination import Examination, ReportingServer
+from udpnote.client.diagnosis.examination import Examination, ReportingServer, is_own
 from udpnote.client.diagnosis.findings import Finding, Verdict
 from udpnote.client.diagnosis.host_checks import HOST_CHECKS, HostFacts
 from udpnote.client.diagnosis.network_checks import NETWORK_CHECKS
 from udpnote.client.diagnosis.network_facts import Expected, NetworkFacts, own_hosts
-from udpnote.client.finding import FoundNotebook, found_notebook
+from udpnote.client.finding import FoundNotebook, notebooks_by_address
 from udpnote.client.trust import named_key_of
 from udpnote.errors import Notice, ServerNotFound, StorageError, UdpnoteError
 from udpnote.lan.echo import ECHO_TOKEN_BYTES, Echo, listen_for_echoes
@@ -25,7 +25,7 @@ from udpnote.lan.host_network import (
 )
 from udpnote.lan.interfaces import lan_interfaces
 from udpnote.lan.udp_socket import BUFFER_BYTES
-from udpnote.model.address import Address, is_loopback
+from udpnote.model.address import Address
 from udpnote.model.notebook import address_of
 from udpnote.protocol.messages import TOKEN_BYTES
 from udpnote.settings import PORT, Flags, Settings, Source, find_places, load_settings
@@ -40,12 +40,10 @@ ENVELOPES_MAX = 8
 LOOKUP_SECONDS = 2.5
 """How long to wait for the address of the server that the user has named."""
 
-DISCOVERY_SECONDS = 1.5
-"""How long to look for notebooks: less than in other commands, because the examination asks all hosts again afterwards."""
-
-NEIGHBOUR_SECONDS = 4.0
+NEIGHBOUR_SECONDS = 3.5
 """How long to wait for an answer from the host of a silent server. If the host has answered some time ago, the system asks it
-again only five seconds after the first datagram to it. The examination has sent that datagram more than two seconds before."""
+again only five seconds after the first datagram to it. The examination has sent that datagram more than three seconds
+before."""
 
 FSYNCS_MAX, FSYNC_SECONDS_MAX = 9, 0.5
 """The most fsyncs that are measured, and the most seconds. Their median shows whether the disk only pretends to write."""
@@ -156,24 +154,16 @@ class Doctor(Client):
 
         The notice says why the address of the named server cannot be found; None if it was found, or if no server is named.
         """
-        found: dict[Address, FoundNotebook] = {}
-        with self._connection.lock():
-            try:
-                discovery = self._finder.start(self._connection.now() + LOOKUP_SECONDS, self._finder.destination)
-            except ServerNotFound as error:
-                return found, error.notice
-            latest_end = self._connection.now() + DISCOVERY_SECONDS
-            while self._connection.now() < (end := min(latest_end, discovery.prober.settled_at)):
-                for answer in self._finder.step(discovery, end):
-                    found[answer.source] = found_notebook(answer, discovery.judge)
-            self._finder.end(discovery)
-        return found, None
+        try:
+            return notebooks_by_address(self._driver, LOOKUP_SECONDS), None
+        except ServerNotFound as error:
+            return {}, error.notice
 
     def _examined(self, addresses: list[Address], answered: Iterable[Address], own: Collection[str]) -> Examination:
         """Run an `Examination`, which asks all hosts of the LAN, and return it.
 
         It asks directly at `addresses`, where a server should be, and at `answered`, where servers have answered the discovery.
-        `own` are the IPv4 addresses of this host.
+        `own` are the addresses of this host (see `own_hosts`).
         """
         with self._connection.lock():
             examination = Examination(
@@ -230,8 +220,8 @@ def _ports_here(
 
     `interfaces` are those of this host. They show which of `addresses` are its own.
     """
-    own = own_hosts(interfaces) | {each for interface in interfaces for each in interface.ipv6}
-    expected = [each for each in addresses if is_loopback(each) or each[0] in own]
+    own = own_hosts(interfaces)
+    expected = [each for each in addresses if is_own(each, own)]
     reported = [each for server in servers if server.is_here for each in server.addresses]
     return {each[1] for each in [*expected, *reported]}
 

@@ -46,8 +46,10 @@ AGAIN_SECONDS = (1.1, 1.6, 2.1)
 """When all hosts, servers and addresses are asked again, in seconds after the beginning. This happens if a server has answered
 only broadcasts or only unicasts: perhaps the network was interrupted for a moment."""
 
-LATE_SECONDS = 3.0
-"""If answers are missing, an examination waits until this many seconds after its beginning, because a server may be slow."""
+LATE_SECONDS = 3.5
+"""If answers are missing, an examination waits until this many seconds after its beginning, because a server or the network may
+be slow. A round trip may take as long as the longest with which a discovery finds the server: 2.5 seconds after the last short
+datagram has left."""
 
 SIZING_SECONDS = (0.0, 0.15, 0.3)
 """When datagrams of the lengths `_SIZES` are sent, in seconds after the first of them."""
@@ -111,7 +113,7 @@ class ReportingServer(NamedTuple):
     `short_sent` is how many short datagrams were sent directly to be counted, and `short_lost` how many of these were not
     answered. If none of them was answered, they were not lost by chance, and both are 0. `clock_ahead` is how many microseconds
     the server's clock is ahead of the clock of this host. `is_here` says whether the server is on this host. Only then `unsent`
-    and `heard_hosts` are known; they have the same meaning as in a `Report`.
+    and `heard_hosts` may be known; they have the same meaning as in a `Report`.
     """
 
     server_id: bytes
@@ -137,9 +139,8 @@ class ReportingServer(NamedTuple):
 class Examination:
     """One examination of the network through `endpoint`, by EXAMINEs with `token` in each of `envelopes`, at the UDP `ports`.
 
-    `own_hosts` are the IPv4 addresses of this host. A datagram from one of them, or from a loopback address, is from this host:
-    the kernel lets no such datagram in from a LAN ("martian source" in its ip-sysctl.rst). `monotonic` returns the seconds of a
-    monotonic clock, `microseconds` the time in microseconds since 1970 UTC.
+    `own_hosts` are the IP addresses of this host, those of IPv6 without a scope. `monotonic` returns the seconds of a monotonic
+    clock, `microseconds` the time in microseconds since 1970 UTC.
     """
 
     def __init__(
@@ -179,7 +180,7 @@ class Examination:
         return [self._with_losses(each) for each in self._servers.values()]
 
     def run(self, addresses: Iterable[Address]) -> None:
-        """Ask all hosts. Then ask `addresses`, and the servers that have answered, directly. This takes one to four seconds.
+        """Ask all hosts. Then ask `addresses`, and the servers that have answered, directly. This takes one to five seconds.
 
         The results are then in `ways`, `servers` and `errors`. At the end, this closes the sockets that only probes need.
         """
@@ -320,7 +321,11 @@ class Examination:
         if key not in self._servers and len(self._servers) == SERVERS_MAX:
             return
         before = self._servers.get(key, ReportingServer(report.server_id, report.notebook_id, envelope.key_id))
-        is_direct, is_from_here = report.way >= _DIRECT_WAY, is_loopback(source) or source[0] in self._own_hosts
+        is_direct = report.way >= _DIRECT_WAY
+        # From a LAN, the kernel lets in no datagram with an IPv4 address of this host or a loopback address as its source
+        # ("martian source" in its ip-sysctl.rst), but it lets in one with another IPv6 address of this host.
+        is_from_here = is_own(source, self._own_hosts)
+        is_certain = is_from_here and (is_loopback(source) or ":" not in source[0])
         addresses = before.addresses if source in before.addresses else (*before.addresses, source)[:ADDRESSES_MAX]
         self._servers[key] = before._replace(
             heard=before.heard | {number for number in range(WAY_MAX + 1) if report.heard >> number & 1},
@@ -329,6 +334,11 @@ class Examination:
             longest=max(before.longest, report.body_bytes if is_direct else 0),
             clock_ahead=report.clock - self._microseconds(),
             is_here=before.is_here or is_from_here,
-            unsent=max(before.unsent, report.unsent if is_from_here else 0),
-            heard_hosts=(report.heard_hosts if is_from_here else ()) or before.heard_hosts,
+            unsent=max(before.unsent, report.unsent if is_certain else 0),
+            heard_hosts=(report.heard_hosts if is_certain else ()) or before.heard_hosts,
         )
+
+
+def is_own(address: Address, own_hosts: Collection[str]) -> bool:
+    """Whether `address` is a loopback address or one of `own_hosts`, the IP addresses of this host without a scope."""
+    return is_loopback(address) or address[0].partition("%")[0] in own_hosts

@@ -9,7 +9,7 @@ import errno
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable
 
-from udpnote.client.diagnosis.examination import ReportingServer, WayKind
+from udpnote.client.diagnosis.examination import ReportingServer, WayKind, is_own
 from udpnote.client.diagnosis.findings import Finding, fine, not_checked, trouble
 from udpnote.client.diagnosis.network_facts import (
     REFUSALS,
@@ -96,7 +96,7 @@ def check_port(facts: NetworkFacts, _troubles: Collection[str]) -> list[Finding]
     if not facts.port_users:
         return [fine("port", Notice("port_unused"))]
     users = _port_users(facts)
-    # A server that listens at an IPv6 address of this host alone is not in `here`, because that address can be forged.
+    # A server that listens only at an address of an interface without a LAN is not in `here`.
     answered = {(host.partition("%")[0], port) for server in facts.servers for host, port, *_ in server.addresses}
     if facts.here or any((each.host, each.port) in answered for each in facts.port_users):
         return [fine("port", Notice("port_used", users=users))]
@@ -326,7 +326,7 @@ def _is_explained(troubles: Collection[str]) -> bool:
 def _why_silent(facts: NetworkFacts, expected: Expected) -> Notice:
     """The most likely reason why the `expected` server or notebook has not answered, as a notice."""
     name, where, host = expected.name, server_argument(expected.address), expected.address[0]
-    is_here = is_loopback(expected.address) or host in own_hosts(facts.interfaces)
+    is_here = is_own(expected.address, own_hosts(facts.interfaces))
     if is_here and facts.port_users:
         return Notice("program_here_silent", users=_port_users(facts))
     number, came_by_icmp, is_prohibition = expected.error or (None, False, False)

@@ -134,7 +134,7 @@ class NetworkFacts(NamedTuple):
 
     def is_own(self, heard: HeardHost) -> bool:
         """Whether `heard` has one of the addresses of this host."""
-        return heard.host in own_hosts(self.interfaces) | {address for each in self.interfaces for address in each.ipv6}
+        return heard.host in own_hosts(self.interfaces)
 
     def name_of(self, server: ReportingServer) -> str:
         """The name of the notebook of `server` or, if the name is not known, the start of the notebook's id."""
@@ -142,8 +142,8 @@ class NetworkFacts(NamedTuple):
 
 
 def own_hosts(interfaces: Iterable[HostInterface]) -> set[str]:
-    """The IPv4 addresses of a host with these interfaces."""
-    return {network.partition("/")[0] for each in interfaces for network in each.networks}
+    """The IP addresses of a host with these interfaces, those of IPv6 without a scope."""
+    return {host for each in interfaces for host in (*(network.partition("/")[0] for network in each.networks), *each.ipv6)}
 
 
 def ipv4_of(server: ReportingServer) -> Address | None:
