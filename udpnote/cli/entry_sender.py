@@ -267,12 +267,7 @@ class _Report:
             say(Notice("more_lines_not_sent", lines=self._bad_lines - BAD_LINES_NAMED_MAX))
         if self._elsewhere is not None:
             say(self._elsewhere)
-        if self._reasons:
-            from udpnote.cli.exit_codes import doctor_hint
-
-            hints = [doctor_hint(reason) for _, reason in self._reasons]
-            if (hint := next(filter(None, hints), None)) is not None:
-                say(hint)
+        exit_codes.recommend_doctor(reason for _, reason in self._reasons)
         if not self._stored and not self._reasons and not self._bad_lines:
             say(Notice("nothing_to_send"))
         if self._bad_lines or any(state is not State.QUEUED for state, _ in self._reasons):

@@ -3,7 +3,7 @@
 import errno
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from udpnote.cli.terminal import streams
 from udpnote.cli.terminal.interruption import interruptible
@@ -76,8 +76,7 @@ def exit_code_of(work: Callable[[], int]) -> int:
             return code
     except UdpnoteError as error:
         streams.say(error.notice)
-        if (hint := doctor_hint(error.notice)) is not None:
-            streams.say(hint)
+        recommend_doctor([error.notice])
         return exit_code_for(error)
     except KeyboardInterrupt:
         return INTERRUPTED
@@ -134,6 +133,7 @@ UNANSWERED = {
 """The kinds of the notices that say that no server has answered."""
 
 
-def doctor_hint(notice: Notice) -> Notice | None:
-    """A notice that recommends `udpnote doctor` if `notice` says that no server has answered; else None."""
-    return Notice("ask_the_doctor") if notice.kind in UNANSWERED else None
+def recommend_doctor(reasons: Iterable[Notice]) -> None:
+    """If one of the notices `reasons` says that no server has answered, print a message that recommends `udpnote doctor`."""
+    if any(reason.kind in UNANSWERED for reason in reasons):
+        streams.say(Notice("ask_the_doctor"))

@@ -41,24 +41,22 @@ def opened(
     Raises `InvalidSetting` if the user gave a `file` and also one of the `options`. Raises the errors of opening the file (see
     `FileReader`) or the client (see `ClientOptions.client`).
     """
-    progress = IndexingProgress()
-    printer = Printer(on_print=progress.clear)
-    try:
+    with IndexingProgress() as progress:
+        printer = Printer(on_print=progress.clear)
         if file is not None:
             from udpnote.client.file_reader import FileReader
 
-            with FileReader(notebook_path(file, options), on_indexing=progress.show, on_notice=progress.say) as reader:
+            path = notebook_path(file, options)
+            with FileReader(path, on_indexing=progress.show_indexed, on_notice=progress.say) as reader:
                 yield reader, printer
-        else:
-            delivery = QueuedDelivery()
-            with delivery.client(options, progress) as client:
-                if delivers_first:
-                    delivery.run(client)
-                yield client, printer
-                if not delivers_first:
-                    delivery.run(client)
-    finally:
-        progress.clear()
+            return
+        delivery = QueuedDelivery()
+        with delivery.client(options, progress) as client:
+            if delivers_first:
+                delivery.run(client)
+            yield client, printer
+            if not delivers_first:
+                delivery.run(client)
 
 
 class QueuedDelivery:
@@ -77,7 +75,7 @@ class QueuedDelivery:
 
         This object counts each queued entry that the client delivers, even before `run` is called.
         """
-        return options.client(on_delivered=self._count, on_notice=progress.say, on_indexing=progress.show)
+        return options.client(on_delivered=self._count, on_notice=progress.say, on_indexing=progress.show_indexed)
 
     def run(self, client: "Client") -> None:
         """Deliver the entries in the outbox that wait for the notebook of `client`. `client` must come from the method `client`

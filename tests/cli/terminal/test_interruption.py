@@ -14,7 +14,7 @@ import pytest
 from tests.support.late_signal import interrupted_late
 from tests.support.machine import Machine, note
 from tests.support.processes import COMMAND, Process, eventually
-from udpnote.cli.terminal.interruption import ending_in_order, noticing_signals, uninterruptible
+from udpnote.cli.terminal.interruption import ending_in_order, interruptible_until_last_step, noticing_signals
 from udpnote.errors import Notice
 
 Pausing = Callable[..., Process]
@@ -80,7 +80,8 @@ def test_a_starting_command_that_has_inherited_an_ignored_ctrl_c_goes_on(pausing
 def test_steps_that_belong_together_are_not_interrupted() -> None:
     signals = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
     before = [signal.getsignal(each) for each in signals]
-    with uninterruptible():
+    with interruptible_until_last_step() as begin_last_step:
+        begin_last_step()
         for each in signals:
             os.kill(os.getpid(), each)
     assert [signal.getsignal(each) for each in signals] == before

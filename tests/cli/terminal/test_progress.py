@@ -13,7 +13,7 @@ def test_a_terminal_shows_the_percentage_on_one_line_which_a_message_and_a_resul
     progress = IndexingProgress()
     with redirect_stderr(Screen()) as screen:
         for indexed, last in ((0, 0), (120, 1000), (120, 1000), (1000, 1000)):  # an empty notebook is no error
-            progress.show(indexed, last)
+            progress.show_indexed(indexed, last)
         progress.say("the server was found again")
         progress.clear()
     lines = [f"udpnote: the search index is being built: {percent} %\x1b[K" for percent in (0, 12, 100)]
@@ -23,7 +23,7 @@ def test_a_terminal_shows_the_percentage_on_one_line_which_a_message_and_a_resul
 def test_without_a_terminal_the_wait_is_reported_once(capsys: pytest.CaptureFixture[str]) -> None:
     progress = IndexingProgress()
     for indexed in range(5):
-        progress.show(indexed, 5)
+        progress.show_indexed(indexed, 5)
     progress.clear()
     assert capsys.readouterr().err == "udpnote: the search index is being built: the search waits for it\n"
 
@@ -32,7 +32,7 @@ def test_without_a_terminal_the_wait_is_reported_once(capsys: pytest.CaptureFixt
 def test_a_long_copy_shows_each_percentage_once_and_then_that_it_is_checked(patience_seconds: float) -> None:
     with redirect_stderr(Screen()) as screen, CopyingProgress(patience_seconds) as progress:
         for copied in (0, 999, 1000, 3000):
-            progress.show(copied, 3000)
+            progress.show_copied(copied, 3000)
     shown = [Notice("copy_percentage", percent=percent) for percent in (0, 33)] + [Notice("copy_being_checked")]
     lines = ["", *(f"udpnote: {each}\x1b[K" for each in shown), "\x1b[K"]
     assert screen.getvalue().split("\r") == (lines if not patience_seconds else [""])

@@ -9,7 +9,7 @@ from udpnote.cli import exit_codes
 from udpnote.cli.command_line.declared_command import Argument, DeclaredCommands, Option
 from udpnote.cli.open_notebook import served_path
 from udpnote.cli.options import Json, ServedFile
-from udpnote.cli.terminal.interruption import ending_in_order, saying_if_interrupted, uninterruptible_later
+from udpnote.cli.terminal.interruption import interruptible_until_last_step
 from udpnote.cli.terminal.progress import CopyingProgress
 from udpnote.cli.terminal.streams import say
 from udpnote.cli.terminal.text import in_json, local_time
@@ -54,14 +54,14 @@ def backup(
         udpnote backup --with-key --force /backup/kitchen.sqlite3
     """
     path = served_path(file)
-    with ending_in_order(), saying_if_interrupted(Notice("backup_interrupted")), uninterruptible_later() as begin_last_step:
+    with interruptible_until_last_step(Notice("backup_interrupted")) as begin_last_step:
         with CopyingProgress() as progress:
             made = back_up(
                 path,
                 _path(backup_file),
                 with_key=with_key,
                 replaces=force,
-                on_progress=progress.show,
+                on_progress=progress.show_copied,
                 before_placing=begin_last_step,
             )
         _report_backup(made, os.path.realpath(path), as_json=as_json)
@@ -127,12 +127,10 @@ def restore(
     if not (yes or dry_run or sys.stdin.isatty()):
         _check_replaces_nothing(backup_path, path)
     with (
-        ending_in_order(),
-        saying_if_interrupted(Notice("nothing_changed")),
+        interruptible_until_last_step(Notice("nothing_changed")) as begin_last_step,
         own_folder_removed_if_empty(path, find_places(os.environ).folders),
-        uninterruptible_later() as begin_last_step,
         CopyingProgress() as progress,
-        prepared_restore(backup_path, path, with_key=with_key, on_progress=progress.show) as prepared,
+        prepared_restore(backup_path, path, with_key=with_key, on_progress=progress.show_copied) as prepared,
     ):
         progress.clear()
         say(_holding(backup_path, prepared.content))

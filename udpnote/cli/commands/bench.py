@@ -50,24 +50,21 @@ def bench(options: NamingClient = NO_OPTIONS, as_json: Json = False) -> int:
 
         udpnote bench --notebook kitchen --json
     """
-    settings = load_settings({"server": options.server, "port": options.port, "notebook": options.notebook})
-    status = StatusLine()
-    printer = Printer(on_print=status.clear)
+    settings = load_settings(options.flags)
+    with StatusLine() as status:
+        printer = Printer(on_print=status.clear)
 
-    def show(lines: Iterable[Line]) -> None:
-        if not as_json:
-            for line in lines:
-                printer.print(*line)
-            sys.stdout.flush()  # because the next results take seconds
+        def show(lines: Iterable[Line]) -> None:
+            if not as_json:
+                for line in lines:
+                    printer.print(*line)
+                sys.stdout.flush()  # because the next results take seconds
 
-    try:
         disks, host = _measure_machine(settings, status, lambda disk: show(disk_lines(disk, printer.width)))
         show(host_lines(host, printer.width))
         lan, code = _measure_lan(settings, options, status)
         if lan is not None:
             show(lan_lines(lan, disks[0], printer.width))
-    finally:
-        status.clear()
     if as_json:
         print(in_json(report_object(disks, host, lan)))
     return code

@@ -12,7 +12,7 @@ from udpnote.cli.command_line.declared_command import Argument, DeclaredCommands
 from udpnote.cli.number_ranges import parse_number
 from udpnote.cli.open_notebook import served_path
 from udpnote.cli.options import Json, ServedFile
-from udpnote.cli.terminal.interruption import ending_in_order, saying_if_interrupted, uninterruptible_later
+from udpnote.cli.terminal.interruption import interruptible_until_last_step
 from udpnote.cli.terminal.streams import say
 from udpnote.cli.terminal.text import in_json, local_time, shortened, zoned_time
 from udpnote.cli.terminal.typed_input import is_confirmed
@@ -56,9 +56,7 @@ def erase(
     """
     path, named = served_path(file), parse_number(number)
     with (
-        ending_in_order(),
-        saying_if_interrupted(Notice("nothing_erased", number=named)),
-        uninterruptible_later() as begin_last_step,
+        interruptible_until_last_step(Notice("nothing_erased", number=named)) as begin_last_step,
         _prepared(path, named, file) as erasure,
     ):
         was_done = erasure.is_done

@@ -12,7 +12,7 @@ from udpnote.cli.command_line.declared_command import DeclaredCommands, Option
 from udpnote.cli.filters import NO_FILTERS, Filters
 from udpnote.cli.open_notebook import opened
 from udpnote.cli.options import NotebookFile, ReadingClient
-from udpnote.cli.terminal.interruption import ending_in_order, uninterruptible_later
+from udpnote.cli.terminal.interruption import interruptible_until_last_step
 from udpnote.cli.terminal.progress import Progress
 from udpnote.cli.terminal.streams import prepare_for_json, say
 from udpnote.client.exporting import Form, export_pieces
@@ -81,7 +81,7 @@ def export(
                 prepare_for_json()
             return _print(_Export(notebook, form, parsed, prints=True))
         export = _Export(notebook, form, parsed, prints=False)
-        with ending_in_order(), uninterruptible_later() as begin_last_step:
+        with interruptible_until_last_step() as begin_last_step:
             with _reporting_failure(output, export), whole_file(output, before_placing=begin_last_step) as out:
                 export.write(out.write)
             say(Notice("entries_exported", entries=export.entries, path=output))

@@ -49,7 +49,7 @@ def find(
     """
     if not 0 < timeout <= TIMEOUT_SECONDS_MAX:
         raise InvalidSetting("timeout_out_of_range", seconds_max=TIMEOUT_SECONDS_MAX, seconds=timeout)
-    settings = load_settings({"server": options.server, "port": options.port})
+    settings = load_settings(options.flags)
     ports = settings.ports
     if settings.server is not None:
         ports = (parse_server(settings.server, settings.port or PORT)[1],)

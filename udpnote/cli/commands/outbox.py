@@ -172,9 +172,7 @@ def _deliver_all(
     keyless = sum(each.entries for each in counts if lacks_key(each, named_key_id))
     if keyless:
         say(Notice("key_not_named", entries=keyless))
-    hints = [exit_codes.doctor_hint(reason) for reason in reasons if reason is not None]
-    if (hint := next(filter(None, hints), None)) is not None:
-        say(hint)
+    exit_codes.recommend_doctor(reason for reason in reasons if reason is not None)
 
 
 def _deliver(destination: Destination, named_key_id: bytes | None, wait: float | None, said: Sequence[Notice]) -> Notice | None:

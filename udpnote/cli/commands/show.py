@@ -58,55 +58,54 @@ def show(
     """
     parsed = parse_ranges(numbers)
     with paged(is_wanted=not no_pager), opened(options, file) as (notebook, printer):
-        shown = _NotePrinter(notebook, printer, as_json=as_json)
+        shown = _NotePrinter(notebook, printer, has_history=history, as_json=as_json)
         for is_one, ranges in groupby(parsed, is_one_number):  # numbers that follow each other are read together
             if is_one:
-                shown.print_numbers(list(dict.fromkeys(each.start for each in ranges)), has_history=history)
+                shown.print_numbers(list(dict.fromkeys(each.start for each in ranges)))
             else:
                 for each in ranges:
-                    shown.print_range(each, has_history=history)
+                    shown.print_range(each)
     return exit_codes.DONE if shown.is_complete else exit_codes.REFUSED
 
 
 class _NotePrinter:
     """Prints notes one after the other, each only once: as JSON, or as text with a blank line between notes.
 
+    A note is printed with its latest text or, with `has_history`, with all its versions, even if it is deleted.
     `is_complete` becomes False if a note that the user has named cannot be printed. `print_numbers` and `print_range` raise the
     errors of reading (see `NotebookReader`).
     """
 
-    def __init__(self, notebook: NotebookReader, printer: Printer, *, as_json: bool) -> None:
+    def __init__(self, notebook: NotebookReader, printer: Printer, *, has_history: bool, as_json: bool) -> None:
         self._notebook = notebook
         self._printer = printer
+        self._has_history = has_history
         self._as_json = as_json
         self._is_first = True
         self._printed: set[int] = set()
         self._printed_ranges: list[range] = []
         self.is_complete = True
 
-    def print_numbers(self, numbers: Sequence[int], *, has_history: bool) -> None:
-        """Print, for each of `numbers`, the note that has a version with this number: its latest text, or with `has_history`
-        all its versions.
-        """
-        if has_history:
+    def print_numbers(self, numbers: Sequence[int]) -> None:
+        """Print, for each of `numbers`, the note that has a version with this number."""
+        if self._has_history:
             self._print_histories(numbers)
         else:
             self._print_notes(numbers)
 
-    def print_range(self, numbers: range, *, has_history: bool) -> None:
-        """Print, in order, the notes whose number is in the range `numbers`. With `has_history`, print deleted notes, too, and
-        all versions of each note.
+    def print_range(self, numbers: range) -> None:
+        """Print, in order, the notes whose number is in the range `numbers`.
 
         Then print how many numbers were skipped: numbers of the range, up to the notebook's last number, that do not belong to
         such a note. If there is no such note at all, print that instead, and `is_complete` becomes False. A note that was
         printed before is not printed again.
         """
         found = 0
-        for state in self._notes_in(numbers, has_history=has_history):
+        for state in self._notes_in(numbers):
             found += 1
             if self._is_printed(state.note.number):
                 continue
-            if has_history:
+            if self._has_history:
                 versions = self._notebook.log(numbers=[state.note.number])
                 self._print_history(next(versions), versions)
             else:
@@ -119,13 +118,13 @@ class _NotePrinter:
             say(Notice("range_numbers_skipped", numbers=range_name(numbers), skipped=skipped))
         self._printed_ranges.append(numbers)
 
-    def _notes_in(self, numbers: range, *, has_history: bool) -> Iterator[NoteState]:
+    def _notes_in(self, numbers: range) -> Iterator[NoteState]:
         """Yield, in order, the state of each note whose number is in the range `numbers`.
 
         Without `has_history`, deleted notes are left out. With it, both fields of each state have the first version of the
         note: the caller reads the other versions itself.
         """
-        if not has_history:
+        if not self._has_history:
             yield from self._notebook.states_between(numbers.start, numbers.stop - 1)
             return
         for stored in self._notebook.log(start=numbers.start):

@@ -22,8 +22,9 @@ from _signal import (
     signal,
 )  # `signal` itself would make enums of all signals first
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from types import FrameType
+from typing import Any
 
 from udpnote.cli.terminal.streams import say
 from udpnote.errors import Notice
@@ -134,38 +135,28 @@ def giving_terminal_back() -> Iterator[None]:
 
 
 @contextmanager
-def uninterruptible() -> Iterator[None]:
-    """In the block, ignore Ctrl-C, SIGTERM and SIGHUP. Use this for a few quick steps of which all or none must be done."""
-    before = {number: signal(number, SIG_IGN) for number in (SIGINT, SIGTERM, SIGHUP)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal(number, handler)
+def interruptible_until_last_step(notice: Notice | None = None) -> Iterator[Callable[[], None]]:
+    """In the block, let SIGTERM and SIGHUP raise `SystemExit`, as `ending_in_order` does. If one of them or Ctrl-C ends the
+    block, print `notice`, unless it is None.
 
-
-@contextmanager
-def uninterruptible_later() -> Iterator[Callable[[], None]]:
-    """The block gets a function. From the call of this function to the end of the block, Ctrl-C, SIGTERM and SIGHUP are
-    ignored.
-
-    The block must call the function just before the last step of its work. So if a signal ends the block, that step was not
-    begun.
+    The block gets a function, which it must call just before the last step of its work. From this call to the end of the
+    block, Ctrl-C, SIGTERM and SIGHUP are ignored. So if a signal ends the block, that step was not begun.
     """
-    with ExitStack() as stack:
-        yield lambda: stack.enter_context(uninterruptible())
+    before: dict[int, Any] = {}
 
+    def begin_last_step() -> None:
+        before.update({number: signal(number, SIG_IGN) for number in (SIGINT, SIGTERM, SIGHUP)})
 
-@contextmanager
-def saying_if_interrupted(notice: Notice) -> Iterator[None]:
-    """In the block, if Ctrl-C or a signal of `ending_in_order` raises its exception, print `notice`, and raise the exception
-    again.
-    """
-    try:
-        yield
-    except (KeyboardInterrupt, SystemExit):
-        say(notice)
-        raise
+    with ending_in_order():
+        try:
+            yield begin_last_step
+        except (KeyboardInterrupt, SystemExit):
+            if notice is not None:
+                say(notice)
+            raise
+        finally:
+            for number, handler in before.items():
+                signal(number, handler)
 
 
 def _is_in_background() -> bool:

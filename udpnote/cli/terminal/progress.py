@@ -97,11 +97,20 @@ class Progress:
 
 
 class StatusLine:
-    """A line on standard error that says what a command is doing, and changes in place. It is shown only on a terminal."""
+    """A line on standard error that says what a command is doing, and changes in place. It is shown only on a terminal.
+
+    The end of the `with` block removes the line.
+    """
 
     def __init__(self) -> None:
         self._is_shown = False
         self._updated_at = float("-inf")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:
+        self.clear()
 
     def show(self, message: Notice) -> None:
         """Show `message` in place of the message before. On a narrow terminal, it is cut."""
@@ -134,66 +143,35 @@ class StatusLine:
             sys.stderr.flush()
 
 
-class CopyingProgress:
-    """Shows on standard error how much of a file is copied, and then that the copy is checked.
-
-    It is shown only on a terminal and if the copying takes longer than `patience_seconds`. It is removed at the end of the
-    `with` block.
+class CopyingProgress(StatusLine):
+    """Shows how much of a file is copied, and then that the copy is checked, if the copying takes longer than
+    `patience_seconds`.
     """
 
     def __init__(self, patience_seconds: float = PATIENCE_SECONDS) -> None:
-        self._status = StatusLine()
+        super().__init__()
         self._shown_from = time.monotonic() + patience_seconds
         self._percent = -1
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:
-        self.clear()
-
-    def show(self, copied: int, total: int) -> None:
+    def show_copied(self, copied: int, total: int) -> None:
         """Show which percentage of `total` bytes is `copied`. If all bytes are copied, show that the copy is being checked."""
         percent = 100 * copied // max(total, 1)
         if percent != self._percent and time.monotonic() >= self._shown_from:
-            notice = Notice("copy_being_checked") if copied >= total else Notice("copy_percentage", percent=percent)
-            self._status.show(notice)
+            self.show(Notice("copy_being_checked") if copied >= total else Notice("copy_percentage", percent=percent))
             self._percent = percent
 
-    def clear(self) -> None:
-        """Remove what is shown, so that other lines can be printed. If nothing is shown, do nothing."""
-        self._status.clear()
 
-
-def shown_percentage(
-    items: Iterable[Item], total: int, message: Callable[[int], Notice], patience_seconds: float = PATIENCE_SECONDS
-) -> Iterator[Item]:
-    """Yield `items`, of which there are about `total`. Meanwhile show on a terminal which percentage of them was yielded.
-
-    `message` makes a notice from the percentage. The notice is shown if the work takes longer than `patience_seconds`, and is
-    removed at the end.
-    """
-    status, shown_from = StatusLine(), time.monotonic() + patience_seconds
-    try:
-        for done, item in enumerate(items):
-            if not done % ITEMS_BETWEEN_UPDATES and time.monotonic() >= shown_from:
-                status.update(message(min(100, 100 * done // max(total, 1))))
-            yield item
-    finally:
-        status.clear()
-
-
-class IndexingProgress:
+class IndexingProgress(StatusLine):
     """Tells the user on standard error that a search has to wait until the search index has all entries.
 
     A terminal shows a percentage, which changes in place. In a pipe or a file, one message is printed.
     """
 
     def __init__(self) -> None:
+        super().__init__()
         self._latest: tuple[int, int] | None = None
-        self._status = StatusLine()
 
-    def show(self, indexed: int, last: int) -> None:
+    def show_indexed(self, indexed: int, last: int) -> None:
         """Show that the index has the entries up to the number `indexed`. `last` is the number of the last entry in the
         notebook.
 
@@ -205,12 +183,20 @@ class IndexingProgress:
             if is_first:
                 say(Notice("index_being_built"))
         elif is_new:
-            self._status.show(Notice("index_percentage", percent=100 * indexed // max(last, 1)))
+            self.show(Notice("index_percentage", percent=100 * indexed // max(last, 1)))
 
-    def clear(self) -> None:
-        """Remove the percentage from the terminal, so that other lines can be printed. If it is not shown, do nothing."""
-        self._status.clear()
 
-    def say(self, message: str | Notice) -> None:
-        """Remove the percentage, and print `message` on standard error."""
-        self._status.say(message)
+def shown_percentage(
+    items: Iterable[Item], total: int, message: Callable[[int], Notice], patience_seconds: float = PATIENCE_SECONDS
+) -> Iterator[Item]:
+    """Yield `items`, of which there are about `total`. Meanwhile show on a terminal which percentage of them was yielded.
+
+    `message` makes a notice from the percentage. The notice is shown if the work takes longer than `patience_seconds`, and is
+    removed at the end.
+    """
+    shown_from = time.monotonic() + patience_seconds
+    with StatusLine() as status:
+        for done, item in enumerate(items):
+            if not done % ITEMS_BETWEEN_UPDATES and time.monotonic() >= shown_from:
+                status.update(message(min(100, 100 * done // max(total, 1))))
+            yield item
