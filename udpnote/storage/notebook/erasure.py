@@ -18,17 +18,17 @@ is erased, and erasing it once more does the steps that are left. No server can 
 import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import NamedTuple
 
 from udpnote.errors import EntryRefused, NoSpace, NotebookInUse, StorageError
 from udpnote.model.entry import Kind, StoredEntry
-from udpnote.storage.database import atomic, check_is_file, open_database
+from udpnote.storage.database import atomic, check_is_file
 from udpnote.storage.disk_errors import storage_errors
 from udpnote.storage.index.index_file import index_path, remove_index_file
 from udpnote.storage.new_files import kept_beside
 from udpnote.storage.notebook.file_guard import FileGuard
-from udpnote.storage.notebook.log import Log
+from udpnote.storage.notebook.log import Log, opened_with_log
 from udpnote.storage.notebook.log_check import check_complete
 from udpnote.storage.notebook.tables import SCHEMA, TEXT_FILE_PROPERTY, entries_from, read_property, root_of
 from udpnote.storage.reading_database import close_after_reading, open_for_reading
@@ -70,27 +70,14 @@ class Erasure:
         """
         self._check_room()
         self._remove_index()
-        with storage_errors(self.path):
-            connection = open_database(self.path, SCHEMA)
-            try:
-                self._guard.watch()
-                aside = self._erase(connection, Log(self.path, connection, self._guard), now)
-            finally:
-                self._guard.end_use(connection)
-        beside = [*kept_beside(self.path), *(kept_beside(self._text_file) if self._text_file is not None else ())]
-        return sorted({*beside, *aside})
-
-    def _erase(self, connection: sqlite3.Connection, log: Log, now: int) -> list[str]:
-        """Do all steps after the first one (see the top of this module). Return what `_remove_rest` returns."""
-        try:
+        with storage_errors(self.path), opened_with_log(self.path, self._guard) as (connection, log):
             connection.execute("PRAGMA secure_delete = ON")
             if not self.is_done:
                 with atomic(connection):
                     replace_rows(connection, self.numbers, now)
-            return self._remove_rest(connection, log)
-        finally:
-            with suppress(StorageError):  # the log stays; the error that is raised says why
-                log.finish()
+            aside = self._remove_rest(connection, log)
+        beside = [*kept_beside(self.path), *(kept_beside(self._text_file) if self._text_file is not None else ())]
+        return sorted({*beside, *aside})
 
     def _remove_rest(self, connection: sqlite3.Connection, log: Log) -> list[str]:
         """Do the steps after the rows are replaced (see the top of this module).

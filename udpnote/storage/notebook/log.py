@@ -8,11 +8,12 @@ mark, the next program knows whether the log is there, is whole, and belongs to 
 import errno
 import os
 import sqlite3
-from contextlib import closing, suppress
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
 from threading import Thread
 
 from udpnote.errors import NoSpace, NotebookLost, StorageError
-from udpnote.storage.database import BUSY_SECONDS
+from udpnote.storage.database import BUSY_SECONDS, open_database
 from udpnote.storage.disk_errors import refusal, storage_errors
 from udpnote.storage.log_file import has_frames_up_to
 from udpnote.storage.notebook.file_guard import FileGuard
@@ -255,3 +256,23 @@ class Log:
                 mark._replace(is_open=True).write(self._connection)
                 self._checkpoint = mark.checkpoint
                 self._guard.watch_log_header()
+
+
+@contextmanager
+def opened_with_log(path: str, guard: FileGuard) -> Iterator[tuple[sqlite3.Connection, Log]]:
+    """Open the notebook at `path`, which `guard` has locked, for the block, as a server does. Give the block its log, too.
+
+    At the end of the block, copy the log into the file, and close both. A log that was wholly copied is removed then; if it
+    could not be copied, it stays. The file stays locked. Raises `StorageError`.
+    """
+    connection = open_database(path, SCHEMA)
+    try:
+        guard.watch()
+        log = Log(path, connection, guard)
+        try:
+            yield connection, log
+        finally:
+            with suppress(StorageError):  # the log stays
+                log.finish()
+    finally:
+        guard.end_use(connection)

@@ -28,7 +28,6 @@ from udpnote.storage.database import (
     check_header,
     check_is_file,
     has_log,
-    open_database,
     uri_of,
 )
 from udpnote.storage.disk_errors import storage_errors
@@ -37,7 +36,7 @@ from udpnote.storage.key_file import NotebookKeys, key_path, read_key_file, writ
 from udpnote.storage.new_files import aside_name, link_draft, sync_folder
 from udpnote.storage.notebook.backup import Content, OnProgress, opened_to_copy, verified_copy
 from udpnote.storage.notebook.file_guard import FileGuard
-from udpnote.storage.notebook.log import Log
+from udpnote.storage.notebook.log import opened_with_log
 from udpnote.storage.notebook.log_check import check_complete
 from udpnote.storage.notebook.read_only import LOG_DAMAGES
 from udpnote.storage.notebook.tables import SCHEMA
@@ -158,8 +157,9 @@ class Restore:
                 raise StorageError("restore_place_taken", path=self.path)
             is_readable = self.old is not None and self.old.content is not None
             if self._guard is not None and is_readable and has_log(self.path):
-                with suppress(StorageError):  # the disk fails: the log is kept beside the replaced file
-                    _finish_log(self.path, self._guard)
+                # copy the log into the old file; if the disk fails, the log is kept beside the replaced file
+                with suppress(StorageError), opened_with_log(self.path, self._guard):
+                    pass
             kept = self._place() + self._move_log()
             remove_index_file(index_path(self.path))
             if self.key_source is KeySource.FROM_BACKUP and self._keys.backup is not None:
@@ -332,19 +332,6 @@ def _old_notebook(path: str, draft: str) -> OldNotebook | None:
         if error.notice.kind not in _UNREADABLE:
             raise
         return OldNotebook(None, error, Vanishing(0, 0, 0))
-
-
-def _finish_log(path: str, guard: FileGuard) -> None:
-    """Copy the log of the notebook at `path` into its file, as an ending server does. A fully copied log is then removed.
-
-    `guard` has locked the file, and keeps it locked.
-    """
-    connection = open_database(path, SCHEMA)
-    try:
-        guard.watch()
-        Log(path, connection, guard).finish()
-    finally:
-        guard.end_use(connection)
 
 
 def _move_back(aside: str, path: str) -> None:
