@@ -25,7 +25,7 @@ from udpnote.model.entry import Kind
 from udpnote.storage.atomic_file import whole_file
 from udpnote.storage.database import SERVER_BUSY_SECONDS, check_folder, is_database, uri_of
 from udpnote.storage.disk_errors import storage_errors
-from udpnote.storage.new_files import own_like
+from udpnote.storage.new_files import aside_name, files_set_aside, own_like
 from udpnote.storage.notebook.tables import last_number, notes_from
 from udpnote.text.notebook_text import text_block
 
@@ -44,8 +44,8 @@ CLOSING_SECONDS = 2.0
 """How long a server that ends waits for the last entries to be written. After this time the thread gives up."""
 
 ASIDE_MAX = 9
-"""How many renamed files (`*.old`) may exist. When all these names are taken, the text file is not updated any more until a
-person moves some of the files."""
+"""How many renamed files (`*.old`) may exist. When there are so many, the text file is not updated any more until a person
+moves some of the files."""
 
 _OWN_SUFFIXES = ("-", ".lock", ".index", ".key")
 """A path that begins with the notebook's path and one of these belongs to the notebook, so it cannot be the text file."""
@@ -240,17 +240,16 @@ class TextMirror:
         After each chunk the thread sleeps as long as it has worked, unless the server ends. If the server ends and has waited
         for `CLOSING_SECONDS`, the chunks end early or, with `must_be_complete`, this raises `_GivenUp`.
         """
-        end = notes.last_number()
-        while number < end:
-            began = time.monotonic()
-            if began >= self._give_up_at:
+        began = time.monotonic()
+        for last, chunk in notes.chunks(number):
+            if time.monotonic() >= self._give_up_at:
                 if must_be_complete:
                     raise _GivenUp
                 return
-            number, chunk = notes.blocks(number, min(end, number + CHUNK_ENTRIES))
-            yield number, chunk
+            yield last, chunk
             if not self._ended.is_set():
                 time.sleep(time.monotonic() - began)
+            began = time.monotonic()
 
 
 def rewrite_text_file(path: str, notebook: str) -> str | None:
@@ -267,10 +266,7 @@ def rewrite_text_file(path: str, notebook: str) -> str | None:
         _opened(notebook) as notes,
         whole_file(path, before_placing=lambda: asides.append(_put_aside_if_changed(path))) as file,
     ):
-        number, end = 0, notes.last_number()
-        while number < end:
-            number, chunk = notes.blocks(number, min(end, number + CHUNK_ENTRIES))
-            file.write(chunk)
+        file.writelines(chunk for _, chunk in notes.chunks(0))
         file.flush()
         _mark_as_own(file.fileno(), file.tell())
     return asides[0]
@@ -301,12 +297,19 @@ class _Notes:
             (number,) = self._connection.execute("SELECT coalesce(max(number), 0) FROM revisions").fetchone()
             return int(number)
 
-    def blocks(self, after: int, last: int) -> tuple[int, bytes]:
-        """Read the notes with numbers above `after` and up to `last`, in the format of the text file, without deleted ones.
+    def chunks(self, after: int) -> Iterator[tuple[int, bytes]]:
+        """Yield the notes with numbers above `after`, in the format of the text file, without deleted ones.
 
-        Returns (number of the last entry that was read, bytes). When the bytes reach `CHUNK_BYTES`, nothing more is read, so
-        the number may be less than `last`.
+        Each chunk is a pair: (number of the last entry that was read, bytes). It has at most `CHUNK_ENTRIES` entries, and ends
+        with the entry with which it reaches `CHUNK_BYTES`. Entries that are stored meanwhile are left out.
         """
+        end = self.last_number()
+        while after < end:
+            after, chunk = self._chunk(after, min(end, after + CHUNK_ENTRIES))
+            yield after, chunk
+
+    def _chunk(self, after: int, last: int) -> tuple[int, bytes]:
+        """Read the notes with numbers above `after` and up to `last`, or fewer of them, as one of the `chunks`."""
         clause = f"WHERE number > ? AND number <= ? AND kind = {Kind.NOTE:d} ORDER BY number"
         blocks: list[bytes] = []
         size = 0
@@ -336,24 +339,17 @@ def _opened(path: str) -> Iterator[_Notes]:
 def _put_aside_if_changed(path: str) -> str | None:
     """Rename the text file at `path` if its modification time shows that another program was the last to write it.
 
-    Returns its new path, or None if it was not renamed. An empty file is not renamed. Raises `StorageError` if all `ASIDE_MAX`
-    names are taken.
+    Returns its new path, or None if it was not renamed. An empty file is not renamed. Raises `StorageError` if there are
+    `ASIDE_MAX` renamed files already, and `OSError`.
     """
     state = _state_of(path)
     if state is None or not state[1] or _is_ours(state):
         return None
-    aside = _free_name(path)
+    if len(files_set_aside(path)) >= ASIDE_MAX:
+        raise StorageError("too_many_files_put_aside", path=path, count=ASIDE_MAX)
+    aside = aside_name(path)
     os.rename(path, aside)
     return aside
-
-
-def _free_name(path: str) -> str:
-    """A free name for the old text file `path`, such as `notes.txt.1.old`; raises `StorageError` if all `ASIDE_MAX` exist."""
-    for count in range(1, ASIDE_MAX + 1):
-        name = f"{path}.{count}.old"
-        if not os.path.lexists(name):
-            return name
-    raise StorageError("too_many_files_put_aside", path=path, count=ASIDE_MAX)
 
 
 def _mark_as_own(descriptor: int, length: int) -> _FileState | None:
