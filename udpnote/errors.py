@@ -211,7 +211,7 @@ class NotebookOpen(UdpnoteError):
 
 
 class NoSpace(StorageError):
-    """A file of udpnote, such as a notebook or an outbox, cannot be created or grow: its disk is full, or a quota is reached.
+    """A file of udpnote, such as a notebook or an outbox, cannot be created or grow: its disk is full, or a limit is reached.
 
     An import through a server raises this also if the notebook's host has no disk space left for the notebook.
     """

@@ -10,6 +10,7 @@ import pytest
 
 from tests.support.disks import make_unwritable
 from tests.support.errors import raises
+from tests.support.processes import longest_file
 from udpnote.errors import NoSpace, StorageError
 from udpnote.storage.database import Schema, atomic, open_database
 from udpnote.storage.disk_errors import refusal, storage_errors
@@ -42,12 +43,26 @@ def test_each_refusal_of_sqlite_or_the_disk_has_an_error_of_its_own(tmp_path: Pa
         os.rename(folder, f"{folder}.moved")
         assert error_of(reader, "INSERT INTO lines VALUES ('two')").notice.kind == "database_not_writable"
         os.rename(f"{folder}.moved", folder)
-    kinds = {errno.ENOSPC: "disk_full", errno.EDQUOT: "quota_reached", errno.EROFS: "disk_read_only"}
+    kinds = {
+        errno.ENOSPC: "disk_full", errno.EDQUOT: "quota_reached", errno.EFBIG: "size_limit_reached",
+        errno.EROFS: "disk_read_only",
+    }  # fmt: skip
     for number, kind in kinds.items():
         with raises(StorageError, kind, path=path), storage_errors(path):
             raise OSError(number, os.strerror(number))
     with raises(NoSpace, "disk_full_for_new_file", path="missing"), storage_errors("missing"):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def test_a_file_or_log_that_may_get_no_longer_is_said_to_have_reached_this_limit(tmp_path: Path) -> None:
+    path = str(tmp_path / "diary.sqlite3")
+    with closing(open_database(path, DIARY)) as writer:
+        with longest_file(200_000), raises(NoSpace, "size_limit_reached", path=path), storage_errors(path):
+            for _ in range(10):
+                writer.execute("INSERT INTO lines VALUES (?)", ("x" * 100_000,))
+        writer.execute("INSERT INTO lines VALUES (?)", ("x" * 600_000,))
+        with longest_file(500_000), raises(NoSpace, "size_limit_reached", path=path), storage_errors(path):
+            writer.execute("PRAGMA wal_checkpoint")
 
 
 @pytest.mark.parametrize(("trouble", "number"), [("read-only", errno.EROFS), ("none", errno.ENOENT)])

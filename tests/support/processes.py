@@ -256,6 +256,17 @@ def few_files(left: int) -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
+@contextmanager
+def longest_file(byte_count: int) -> Iterator[None]:
+    """During the block, let this process make no file longer than `byte_count`."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (byte_count, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
 FREE_PORTS = range(10_000, 30_000)
 """Linux takes no port of an outgoing connection from here, so none takes a port between `free_port` and its use."""
 

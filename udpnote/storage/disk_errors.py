@@ -1,6 +1,6 @@
 """Turns errors of the system and of SQLite into `StorageError`s, and finds out why the system refuses to write a file.
 
-SQLite reports a full disk, a quota and a read-only disk alike, so the disk itself is asked.
+SQLite reports quotas, limits and read-only disks alike, so the system itself is asked.
 """
 
 import errno
@@ -8,6 +8,7 @@ import os
 import sqlite3
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from types import TracebackType
 
 from udpnote.errors import OUT_OF_FILES, NoSpace, StorageError
@@ -28,6 +29,7 @@ _CODES_ON_FULL_DISK = (sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY, sqlite3.SQ
 
 _REFUSALS: dict[int, Callable[[str], StorageError]] = {
     errno.EDQUOT: lambda path: NoSpace("quota_reached", path=path),
+    errno.EFBIG: lambda path: NoSpace("size_limit_reached", path=path),
     errno.EROFS: lambda path: StorageError("disk_read_only", path=path),
 }
 """For each error number of the system that says why a file cannot be written: a function from the file's path to the error."""
@@ -36,7 +38,7 @@ _REFUSALS: dict[int, Callable[[str], StorageError]] = {
 class storage_errors:  # noqa: N801 - a class only because that is faster than a function
     """A context manager that turns each `sqlite3.Error` and `OSError` of its block into a `StorageError`.
 
-    The error is a `NoSpace` if the disk is full, or if a quota is reached. `path` is the file that the error's message
+    The error is a `NoSpace` if the disk is full, or if a limit is reached. `path` is the file that the error's message
     names. The original error is the `__cause__` of the new one. This is no `contextmanager`, because that takes three times as
     long, and every use of a file has one.
     """
@@ -69,7 +71,7 @@ def _error_of_system(path: str, error: OSError) -> StorageError:
 
 
 def _error_of_sqlite(path: str, error: sqlite3.Error) -> StorageError:
-    """The `StorageError` for an error of SQLite in the database `path`: `NoSpace` if its disk is full or a quota is reached."""
+    """The `StorageError` for an error of SQLite in the database `path`: `NoSpace` if its disk is full or a limit is reached."""
     extended_code = getattr(error, "sqlite_errorcode", 0)
     if extended_code == sqlite3.SQLITE_IOERR_SHORT_READ:  # SQLite's index counts more of the log than there is
         return StorageError("log_removed_in_use", path=path, log=f"{path}-wal")
@@ -167,9 +169,10 @@ def refusal(path: str, byte_count: int) -> int:
     """Return the error number with which the system refuses to write `byte_count` more bytes beside the file `path`.
 
     Returns 0 if the system does not refuse, `ENOSPC` if the disk has no space for them, `EDQUOT` if a quota does not allow
-    them, `EROFS` if the disk is read-only, or the number of another error. No system call says how much space every kind of
-    quota leaves. So this function reserves the bytes for a moment, where the system can do that. If the folder of `path` is
-    missing, the result is why it cannot be made, or `ENOENT` if it can.
+    them, `EFBIG` if `path` or a file beside it has reached the limit of this process (see `is_beyond_size_limit`), `EROFS` if
+    the disk is read-only, or the number of another error. No system call says how much space every kind of quota leaves. So
+    this function reserves the bytes for a moment, where the system can do that. If the folder of `path` is missing, the result
+    is why it cannot be made, or `ENOENT` if it can.
     """
     folder = existing_folder(path)
     if folder != os.path.dirname(os.path.realpath(path)):
@@ -180,4 +183,20 @@ def refusal(path: str, byte_count: int) -> int:
                 os.posix_fallocate(descriptor, 0, byte_count)
     except OSError as error:
         return error.errno or errno.EIO
-    return 0
+    return errno.EFBIG if _has_file_at_size_limit(path) else 0
+
+
+def is_beyond_size_limit(byte_count: int) -> bool:
+    """Whether this process may make no file of `byte_count` bytes, because of a limit such as `ulimit -f` sets."""
+    from resource import RLIM_INFINITY, RLIMIT_FSIZE, getrlimit  # here, because a one-shot send does not need it
+
+    limit, _ = getrlimit(RLIMIT_FSIZE)
+    return limit != RLIM_INFINITY and byte_count > limit
+
+
+def _has_file_at_size_limit(path: str) -> bool:
+    """Whether the file `path`, a draft of it, or one of SQLite's files for these cannot get longer by a page."""
+    folder, name = os.path.split(os.path.realpath(path))
+    with suppress(OSError), os.scandir(folder) as files:  # a file may vanish meanwhile
+        return any(is_beyond_size_limit(each.stat().st_size + PAGE_BYTES) for each in files if each.name.startswith(name))
+    return False

@@ -15,7 +15,7 @@ from tests.support.disks import fill, shorten
 from tests.support.errors import raises
 from tests.support.killed import printed_by
 from tests.support.losses import log_of
-from tests.support.processes import eventually
+from tests.support.processes import eventually, longest_file
 from udpnote.errors import NoSpace, NotebookLost, StorageError
 from udpnote.storage.database import LOG_HEADER_BYTES, create_database, open_database
 from udpnote.storage.notebook.file_guard import FileGuard
@@ -153,6 +153,15 @@ def test_a_log_that_another_program_has_overwritten_is_not_copied_into_the_file(
         with raises(NotebookLost, "log_overwritten", path=str(path), log=str(log_of(path))):
             notebook.close()
     assert path.read_bytes() == before
+
+
+def test_if_the_log_may_not_get_its_full_length_it_is_not_preallocated_and_entries_are_stored(path: Path) -> None:
+    notebook = opened(path)
+    with longest_file(LOG_BYTES - 1):
+        notebook.preallocate_log()
+        add(notebook, "one")
+    assert log_of(path).stat().st_size < LOG_BYTES
+    notebook.close()
 
 
 @pytest.mark.parametrize("bytes_left", [0, 5000])

@@ -14,7 +14,7 @@ from threading import Thread
 
 from udpnote.errors import NoSpace, NotebookLost, StorageError
 from udpnote.storage.database import BUSY_SECONDS, open_database
-from udpnote.storage.disk_errors import refusal, storage_errors
+from udpnote.storage.disk_errors import is_beyond_size_limit, refusal, storage_errors
 from udpnote.storage.log_file import has_frames_up_to
 from udpnote.storage.notebook.file_guard import FileGuard
 from udpnote.storage.notebook.log_check import CHECKPOINT_ID_BYTES, Mark, connect
@@ -77,8 +77,8 @@ class Log:
         journal. That nearly halves the time of a commit on ext4. This method writes zeros after what the log has, or leaves a
         hole there if the files are in memory. SQLite takes no zeros for a page: each page in the log has a header with the
         page's number, which is never 0. After that it does a checkpoint, so that the notebook's mark has the new length. This
-        method writes no zeros if the disk has less than 4 × `log_bytes` of free space, or a quota allows less than
-        2 × `log_bytes`: it leaves the space to entries.
+        method writes no zeros if the disk has less than 4 × `log_bytes` of free space, if a quota allows less than
+        2 × `log_bytes`, or if this process may make no file of `log_bytes`: it leaves the space to entries.
         """
         from shutil import disk_usage  # here, because only servers need it
 
@@ -86,6 +86,8 @@ class Log:
 
         with storage_errors(self._path):
             missing = self._log_bytes - os.path.getsize(f"{self._path}-wal")
+            if is_beyond_size_limit(self._log_bytes):
+                return
             if missing <= 0 or disk_usage(os.path.dirname(self._path) or ".").free < 4 * self._log_bytes:
                 return
             mount = mount_at(self._path)

@@ -99,9 +99,9 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     # While it serves
     "datagrams_dropped": _datagrams_dropped,
     "entries_refused_disk_full": (
-        "the disk with {path} is full, or a quota is reached: {datagrams:,} datagrams with entries were not stored in the "
-        "last minute. The entries stay in their senders' outboxes, and are sent again later. Free some space, or have the "
-        "quota raised"
+        "the disk with {path} is full, or a quota or a limit for the size of files is reached: {datagrams:,} datagrams with "
+        "entries were not stored in the last minute. The entries stay in their senders' outboxes, and are sent again later. "
+        "Free some space, or have the limit raised"
     ),
     "storage_fails": (
         "{error}. Until this is mended, entries stay in their senders' outboxes, and commands that read get an error"

@@ -238,6 +238,9 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
         "{path} cannot grow, because the quota of its user, folder or project is reached: remove other files, or have the "
         "quota raised, and try again"
     ),
+    "size_limit_reached": (
+        "{path} cannot get any longer: raise the limit, for example with `ulimit -f unlimited`, or use another disk"
+    ),
     "is_a_folder": "{path} is a folder: name a file",
     "secret_needs_a_file": "{path} is not a file, and a key may only be written to a file: name another path",
     "belongs_to_a_database": (
