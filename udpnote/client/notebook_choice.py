@@ -9,11 +9,16 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from udpnote.client.connection import Connection
+from udpnote.client.destination import check_nothing_waits, matches
 from udpnote.client.driver import Driver
 from udpnote.client.notebook_finder import LOCATE_SECONDS_MIN, NotebookFinder
 from udpnote.client.sending import Sender
-from udpnote.errors import ServerNotFound, UdpnoteError, WrongNotebook
-from udpnote.model.notebook import Destination, KnownNotebook
+from udpnote.client.trust import Keyring
+from udpnote.errors import InvalidSetting, Notice, OldKey, ServerNotFound, UdpnoteError, WrongNotebook
+from udpnote.model.argument_types import check_type, checked_text
+from udpnote.model.notebook import Destination, KnownNotebook, display_name, short_id
+from udpnote.protocol.discovery import DISCOVERY_SECONDS
+from udpnote.protocol.rediscovery import known_notebook
 from udpnote.storage.outbox.outbox import Outbox
 
 if TYPE_CHECKING:
@@ -72,23 +77,36 @@ class NotebookChoice:
         blank, `ServerNotFound` if no such notebook is known or answers, `SeveralNotebooks` if several could be meant, and the
         other errors of `NotebookFinder.find`.
         """
-        from udpnote.client.choosing import use_notebook  # here, because a one-shot send chooses nothing
-
         with self._connection.lock():
-            notebook = use_notebook(self._driver, name_or_id)
+            notebook = named_notebook(self._driver, name_or_id)
+            self._outbox.choose(notebook.notebook_id)
             self._decide_again()
             return notebook
 
     def join(self, code: str) -> KnownNotebook:
         """Join the sealed notebook with the join code `code`: save its key, choose the notebook from now on, and return it.
 
-        Raises `InvalidKey` if `code` is not a join code, `ServerNotFound` if no server with that key answers, `OldKey` if the
-        notebook has a newer key, and the other errors of `NotebookFinder.find`. After an error, nothing was saved.
+        If the user has named a server, only that server is asked. Otherwise a discovery looks for the notebook on the LAN.
+        Entries that wait for this key are assigned to the notebook (see `KnownNotebooks.join`). Raises `InvalidKey` if `code`
+        is not a join code, `ServerNotFound` if no server with that key answers, `OldKey` if the notebook has a newer key, and
+        the other errors of `NotebookFinder.find`. After an error, nothing was saved.
         """
-        from udpnote.client.choosing import join_notebook  # here, because a one-shot send joins nothing
+        from udpnote.model.join_code import parse_join_code  # here, because a one-shot send joins nothing
 
+        if not isinstance(code, str):
+            raise TypeError(f"code must be a str, not {type(code).__name__}")  # its value is a secret
+        key = parse_join_code(code)
         with self._connection.lock():
-            notebook = join_notebook(self._driver, code, ports=self._ports)
+            keyring = Keyring(self._outbox, key, random_bytes=self._connection.random.randbytes, is_joining=True)
+            destination = self.destination._replace(name_or_id=None, key_id=keyring.named_id)
+            finder = NotebookFinder(
+                self._connection, self._outbox, keyring, destination, ports=self._ports, on_notice=self._driver.on_notice
+            )
+            try:
+                notebook = known_notebook(finder.find(destination, self._driver.now() + DISCOVERY_SECONDS))
+            except OldKey:
+                raise OldKey("joined_with_old_key") from None
+            self._outbox.join(notebook, key, server=destination.server)
             self._decide_again()
             return notebook
 
@@ -99,10 +117,19 @@ class NotebookChoice:
         `InvalidSetting` unless exactly one joined notebook has this name or id. If entries in the outbox wait for this
         notebook, raises `EntriesWait`, because they might then be sent unencrypted. With `sends_open`, that is allowed.
         """
-        from udpnote.client.choosing import leave_notebook  # here, because a one-shot send leaves nothing
-
+        check_type("name_or_id", name_or_id, str)
+        check_type("sends_open", sends_open, bool)
+        checked_text(name_or_id, Notice("name_or_id"))
         with self._connection.lock():
-            notebook = leave_notebook(self._outbox, name_or_id, sends_open=sends_open)
+            all_known = self._outbox.notebooks()
+            joined = [each for each in all_known if each.key_id is not None]
+            found = [each for each in joined if matches(Destination(name_or_id=name_or_id), each)]
+            if len(found) != 1:
+                names = [display_name(each, all_known) for each in joined]
+                raise InvalidSetting("several_joined" if found else "not_joined", name_or_id=name_or_id, joined=names)
+            [notebook] = found
+            check = None if sends_open else lambda: check_nothing_waits(self._outbox, notebook)
+            self._outbox.leave(notebook.notebook_id, check=check)
             self._decide_again()
             return notebook
 
@@ -112,6 +139,41 @@ class NotebookChoice:
         self._sender.leave_other_notebook()
         if self._forwarder is not None:
             self._forwarder.leave_other_notebook()
+
+
+def named_notebook(driver: Driver, name_or_id: str) -> KnownNotebook:
+    """Find the notebook called `name_or_id`, save it in the outbox, and return it. Raises the errors of `NotebookFinder.find`.
+
+    If `name_or_id` is the id, or the start of the id, of exactly one notebook in the outbox, this returns that notebook without
+    a discovery. In all other cases, a discovery looks for notebooks with this name or id. If `name_or_id` is the name of
+    exactly one notebook in the outbox:
+
+    - This known notebook is the result if it answers, or if no notebook with this name answers.
+    - If only another notebook with this name answers, that one is the result, and a notice says so. This happens if a notebook
+      was made anew.
+    - If only an impostor of the known notebook answers, this raises `NotSealed`.
+    - If the known notebook answers that its key has changed, this raises `OldKey`.
+    """
+    check_type("name_or_id", name_or_id, str)
+    checked_text(name_or_id, Notice("name_or_id"))
+    outbox, named = driver.outbox, Destination(name_or_id=name_or_id)
+    known = [notebook for notebook in outbox.notebooks() if matches(named, notebook)]
+    expected = known[0] if len(known) == 1 else None
+    if expected is not None and expected.name != name_or_id:
+        return expected
+    destination = driver.finder.destination._replace(name_or_id=name_or_id)
+    try:
+        found = driver.finder.find(destination, driver.now() + DISCOVERY_SECONDS, expected=expected)
+    except (ServerNotFound, WrongNotebook):
+        if expected is None:
+            raise
+        return expected
+    notebook = known_notebook(found)
+    outbox.remember(notebook)
+    if expected is not None and notebook.notebook_id != expected.notebook_id:
+        old, new = short_id(expected), short_id(notebook)
+        driver.on_notice(Notice("other_notebook_of_this_name", name=notebook.name, old_id=old, new_id=new, host=expected.host))
+    return notebook
 
 
 def decide_notebook(driver: Driver, number: int, *, wait_seconds: float, is_seen: bool) -> None:

@@ -10,6 +10,7 @@ from udpnote.client.connection import Connection
 from udpnote.client.destination import is_place, place_name
 from udpnote.client.driver import Driver
 from udpnote.client.entry_arguments import check_number, check_numbers
+from udpnote.client.notebook_choice import named_notebook
 from udpnote.errors import EntriesWait, InvalidSetting, Notice
 from udpnote.model.argument_types import check_type, checked_text
 from udpnote.model.entry import Entry
@@ -107,8 +108,6 @@ class Moved(NamedTuple):
 
 def move_waiting(driver: Driver, to: str, *, origin: str | None, sends_open: bool) -> Moved:
     """Do the work of `Client.move`. The caller must hold the lock of the connection."""
-    from udpnote.client.choosing import named_notebook  # here, because a one-shot send moves nothing
-
     check_type("sends_open", sends_open, bool)
     if origin is not None:
         checked_text(origin, Notice("origin_of_notes"))
