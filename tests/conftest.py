@@ -188,6 +188,24 @@ def in_time() -> Iterator[Callable[[Callable[[], object]], threading.Thread]]:
 
 
 @pytest.fixture
+def no_umask() -> Iterator[None]:
+    """Lets new files have all permissions that a program asks for."""
+    before = os.umask(0)
+    yield
+    os.umask(before)
+
+
+@pytest.fixture
+def no_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lets no thread be started, as where a system has no room for more."""
+
+    def refuse(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+
+
+@pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """The folder of an empty disk of 40 MB (see `mounted`)."""
     with mounted(tmp_path / "disk") as disk:

@@ -18,6 +18,7 @@ from cryptography import x509
 from tests.support.browser import CHROMIUM, SECONDS_MAX, Chromium, windowless
 from tests.support.certificates import forged_certificate
 from tests.support.page_site import ProcessSite
+from tests.support.processes import script
 from tests.support.requirements import unavailable
 from tests.support.visitor import AT_A_PHONE, WITH_A_WORKER, Visitors
 from udpnote.machine.clock import wall_microseconds
@@ -38,9 +39,7 @@ def chromium_that_trusts(certificate: bytes, folder: Path, *, executable: str, b
     database.mkdir(parents=True)
     for options in (("-N", "--empty-password"), ("-A", "-t", "C,,", "-n", "udpnote", "-i", str(file))):
         subprocess.run(["certutil", "-d", f"sql:{database}", *options], check=True, timeout=30)
-    starter = folder / "chromium.sh"
-    starter.write_text(f'#!/bin/sh\nHOME={folder} exec {executable} "$@"\n')
-    starter.chmod(0o700)
+    starter = script(folder / "chromium.sh", f'HOME={folder} exec {executable} "$@"')
     trusting = Chromium(executable=str(starter), beside=beside)
     try:
         yield trusting

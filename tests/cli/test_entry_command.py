@@ -5,13 +5,12 @@ from pathlib import Path
 import pytest
 
 from tests.support.machine import change, note
+from tests.support.processes import script
 from udpnote.cli.entry_command import EntryCommand
 from udpnote.errors import InvalidSetting
 from udpnote.model.entry import Entry, Kind, StoredEntry
 
-SCRIPT = """#!/bin/sh
-printf '%s\\n' "$NOTE_NUMBER" "$NOTE_AUTHOR" "$NOTE_TIME" "$NOTE_KIND" "$NOTE_REVISES" "$1" "$(cat)"
-"""
+SHOW_ALL = r'''printf '%s\n' "$NOTE_NUMBER" "$NOTE_AUTHOR" "$NOTE_TIME" "$NOTE_KIND" "$NOTE_REVISES" "$1" "$(cat)"'''
 
 
 def stored(entry: Entry, number: int = 7) -> StoredEntry:
@@ -31,19 +30,14 @@ def stored(entry: Entry, number: int = 7) -> StoredEntry:
 def test_a_command_gets_the_text_as_input_and_the_facts_as_variables(
     tmp_path: Path, capfd: pytest.CaptureFixture[str], entry: Entry, expected: list[str]
 ) -> None:
-    script = tmp_path / "the script"
-    script.write_text(SCRIPT)
-    script.chmod(0o700)
-    EntryCommand(f"'{script}' 'a b'").run(stored(entry))
+    EntryCommand(f"'{script(tmp_path / 'the script', SHOW_ALL)}' 'a b'").run(stored(entry))
     assert capfd.readouterr() == ("\n".join(expected) + "\n", "")
 
 
 def test_a_command_that_fails_or_takes_long_is_named_and_one_that_reads_nothing_is_fine(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    gone = tmp_path / "gone"
-    gone.write_text("#!/bin/sh\n")
-    gone.chmod(0o700)
+    gone = script(tmp_path / "gone", "")
     removed = EntryCommand(str(gone))
     gone.unlink()
     slow = EntryCommand("sh -c 'head -c 1; sleep 0.2'", patience_seconds=0.01)
@@ -67,11 +61,11 @@ def test_a_command_line_that_cannot_work_is_refused_at_once(line: str, kind: str
 
 
 def test_a_script_that_is_not_executable_is_refused_with_the_command_that_mends_it(tmp_path: Path) -> None:
-    script = tmp_path / "notify note"
-    script.touch(mode=0o600)
+    path = tmp_path / "notify note"
+    path.touch(mode=0o600)
     with pytest.raises(InvalidSetting) as error:
-        EntryCommand(f"'{script}'")
-    assert f"chmod +x '{script}'" in str(error.value)
+        EntryCommand(f"'{path}'")
+    assert f"chmod +x '{path}'" in str(error.value)
 
 
 def test_a_command_that_a_signal_has_ended_has_the_exit_code_of_a_shell(capfd: pytest.CaptureFixture[str]) -> None:

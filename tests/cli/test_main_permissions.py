@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.machine import Machine, note
+from tests.support.requirements import needs_root
 
 MADE = {
     "notebook.sqlite3", "notebook.sqlite3-wal", "notebook.sqlite3-shm", "notebook.sqlite3.index",
@@ -25,8 +26,8 @@ def advice(path: Path, mode: int = 600) -> str:
     return f"chmod {mode} {path}\n"
 
 
+@pytest.mark.usefixtures("no_umask")
 def test_all_that_udpnote_makes_is_its_owners_only_and_nobody_is_warned(machine: Machine, tmp_path: Path) -> None:
-    before = os.umask(0)
     server = machine.serve_process("--text-file", str(machine.home / "notes.txt"))
     terminal = machine.terminal()
     unset = dict.fromkeys(("UDPNOTE_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME", "XDG_CONFIG_HOME"), "")
@@ -38,7 +39,6 @@ def test_all_that_udpnote_makes_is_its_owners_only_and_nobody_is_warned(machine:
     search = f"search --file {machine.notebook} milk"
     for command in ("send milk", "list", "use", "outbox --send", "find --timeout 0.1", search):
         assert "chmod" not in machine.run(command).err
-    os.umask(before)
     assert "chmod" not in server.errors
     assert modes(machine.home) == dict.fromkeys(MADE, 0o600) | {"home": 0o700}
     own = modes(tmp_path / "amy")
@@ -46,7 +46,7 @@ def test_all_that_udpnote_makes_is_its_owners_only_and_nobody_is_warned(machine:
     assert all(mode == (0o600 if "." in name else 0o700) for name, mode in own.items() if name not in ("history", ".local"))
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+@needs_root
 def test_a_file_that_root_makes_beside_another_users_notebook_is_that_users(machine: Machine) -> None:
     machine.keep(note(1, "milk"))
     Path(f"{machine.notebook}.index").unlink()

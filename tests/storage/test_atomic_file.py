@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.disks import fill
+from tests.support.requirements import needs_root
 from udpnote.errors import NoSpace, StorageError
 from udpnote.storage.atomic_file import secret_file, whole_file
 from udpnote.storage.notebook.notebook import Notebook
@@ -61,7 +62,7 @@ def test_neither_a_folder_nor_a_database_is_replaced_and_a_pipe_is_written_to_bu
     os.close(reading)
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+@needs_root
 def test_a_file_keeps_its_owner_when_root_replaces_it_and_a_link_is_followed_unless_the_file_is_secret(tmp_path: Path) -> None:
     path, link = tmp_path / "file", tmp_path / "link"
     for is_secret in (False, True):

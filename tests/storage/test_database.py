@@ -115,20 +115,17 @@ def test_opening_a_file_again_leaves_sqlites_locks_on_it(path: str) -> None:
     assert read_lines(path) == ["one", "two"]
 
 
+@pytest.mark.usefixtures("no_umask")
 def test_a_new_file_and_a_folder_of_udpnotes_own_are_for_their_owner_only_and_no_other_folder_is_made(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    before = os.umask(0)
-    try:
-        for path in (IN_MEMORY, "diary.sqlite3", "own/folder/diary.sqlite3"):
-            make_own_folder(path, ["own/folder"])
-            open_database(path, DIARY).close()
-        make_own_folder("not/there/diary.sqlite3", ["own/folder"])
-        with raises(StorageError, "folder_not_there", folder="not/there"):
-            open_database("not/there/diary.sqlite3", DIARY)
-    finally:
-        os.umask(before)
+    for path in (IN_MEMORY, "diary.sqlite3", "own/folder/diary.sqlite3"):
+        make_own_folder(path, ["own/folder"])
+        open_database(path, DIARY).close()
+    make_own_folder("not/there/diary.sqlite3", ["own/folder"])
+    with raises(StorageError, "folder_not_there", folder="not/there"):
+        open_database("not/there/diary.sqlite3", DIARY)
     modes = {str(each.relative_to(tmp_path)): stat.S_IMODE(each.stat().st_mode) for each in tmp_path.rglob("*")}
     assert modes == {"diary.sqlite3": 0o600, "own": 0o700, "own/folder": 0o700, "own/folder/diary.sqlite3": 0o600}
 

@@ -1,11 +1,8 @@
 """The key file: for its owner only, written as a whole or not at all, and refused with the reason if it is damaged."""
 
 import os
-import shutil
 import socket
 import stat
-import subprocess
-import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -14,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.support.errors import raises
+from tests.support.killed import calls_of
 from udpnote.errors import InvalidKey, Notice, StorageError
 from udpnote.model.entry import WRITTEN_AT_MAX, WRITTEN_AT_MIN
 from udpnote.model.join_code import KEY_BYTES, join_code
@@ -132,30 +130,20 @@ def test_a_file_that_is_no_text_is_not_read(tmp_path: Path) -> None:
 # Writing
 
 
-def test_the_file_is_for_its_owner_only_also_if_others_could_read_the_one_before(tmp_path: Path) -> None:
-    path = tmp_path / "notes.key"
-    before = os.umask(0)
-    try:
-        for _ in ("a new file", "an old one"):
-            written(path)
-            assert stat.S_IMODE(path.stat().st_mode) == 0o600
-            path.chmod(0o644)
-    finally:
-        os.umask(before)
+@pytest.mark.usefixtures("no_umask")
+def test_the_file_is_for_its_owner_only_also_if_others_could_read_the_one_before(path: Path) -> None:
+    for _ in ("a new file", "an old one"):
+        written(path)
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+        path.chmod(0o644)
 
 
-@pytest.mark.skipif(shutil.which("strace") is None, reason="there is no strace here")
 def test_the_keys_are_fsynced_before_the_rename_and_the_folder_after_it(path: Path) -> None:
     program = (
         "from udpnote.storage.key_file import NotebookKeys, write_key_file; "
         f"write_key_file({str(path)!r}, NotebookKeys(bytes(16)), notebook_name='kitchen')"
     )
-    trace = path.with_suffix(".trace")
-    command = ["strace", "-qq", "-e", "trace=openat,write,fsync,rename,renameat,renameat2", "-o", str(trace)]
-    done = subprocess.run([*command, sys.executable, "-c", program], capture_output=True, text=True, check=False)
-    if done.returncode:
-        pytest.skip(f"strace may not trace here: {done.stderr}")
-    lines = trace.read_text().splitlines()
+    lines = calls_of(program, "openat,write,fsync,rename,renameat,renameat2")
     first, *calls = lines[next(place for place, line in enumerate(lines) if "O_EXCL" in line and path.name in line) :]
     assert ", 0600)" in first, "for its owner only from the first byte on"
     names = [call.split("(")[0] for call in calls]

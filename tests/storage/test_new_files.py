@@ -3,9 +3,7 @@
 import inspect
 import os
 import re
-import shutil
 import stat
-import subprocess
 import sys
 import time
 from pathlib import Path
@@ -14,6 +12,8 @@ from typing import Any
 
 import pytest
 
+from tests.support.killed import calls_of
+from tests.support.requirements import acting_as, needs_root
 from udpnote.storage.new_files import (
     DRAFT_SECONDS_MAX,
     OTHER_DRAFT_SECONDS_MAX,
@@ -25,17 +25,10 @@ from udpnote.storage.new_files import (
 
 AMY, STAFF, LIN = 1234, 1235, 1236
 
-needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away and act as another user")
 
-
-@pytest.mark.skipif(shutil.which("strace") is None, reason="there is no strace here")
 def test_every_new_folder_is_private_whatever_the_umask_and_fsynced_into_the_one_above(tmp_path: Path) -> None:
     program = f"import os; os.umask(0); from udpnote.storage.new_files import *; make_folders('{tmp_path}/a/b/c')"
-    command = ["strace", "-qq", "-y", "-e", "trace=mkdir,fsync", sys.executable, "-c", program]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode:
-        pytest.skip(f"strace may not trace here: {done.stderr}")
-    calls = re.findall(rf"(mkdir|fsync)\(.*?{tmp_path}([/abc]*)", done.stderr)
+    calls = re.findall(rf"(mkdir|fsync)\(.*?{tmp_path}([/abc]*)", "\n".join(calls_of(program, "mkdir,fsync")))
     assert calls == [
         ("mkdir", "/a"), ("fsync", ""), ("mkdir", "/a/b"), ("fsync", "/a"), ("mkdir", "/a/b/c"), ("fsync", "/a/b")
     ]  # fmt: skip
@@ -125,11 +118,8 @@ def test_a_group_that_a_file_cannot_be_given_to_gets_no_permissions(
     with draft_of("new") as (descriptor, draft):
         os.chown(draft, LIN, LIN)
         os.setgroups(groups)
-        os.seteuid(LIN)
-        try:
+        with acting_as(LIN):
             own_like(descriptor, "like")
-        finally:
-            os.seteuid(0)
-            os.setgroups(before)
+        os.setgroups(before)
         status = os.stat(draft)
     assert (status.st_uid, status.st_gid, stat.S_IMODE(status.st_mode)) == given

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.loopback import Loopback
+from tests.support.requirements import acting_as, needs_root
 from udpnote import Client, Server
 from udpnote.client.file_reader import FileReader
 from udpnote.errors import Notice, StorageError
@@ -82,18 +83,15 @@ def test_the_files_beside_a_links_target_are_checked_and_not_those_beside_the_li
     assert too_open([str(tmp_path / "link")], []) == [others(tmp_path / "link", key)]
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away and act as another user")
+@needs_root
 def test_the_notice_says_where_only_the_owner_can_mend_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)  # the folders above it are closed to other users
     tmp_path.chmod(0o755)
     for path, user in ((make(tmp_path / "notes", 0o644), 1234), (make(tmp_path / "notes.key", 0o644), 1235)):
         os.chown(path, user, user)
     assert too_open(["notes"], []) == [others("notes", "notes.key")], "root can mend both"
-    os.seteuid(1235)
-    try:
+    with acting_as(1235):
         notices = too_open(["notes"], [])
-    finally:
-        os.seteuid(0)
     assert notices == [others("notes.key"), others("notes", needs_owner=True)]
     assert str(notices[1]).endswith("by others on this machine, and only the owner can mend that: chmod 600 notes")
 

@@ -9,6 +9,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tests.support.processes import script
 from tests.support.requirements import unavailable
 
 if TYPE_CHECKING:
@@ -76,9 +77,8 @@ class Chromium:
 
     def profile_on_disk(self, folder: Path) -> "tuple[BrowserContext, int]":
         """Start another process of Chromium, which keeps a profile in `folder`. Return the profile and the process id."""
-        starter, number = folder.with_suffix(".sh"), folder.with_suffix(".pid")
-        starter.write_text(f'#!/bin/sh\necho $$ > {number}\nexec {self._executable} "$@"\n')
-        starter.chmod(0o700)
+        number = folder.with_suffix(".pid")
+        starter = script(folder.with_suffix(".sh"), f'echo $$ > {number}\nexec {self._executable} "$@"')
         context = self._playwright.chromium.launch_persistent_context(folder, executable_path=starter, args=FLAGS)
         context.set_default_timeout(SECONDS_MAX * 1000)
         return context, int(number.read_text())

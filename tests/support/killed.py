@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from subprocess import PIPE
 
+from tests.support.requirements import require_tool, unavailable
+
 
 def printed_by(program: str, *, under: Sequence[str] = ()) -> str:
     """Run `program`, source code of Python, in a process of its own, perhaps `under` another command.
@@ -16,6 +18,19 @@ def printed_by(program: str, *, under: Sequence[str] = ()) -> str:
     """
     done = subprocess.run([*under, sys.executable, "-c", program], capture_output=True, text=True, check=False)
     return done.stdout + done.stderr
+
+
+def calls_of(program: str, names: str) -> list[str]:
+    """Run `program` as `printed_by` does. Return its system calls with these `names`, as strace writes them.
+
+    Skip the test where strace may not trace.
+    """
+    require_tool("strace")
+    traced = ["strace", "-qq", "-y", "-e", f"trace={names}", sys.executable, "-c", program]
+    done = subprocess.run(traced, capture_output=True, text=True, check=False)
+    if done.returncode:
+        unavailable(f"strace may not trace here: {done.stderr}")
+    return done.stderr.splitlines()
 
 
 FORKING = """

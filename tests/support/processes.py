@@ -127,17 +127,18 @@ class Process:
         folder: Path | None = None,
         namespace: str | None = None,
         is_powerless: bool = False,
+        at: "Terminal | None" = None,
         stdin: int | IO[bytes] = PIPE,
         stdout: int = PIPE,
         stderr: int = PIPE,
     ) -> None:
         """Start `command` with the variables `environ`, in `folder`, and in the network namespace `namespace` if one is named.
 
-        If `is_powerless` is true, it runs without the capabilities of root.
+        If `is_powerless` is true, it runs without the capabilities of root. The terminal `at` is its input and its outputs.
         """
         self._started_at = time.monotonic()
         self._popen: Popen[bytes] | Forked
-        arguments, files = command[len(COMMAND_WITHOUT_SITE) :], (stdin, stdout, stderr)
+        arguments, files = command[len(COMMAND_WITHOUT_SITE) :], (at.descriptor,) * 3 if at else (stdin, stdout, stderr)
         if self.forks and command == [*COMMAND_WITHOUT_SITE, *arguments] and can_be_forked(environ):
             self._popen = self.forks.start(
                 [COMMAND, *arguments], environ, files, folder=folder, namespace=namespace, is_powerless=is_powerless
@@ -241,6 +242,13 @@ class Terminal(Output):
         """Close both sides of the terminal."""
         self.finish()
         os.close(self._side)
+
+
+def script(path: Path, text: str) -> Path:
+    """Write a script of the shell that only this user can run, and return its path."""
+    path.write_text(f"#!/bin/sh\n{text}\n")
+    path.chmod(0o700)
+    return path
 
 
 @contextmanager

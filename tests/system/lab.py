@@ -125,22 +125,24 @@ class Host:
         lines: Iterable[str] = (),
         stdin: int | None = None,
         under: Iterable[str] = (),
-        terminal: Terminal | None = None,
+        at: Terminal | None = None,
         environ: Mapping[str, str] | None = None,
         is_powerless: bool = False,
     ) -> Process:
         """Start `udpnote` on this host, perhaps `under` another program. Its input is a file of `lines`, if not `stdin`.
 
-        At a `terminal`, that is its input and its outputs. The variables of `environ` are for this process alone.
+        The terminal `at` is its input and its outputs. The variables of `environ` are for this process alone.
         """
         variables = {key: value for key, value in os.environ.items() if not key.startswith("UDPNOTE_")}
         variables |= {"UDPNOTE_HOME": str(self.home), "UDPNOTE_AUTHOR": f"somebody@{self.name}", "LC_ALL": "C.UTF-8"}
         variables |= self.environ | dict(environ or {})
         command = [*under, *COMMAND_WITHOUT_SITE, *arguments]
-        where: dict[str, Any] = {"folder": self._lab.folder, "namespace": self.namespace, "is_powerless": is_powerless}
-        if terminal is not None:
-            side = terminal.descriptor
-            return self._lab.kill_at_end(Process(command, variables, **where, stdin=side, stdout=side, stderr=side))
+        where: dict[str, Any] = {
+            "folder": self._lab.folder,
+            "namespace": self.namespace,
+            "is_powerless": is_powerless,
+            "at": at,
+        }
         with tempfile.TemporaryFile() as file:
             file.write("".join(f"{line}\n" for line in lines).encode())
             file.seek(0)
@@ -156,7 +158,7 @@ class Host:
     def at_terminal(self, *arguments: str, encoding: str = "utf-8") -> tuple[Terminal, Process]:
         """Start `udpnote` at a new terminal of this host."""
         terminal = self._lab.kill_at_end(Terminal(encoding=encoding))
-        return terminal, self.start(*arguments, terminal=terminal)
+        return terminal, self.start(*arguments, at=terminal)
 
     def start_sending(self) -> Process:
         """Start a `udpnote send` that takes its lines from a pipe, and waits a minute for each answer."""

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from tests.support.browser import Chromium, windowless
+from tests.support.processes import script
 from tests.support.visitor import AT_A_PHONE, Visitors
 from tests.system.conftest import Pair
 from tests.system.lab import SECONDS_MAX, Lab, assert_once
@@ -29,9 +30,7 @@ def test_a_burst_of_notes_from_a_phone_is_stored_once_though_datagrams_are_lost(
     page = pair.laptop.start("page", "--port", str(PORT))
     page.expect_error("Ctrl-C", SECONDS_MAX)
     phone = lab.host("phone", pair.lan)
-    starter = tmp_path / "chromium"
-    starter.write_text(f'#!/bin/sh\nexec ip netns exec {phone.namespace} {windowless()} "$@"\n')
-    starter.chmod(0o700)
+    starter = script(tmp_path / "chromium", f'exec ip netns exec {phone.namespace} {windowless()} "$@"')
     chromium = Chromium(executable=str(starter))
     visitors = Visitors(chromium)
     try:

@@ -111,8 +111,7 @@ class Desk:
     def _type(self, command: str) -> None:
         """Run a command to its end, or start a server."""
         line = ["ip", "netns", "exec", self._host.namespace, "bash", "-c", command]
-        screen = self.screen.descriptor
-        process = Process(line, self._environ, folder=self._home, stdin=screen, stdout=screen, stderr=screen)
+        process = Process(line, self._environ, folder=self._home, at=self.screen)
         self._lab.kill_at_end(process)
         if command.startswith("udpnote serve"):
             self.server = process

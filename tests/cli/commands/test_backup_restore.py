@@ -107,8 +107,7 @@ def test_at_a_terminal_a_restore_asks_and_only_a_yes_restores(
     kept: Machine, answer: str | signal.Signals, code: int, entries_after: int
 ) -> None:
     terminal = kept.terminal()
-    side = terminal.descriptor
-    restoring = kept.start("restore", str(kept.home / "b"), stdin=side, stderr=side)
+    restoring = kept.start("restore", str(kept.home / "b"), at=terminal)
     terminal.expect(r"\[y/N\] ")
     assert len(kept.texts()) == 2
     terminal.type(answer) if isinstance(answer, str) else restoring.signal(answer)

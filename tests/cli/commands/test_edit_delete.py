@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.machine import NOW, Machine, note
-from tests.support.processes import COMMAND
+from tests.support.processes import COMMAND, script
 from udpnote.client.client import Client
 
 
@@ -28,14 +28,12 @@ def history(machine: Machine, number: int = 1) -> list[tuple[int, str, str]]:
     return [(each["number"], each["kind"], each["text"]) for each in versions]
 
 
-def editor(machine: Machine, script: str) -> dict[str, str]:
-    """Variables that make the shell script `script` the editor. It gets the name of the file to edit as $1."""
-    path, folder = machine.home / "editor with space", machine.home / "tmp"
-    machine.home.mkdir(mode=0o700, exist_ok=True)
-    path.write_text(f"#!/bin/sh\n{script}\n")
-    path.chmod(0o700)
-    folder.mkdir(exist_ok=True)
-    return {"EDITOR": f"'{path}'", "TMPDIR": str(folder)}
+def editor(machine: Machine, text: str) -> dict[str, str]:
+    """Variables that make a script of the shell with this `text` the editor. It gets the name of the file to edit as $1."""
+    folder = machine.home / "tmp"
+    for each in (machine.home, folder):
+        each.mkdir(mode=0o700, exist_ok=True)
+    return {"EDITOR": f"'{script(machine.home / 'editor with space', text)}'", "TMPDIR": str(folder)}
 
 
 def left_behind(machine: Machine) -> list[Path]:
@@ -118,13 +116,12 @@ def test_a_text_is_kept_if_the_editor_fails_or_dies_after_saving_it(noted: Machi
         kept.unlink()
 
 
+@pytest.mark.usefixtures("no_umask")
 def test_the_editor_gets_the_text_in_a_private_file_that_is_removed(noted: Machine) -> None:
     copy = noted.home / "copy"
     stat_both = f'stat -c "%a %n" "$1" > {copy}; stat -c %a "$(dirname "$1")" >> {copy}'
     environ = editor(noted, f'{stat_both}; cat "$1" >> {copy}; echo "oat milk" > "$1"')
-    before = os.umask(0)
     assert noted.run("edit 1", **environ).code == 0
-    os.umask(before)
     assert re.fullmatch(r"600 .*/udpnote-1\.txt\n700\nbuy milk\n", copy.read_text())
     assert (history(noted)[-1], list((noted.home / "tmp").iterdir())) == ((3, "revision", "oat milk"), [])
     environ = editor(noted, 'test "$1" = -w && sed -i s/two/2/ "$2"')
@@ -201,8 +198,7 @@ def test_a_range_is_deleted_after_a_question_on_a_terminal_and_at_once_elsewhere
     machine.serve()
     for answer, code, left in (("n\r", 1, 12), ("y\r", 0, 8)):
         terminal = machine.terminal()
-        side = terminal.descriptor
-        process = machine.start("delete", "2-4", "#3-#5", stdin=side, stdout=side, stderr=side)
+        process = machine.start("delete", "2-4", "#3-#5", at=terminal)
         terminal.expect("Delete 4 notes, from #2 to #5?")
         terminal.type(answer)
         assert process.end().code == code

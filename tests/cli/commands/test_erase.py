@@ -70,8 +70,7 @@ def test_at_a_terminal_erase_shows_the_note_and_only_a_yes_erases(
 ) -> None:
     kept.refused("erase 2", facts=["#2", "--yes"])
     terminal = kept.terminal()
-    side = terminal.descriptor
-    erasing = kept.start("erase", "2", stdin=side, stderr=side)
+    erasing = kept.start("erase", "2", at=terminal)
     terminal.expect(r"#2 .*lin@desk.*密码是海豚")
     terminal.expect(r"2 versions")
     terminal.expect(r"\[y/N\] ")

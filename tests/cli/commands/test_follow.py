@@ -8,7 +8,7 @@ import pytest
 
 from tests.support.json_page import differences
 from tests.support.machine import NOW, Machine, change, note
-from tests.support.processes import eventually, free_port
+from tests.support.processes import eventually, free_port, script
 from udpnote.model.entry import Kind
 
 
@@ -81,10 +81,8 @@ def test_follow_delivers_queued_entries_first(machine: Machine) -> None:
 def test_a_command_runs_for_each_new_entry_in_order_until_ctrl_c_ends_both(machine: Machine) -> None:
     machine.keep(note(1, "old"), note(2, "latest"))
     machine.serve()
-    script = machine.home / "script"
-    script.write_text("#!/bin/sh\necho RUN $NOTE_NUMBER $(cat) $$\n[ $NOTE_NUMBER = 4 ] && exec sleep 60\nexit 3\n")
-    script.chmod(0o700)
-    process = machine.start("follow", "-n", "1", "--exec", str(script))
+    text = "echo RUN $NOTE_NUMBER $(cat) $$\n[ $NOTE_NUMBER = 4 ] && exec sleep 60\nexit 3"
+    process = machine.start("follow", "-n", "1", "--exec", str(script(machine.home / "script", text)))
     process.expect(r"#2  lin@desk  latest\nRUN 2 latest \d+\n")
     machine.send("new")
     process.expect(r"#3  amy@pi  new\nRUN 3 new \d+\n")

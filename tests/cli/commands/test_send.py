@@ -10,7 +10,7 @@ from contextlib import closing
 import pytest
 
 from tests.support.machine import NOW, Machine
-from tests.support.processes import eventually
+from tests.support.processes import eventually, script
 from udpnote.model.entry import TEXT_BYTES_MAX
 
 
@@ -124,18 +124,16 @@ def test_each_entry_also_from_standard_input_gets_the_time_and_tags_of_the_optio
 
 
 @pytest.mark.parametrize(
-    ("script", "code", "stored", "kept"),
+    ("text", "code", "stored", "kept"),
     [
         ('echo today >> "$1"', 0, ["draft\ntoday\n#x"], False), ("true", 2, [], False),
         ('true > "$1"', 1, [], False), ('echo lost > "$1"; exit 3', 1, [], True), (r'printf "caf\351" > "$1"', 2, [], True),
     ],
 )  # fmt: skip
 def test_an_entry_is_written_in_the_editor_whose_file_is_kept_unless_the_text_is_sent(
-    served: Machine, script: str, code: int, stored: list[str], kept: bool
+    served: Machine, text: str, code: int, stored: list[str], kept: bool
 ) -> None:
-    editor, folder = served.home / "editor", served.home / "tmp"
-    editor.write_text(f"#!/bin/sh\n{script}\n")
-    editor.chmod(0o700)
+    editor, folder = script(served.home / "editor", text), served.home / "tmp"
     folder.mkdir()
     result = served.run("send --edit --tag x draft", EDITOR=str(editor), TMPDIR=str(folder))
     assert (result.code, served.texts(), len(list(folder.rglob("*.txt")))) == (code, stored, kept)

@@ -51,7 +51,7 @@ def test_a_sealed_server_says_who_can_write_and_its_owner_can_without_joining(ma
 def test_a_stopped_terminal_delays_neither_entries_nor_the_end(machine: Machine) -> None:
     terminal = machine.terminal()
     options = ("--sealed", "--bind", "127.0.0.1", "--port", str(machine.port))
-    server = machine.start("serve", *options, stdout=terminal.descriptor, stderr=terminal.descriptor)
+    server = machine.start("serve", *options, at=terminal)
     terminal.expect("Ctrl-C")
     terminal.type(CTRL_S)
     machine.run("key", "rotate", "--file", str(machine.notebook))

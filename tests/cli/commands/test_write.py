@@ -21,9 +21,8 @@ UP, BACKSPACE, LEFT, CONTROL_C, CONTROL_D = "\x1b[A", "\x7f", "\x1b[D", "\x03", 
 def writing(machine: Machine, *options: str, columns: int = 100, **environ: str) -> tuple[Terminal, Process]:
     """Start `write` at a terminal, and wait for its prompt."""
     terminal = machine.terminal(columns=columns)
-    side = terminal.descriptor
     environ = {"PROMPT_TOOLKIT_NO_CPR": "1"} | environ
-    process = machine.start("write", *options, environ=environ, stdin=side, stdout=side, stderr=side)
+    process = machine.start("write", *options, environ=environ, at=terminal)
     terminal.expect(CHINESE_PROMPT if "zh" in environ.get("LC_ALL", "") else PROMPT)
     return terminal, process
 

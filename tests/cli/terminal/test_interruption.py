@@ -119,7 +119,7 @@ def test_a_signal_that_ends_a_prompt_leaves_the_terminal_as_it_was_before(
     terminal = machine.terminal()
     side = terminal.descriptor
     before = termios.tcgetattr(side)
-    process = machine.start(command, environ={"PROMPT_TOOLKIT_NO_CPR": "1"}, stdin=side, stdout=side, stderr=side)
+    process = machine.start(command, environ={"PROMPT_TOOLKIT_NO_CPR": "1"}, at=terminal)
     terminal.expect(prompt)
     eventually(lambda: not termios.tcgetattr(side)[3] & termios.ECHO)
     assert (process.end(number).code, termios.tcgetattr(side)) == (-number, before)

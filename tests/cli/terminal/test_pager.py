@@ -6,7 +6,7 @@ import signal
 import pytest
 
 from tests.support.machine import Machine, note
-from tests.support.processes import Process, Terminal
+from tests.support.processes import Process, Terminal, script
 
 LIST = ("list", "--all", "--file")
 
@@ -85,9 +85,7 @@ def test_less_shows_the_bytes_of_chinese_characters_on_a_terminal_of_gbk(diary: 
 
 
 def test_less_begins_where_the_newest_notes_are_except_where_all_notes_would_have_to_be_read(diary: Machine) -> None:
-    less = diary.home / "less"
-    less.write_text('#!/bin/sh\ncat >/dev/null; echo "<$*>"\n')
-    less.chmod(0o700)
+    less = script(diary.home / "less", 'cat >/dev/null; echo "<$*>"')
     for options, expected in (("-n 90", "-S +G"), ("-n 90 --reverse", "-S"), ("--all", "-S")):
         terminal = diary.terminal()
         command = ["list", "--file", str(diary.notebook), *options.split()]
@@ -114,10 +112,7 @@ def test_ctrl_c_is_for_the_pager_and_messages_wait_until_it_is_closed(machine: M
         (f"sh -c 'echo opened; read line <{fifo}; cat >/dev/null; echo closed'", 0),
         ("sh -c 'kill -2 $$'", 130),
     ):
-        side = terminal.descriptor
-        process = machine.start(
-            "list", "--all", "--full", environ={"UDPNOTE_PAGER": pager}, stdin=side, stdout=side, stderr=side
-        )
+        process = machine.start("list", "--all", "--full", environ={"UDPNOTE_PAGER": pager}, at=terminal)
         if code == 0:
             terminal.expect("opened")
             process.signal(signal.SIGINT)

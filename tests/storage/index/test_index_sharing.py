@@ -2,8 +2,7 @@
 
 import os
 import sqlite3
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -11,6 +10,7 @@ import pytest
 
 from tests.support.disks import fill, mounted
 from tests.support.later_searcher import LaterSearcher
+from tests.support.requirements import acting_as
 from tests.writings import Writings, assert_right, caught_up, find, indexed_at, never, numbers, opened
 from udpnote.model.query import Query, SearchRunning
 from udpnote.storage.index.indexed_notebook import BATCH_ENTRIES_MAX
@@ -49,18 +49,6 @@ def test_a_file_that_another_program_has_locked_is_left_to_it(path: str, partly_
     assert indexed_at(path, partly_indexed) == BATCH_ENTRIES_MAX
 
 
-@contextmanager
-def another_user() -> Iterator[None]:
-    """Act as a user for whom permissions count: as another user, if this one is root."""
-    before = os.geteuid()
-    if before == 0:
-        os.seteuid(65_534)
-    try:
-        yield
-    finally:
-        os.seteuid(before)
-
-
 @pytest.mark.parametrize("is_in_use", [False, True])
 @pytest.mark.parametrize(("file_mode", "folder_mode"), [(0o444, 0o555), (0o444, 0o777), (0o000, 0o777)])
 def test_an_index_that_may_not_be_written_is_left_as_it_is_for_a_temporary_one(
@@ -75,7 +63,7 @@ def test_an_index_that_may_not_be_written_is_left_as_it_is_for_a_temporary_one(
             for file in os.listdir(folder):
                 os.chmod(f"{folder}/{file}", file_mode)
             os.chmod(folder, folder_mode)
-            with another_user(), opened(path, hundred) as index:
+            with acting_as(os.geteuid() or 65_534), opened(path, hundred) as index:
                 assert_right(index, hundred)
             os.chmod(folder, 0o755)
             os.chmod(path, 0o600)

@@ -211,11 +211,8 @@ def test_the_search_thread_runs_jobs_reports_each_when_it_is_done_and_survives_o
     assert not worker.is_alive()
 
 
-def test_where_no_thread_can_be_started_a_job_is_done_at_once(thread: SearchThread, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(_: threading.Thread) -> None:
-        raise RuntimeError("can't start new thread")
-
-    monkeypatch.setattr(threading.Thread, "start", refuse)
+@pytest.mark.usefixtures("no_threads")
+def test_where_no_thread_can_be_started_a_job_is_done_at_once(thread: SearchThread) -> None:
     assert thread.submit(int).done()
 
 

@@ -56,23 +56,20 @@ def files(folder: Path) -> dict[str, bytes]:
     return {each.name: each.read_bytes() for each in folder.iterdir() if each.is_file()}
 
 
+@pytest.mark.usefixtures("no_umask")
 def test_a_backup_of_a_served_notebook_ends_and_has_the_entries_of_one_moment(path: Path, tmp_path: Path) -> None:
     write(path, *[MEGABYTE] * 12)
     steps: list[tuple[int, int]] = []
-    old_mask = os.umask(0)
-    try:
-        with closing(Notebook(path)) as notebook:
-            add(notebook, "in the log")
+    with closing(Notebook(path)) as notebook:
+        add(notebook, "in the log")
 
-            def store_another(copied: int, total: int) -> None:
-                steps.append((copied, total))
-                if len(steps) < 20:
-                    add(notebook, MEGABYTE)
+        def store_another(copied: int, total: int) -> None:
+            steps.append((copied, total))
+            if len(steps) < 20:
+                add(notebook, MEGABYTE)
 
-            made = back_up(str(path), str(tmp_path / "backup"), with_key=None, on_progress=store_another)
-            assert notebook.last_number == 14 + len(steps)
-    finally:
-        os.umask(old_mask)
+        made = back_up(str(path), str(tmp_path / "backup"), with_key=None, on_progress=store_another)
+        assert notebook.last_number == 14 + len(steps)
     assert steps[-1] == (made.size_bytes, made.size_bytes)
     assert len(steps) == -(-made.size_bytes // STEP_BYTES) > 3, "new entries do not let the copy begin again"
     assert (made.content.entries, made.content.newest.number, made.content.newest_at, made.key_path) == (14, 14, NOW, None)

@@ -6,7 +6,6 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
 from pathlib import Path
-from threading import Thread
 
 import pytest
 
@@ -363,12 +362,9 @@ def test_a_new_notebook_without_space_for_its_first_mark_gets_it_when_there_is_s
     assert read(path) == ["one"]
 
 
-def test_where_no_thread_can_be_started_the_log_is_copied_without_one(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def start(_thread: Thread) -> None:
-        raise RuntimeError("can't start new thread")
-
+@pytest.mark.usefixtures("no_threads")
+def test_where_no_thread_can_be_started_the_log_is_copied_without_one(path: Path) -> None:
     with closing(opened(path)) as notebook:
-        monkeypatch.setattr(Thread, "start", start)
         for _ in range(2 * LOG_BYTES // len(LONG)):
             add(notebook, LONG)
         assert log_of(path).stat().st_size <= LOG_BYTES_MAX + 2 * len(LONG)
