@@ -52,9 +52,9 @@ def send_edited(words: list[str], options: ClientOptions, additions: Additions, 
     """Let the user write an entry in the editor, which opens with `words`. Send the entry with `additions`, and
     return the exit code.
 
-    If the text is blank or the editor fails, send nothing, and return REFUSED. Raises `InvalidSetting` if `words` are only `-`,
-    or with `is_whole`, because both ask for standard input. Raises `InvalidEntry` if the text cannot be an entry. If the text
-    cannot be sent, the editor's file keeps it.
+    If the text is blank, if it is still `words`, or if the editor fails, send nothing, and return REFUSED. Raises
+    `InvalidSetting` if `words` are only `-`, or with `is_whole`, because both ask for standard input. Raises `InvalidEntry` if
+    the text cannot be an entry. If the text cannot be sent, the editor's file keeps it.
     """
     from udpnote.cli.terminal.editor import edited
 
@@ -67,6 +67,9 @@ def send_edited(words: list[str], options: ClientOptions, additions: Additions, 
             with edited(given, "udpnote-new.txt") as text:
                 if text is None or not text.strip():
                     say(Notice("editor_failed" if text is None else "edited_text_blank"))
+                    return exit_codes.REFUSED
+                if text == given:
+                    say(Notice("edited_text_unchanged"))
                     return exit_codes.REFUSED
                 text = additions.tagged(text)
                 check_text(text)

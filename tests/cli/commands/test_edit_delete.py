@@ -74,7 +74,7 @@ def test_edit_prints_the_number_of_the_revision_and_the_note_has_it(noted: Machi
     ("command", "script", "code", "fact"),
     [
         ("edit 1 'buy milk'", "", 0, "#1"), ("edit 1 ' \n'", "", 2, "`udpnote delete 1`"), ("edit 99 text", "", 1, "#99"),
-        ("delete 99", "", 1, "#99"), ("edit 1 -", "", 2, ""), ("edit 1", "true", 2, "ended at once"),
+        ("delete 99", "", 1, "#99"), ("edit 1 -", "", 2, ""), ("edit 1", "true", 2, "without a change"),
         ("edit 1", 'rm "$1"; mkfifo "$1"', 2, "a pipe"), ("edit 1", 'rm "$1"; mkdir "$1"', 2, "a pipe"),
         ("edit 1", "false", 1, "#1"), ("edit 1", 'true > "$1"', 1, "`udpnote delete 1`"),
         ("edit 1", 'rm "$1"', 1, "`udpnote delete 1`"),

@@ -140,6 +140,13 @@ def test_an_entry_is_written_in_the_editor_whose_file_is_kept_unless_the_text_is
     assert (str(folder) in result.err) is kept
 
 
+def test_a_text_that_was_not_changed_in_the_editor_is_not_sent(served: Machine) -> None:
+    waiting, other = script(served.home / "code", "true"), script(served.home / "editor", "true")
+    for editor, code, fact in ((f"{waiting} --wait", 1, "leave out --edit"), (str(other), 2, "still open")):
+        served.refused("send --edit draft", code=code, facts=[fact], EDITOR=editor)
+    assert (served.texts(), served.waiting()) == ([], [])
+
+
 def test_an_empty_input_is_no_error_and_is_reported_also_with_json(served: Machine) -> None:
     for command in ("send", "send --json"):
         result = served.run(command, typed="\n")

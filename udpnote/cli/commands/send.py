@@ -36,8 +36,9 @@ def send(
 
     Options stand before the text. Write `--` before a text that has one of them as a word.
 
-    With `--edit`, the editor opens with TEXT, if there is one, and what you save is one entry. If it cannot be sent, the
-    message names the file that keeps it. `--at` may not be in the future. A day without a time means noon.
+    With `--edit`, the editor opens with TEXT, if there is one, and what you save is one entry. If you change nothing, nothing
+    is sent. If the entry cannot be sent, the message names the file that keeps it. `--at` may not be in the future. A day
+    without a time means noon.
 
     An entry is first saved in the outbox on this machine, so that it cannot get lost. Exit code 0: it is stored in the
     notebook. 75: it is queued; the next `udpnote send` or `udpnote outbox --send` sends it again.

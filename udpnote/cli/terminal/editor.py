@@ -10,7 +10,6 @@ import stat
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType, TracebackType
@@ -66,9 +65,6 @@ WAIT_OPTIONS = {
 }
 """Editors that return at once while their window is open, and the options that make them wait. The usual option comes first."""
 
-AT_ONCE_SECONDS = 1.0
-"""If an editor ends sooner than this, without a change, its window may still be open."""
-
 EDITOR_END_SECONDS = 2.0
 """How long an editor may take to save the text when a signal ends it."""
 
@@ -89,9 +85,9 @@ def edited(text: str, name: str) -> Iterator[str | None]:
     kept file is printed. As long as the file exists, later calls print the path again, because nobody may have seen it the
     first time.
 
-    Raises `InvalidSetting` if no editor can be started, or if the editor ends at once without a change: then its window may
-    still be open. Raises `InvalidEntry` if the encoding lacks a character of `text`, and if the new text is too long, not in
-    this encoding, or not in a regular file.
+    Raises `InvalidSetting` if no editor can be started, or if an editor that is not known to wait (see `_waits`) ends without a
+    change: then its window may still be open. Raises `InvalidEntry` if the encoding lacks a character of `text`, and if the new
+    text is too long, not in this encoding, or not in a regular file.
     """
     command, encoding = editor_command(), text_encoding()
     for path in _left_behind():
@@ -101,13 +97,12 @@ def edited(text: str, name: str) -> Iterator[str | None]:
     with _EndingSignals() as signals, _folder() as folder:
         path = os.path.join(folder, name)
         _write(path, before)
-        started, is_used = time.monotonic(), False  # used: the block has got the new text, and has ended without an error
+        is_used = False  # used: the block has got the new text, and has ended without an error
         try:
             is_done = _run(command, path, signals)
-            is_quick = time.monotonic() - started < AT_ONCE_SECONDS
             written = _read(path) if is_done else b""
-            if is_quick and written == before and not _waits(command):
-                raise InvalidSetting("editor_ended_at_once", editor=command[0], variable=_variable())
+            if written == before and not _waits(command):
+                raise InvalidSetting("editor_ended_without_change", editor=command[0], variable=_variable())
             yield _without_additions(decoded(written, encoding), text).removesuffix(ending) if is_done else None
             is_used = is_done
         finally:

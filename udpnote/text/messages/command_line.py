@@ -263,8 +263,8 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "history_not_kept": "cannot write {path} ({problem}): the prompt will not remember your lines",
     # the editor
     "editor_does_not_wait": "the editor {editor!r} returns before you have written: set {variable}='{editor} {wait_option}'",
-    "editor_ended_at_once": (
-        "nothing is sent, because {editor} ended at once, without a change of the text. If its window is still open, set "
+    "editor_ended_without_change": (
+        "nothing is sent, because {editor} ended without a change of the text. If its window is still open, set "
         "{variable} to {editor} with the option that makes it wait"
     ),
     "editor_missing": "the editor {editor!r} is not installed: set {variable} to another one, or give the text as an argument",

@@ -97,6 +97,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "'2026-11-23 18:30'",
     "edit_and_input": "--edit opens the editor, so it cannot be used with - or --whole, which read standard input: "
     "leave one out",
+    "edited_text_unchanged": "nothing is sent, because you have not changed the text. To send it as it is, leave out --edit",
     "edited_text_blank": "the text is empty: nothing is sent",
     "editor_failed": "the editor ended with an error: nothing is sent",
     # editing and deleting
