@@ -3,7 +3,8 @@
 import pytest
 
 from tests.support.loopback import Loopback
-from udpnote.cli.prompt import Action, BackgroundDelivery, DestinationLine, Typed, parse_line
+from udpnote.cli.prompt import Action, Typed, parse_line
+from udpnote.cli.prompt_background import BackgroundDelivery, DestinationLine
 from udpnote.errors import Queued
 
 

@@ -10,7 +10,7 @@ from tests.support.loopback import Loopback
 from tests.support.machine import NOW, Machine, note
 from tests.support.processes import Process, Terminal, eventually
 from udpnote.cli.commands.write import LineSender
-from udpnote.cli.prompt import DestinationLine
+from udpnote.cli.prompt_background import DestinationLine
 from udpnote.storage.outbox.outbox import Outbox
 
 PROMPT = r"\(quit ends\):"

@@ -8,7 +8,7 @@ import pytest
 
 from tests.support.machine import Machine
 from tests.support.processes import eventually
-from udpnote.cli.completion.shells import CommandLine, read_line
+from udpnote.cli.completion.shells import TypedLine, read_line
 from udpnote.cli.completion.word_at_cursor import Suggestion
 from udpnote.errors import Notice
 
@@ -39,7 +39,7 @@ def test_the_command_line_is_read_up_to_the_cursor(
     shell: str, text: str, cursor: int, line: tuple[list[str], str, bool]
 ) -> None:
     environ = {"COMP_WORDS": text, "COMP_CWORD": str(cursor), "_TYPER_COMPLETE_ARGS": text}
-    assert read_line(f"complete_{shell}", environ) == CommandLine(*line)
+    assert read_line(f"complete_{shell}", environ) == TypedLine(*line)
 
 
 def test_bash_inserts_a_name_with_a_space_and_gets_only_plain_words(machine: Machine) -> None:

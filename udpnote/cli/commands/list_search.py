@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 from udpnote.cli import exit_codes
 from udpnote.cli.client_options import NO_OPTIONS, ClientOptions
 from udpnote.cli.command_line.declared_command import Argument, DeclaredCommands, Option
-from udpnote.cli.filters import NO_FILTERS, FilterOptions, Filters
+from udpnote.cli.filters import NO_FILTERS, Filters
 from udpnote.cli.open_notebook import opened
 from udpnote.cli.options import ENTRIES_MAX, Json, NoPager, NotebookFile, ReadingClient
 from udpnote.cli.terminal.note_list import NoteList, revision_mark
@@ -57,7 +57,7 @@ class Selection(NamedTuple):
     with `newest_first`, the newest does. The words and phrases in `highlighted` are highlighted in the output.
     """
 
-    filters: FilterOptions
+    filters: ParsedFilters
     words: Sequence[str]
     highlighted: Sequence[str]
     limit: int | None
@@ -101,11 +101,11 @@ def list_notes(
 
         udpnote list --all --tag milk | wc -l
     """
-    selection = Selection(filters, (), (), limit, is_all, reverse)
+    selection = Selection(filters.parsed(), (), (), limit, is_all, reverse)
     advice = Notice("filters_find_nothing" if filters.are_given else "no_notes_yet")
     form = Form(as_json, full, not no_pager)
-    with _opened(selection, options, file, form) as (notebook, printer, parsed):
-        if not _show(notebook, printer, selection, parsed, form):
+    with _opened(selection, options, file, form) as (notebook, printer):
+        if not _show(notebook, printer, selection, form):
             say(advice)
     return exit_codes.DONE
 
@@ -147,11 +147,11 @@ def search(
     from udpnote.text.query_words import parse_words  # here, because `list` searches for no words
 
     query = parse_words(words)
-    selection = Selection(filters, query.as_typed, query.wanted, limit, is_all, reverse)
+    selection = Selection(filters.parsed(), query.as_typed, query.wanted, limit, is_all, reverse)
     form = Form(as_json, full, not no_pager)
-    with _opened(selection, options, file, form) as (notebook, printer, parsed):
-        if not _show(notebook, printer, selection, parsed, form):
-            _show_beginnings(notebook, printer, selection, query, parsed, form)
+    with _opened(selection, options, file, form) as (notebook, printer):
+        if not _show(notebook, printer, selection, form):
+            _show_beginnings(notebook, printer, selection, query, form)
     return exit_codes.DONE
 
 
@@ -160,7 +160,6 @@ def _show_beginnings(
     printer: Printer,
     selection: Selection,
     query: "QueryWords",
-    filters: ParsedFilters,
     form: Form,
 ) -> None:
     """Repeat the search for a `query` that has found nothing. For each word of the query that is in no note, now search for
@@ -171,10 +170,10 @@ def _show_beginnings(
     """
     from udpnote.cli.search_beginnings import with_beginnings, words_that_find_nothing  # here, because most words are found
 
-    tried = words_that_find_nothing(notebook, query, filters)
+    tried = words_that_find_nothing(notebook, query, selection.filters)
     widened = with_beginnings(query, tried)
     selection = selection._replace(words=widened.as_typed, highlighted=widened.wanted)
-    if tried and _show(notebook, printer, selection, filters, form, notice=Notice("beginnings_found", words=tried)):
+    if tried and _show(notebook, printer, selection, form, notice=Notice("beginnings_found", words=tried)):
         return
     say(Notice("no_beginnings_found", words=tried) if tried else Notice("no_note_found"))
     if query.has_sign_in_phrase:
@@ -184,33 +183,31 @@ def _show_beginnings(
 @contextmanager
 def _opened(
     selection: Selection, options: ClientOptions, file: str | None, form: Form
-) -> Iterator[tuple[NotebookReader, Printer, ParsedFilters]]:
-    """Open the notebook that `file` or `options` name, as `opened` does. The block gets the reader, the printer and the parsed
-    filters of `selection`. What the block prints goes through a pager if `form` asks for it.
+) -> Iterator[tuple[NotebookReader, Printer]]:
+    """Open the notebook that `file` or `options` name, as `opened` does. The block gets the reader and the printer. What the
+    block prints goes through a pager if `form` asks for it.
 
-    Raises `InvalidSetting` if `selection` has a limit and also `is_all`, or if its filters are wrong.
+    Raises `InvalidSetting` if `selection` has a limit and also `is_all`.
     """
     if selection.is_all and selection.limit is not None:
         raise InvalidSetting("limit_and_all")
-    filters = selection.filters.parsed()
     with (
         paged(is_wanted=form.is_paged, starts_at_end=not (selection.is_all or selection.newest_first)),
         opened(options, file) as (notebook, printer),
     ):
-        yield notebook, printer, filters
+        yield notebook, printer
 
 
 def _show(
     notebook: NotebookReader,
     printer: Printer,
     selection: Selection,
-    filters: ParsedFilters,
     form: Form,
     *,
     notice: Notice | None = None,
 ) -> bool:
     """Print the notes of `selection`. If there are any, print `notice` before them. Return whether there are any."""
-    with closing(_portions(notebook, selection, filters)) as portions:
+    with closing(_portions(notebook, selection)) as portions:
         first = next(portions, [])
         if first:
             if notice is not None:
@@ -220,13 +217,13 @@ def _show(
     return bool(first)
 
 
-def _portions(notebook: NotebookReader, selection: Selection, filters: ParsedFilters) -> Generator[list[StoredEntry]]:
+def _portions(notebook: NotebookReader, selection: Selection) -> Generator[list[StoredEntry]]:
     """Yield the notes of `selection`, with their latest text, in lists, in the order in which they are to be printed.
 
     It is the order of `StoredEntry.noted_at`, or with `newest_first` of the selection the reverse. If only the latest notes are
-    to be printed, they are those with the largest `noted_at`. `filters` are the filters of the selection, parsed.
+    to be printed, they are those with the largest `noted_at`.
     """
-    words = selection.words
+    words, filters = selection.words, selection.filters
     if selection.is_all:
         notes = notebook.entries(words=words, newest_first=selection.newest_first, **filters)
         while portion := list(islice(notes, PORTION_NOTES)):

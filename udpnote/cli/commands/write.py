@@ -10,7 +10,8 @@ from udpnote.cli.client_options import NO_OPTIONS
 from udpnote.cli.command_line.declared_command import DeclaredCommands
 from udpnote.cli.number_ranges import parse_number
 from udpnote.cli.options import WritingClient
-from udpnote.cli.prompt import Action, BackgroundDelivery, DestinationLine, Prompt, count_waiting, parse_line, say_here
+from udpnote.cli.prompt import Action, Prompt, parse_line, say_here
+from udpnote.cli.prompt_background import BackgroundDelivery, DestinationLine, NotesOfOthers, count_waiting
 from udpnote.cli.terminal.input_lines import next_line
 from udpnote.cli.terminal.interruption import noticing_signals
 from udpnote.cli.terminal.streams import text_encoding, typed_line
@@ -57,8 +58,6 @@ def write(options: WritingClient = NO_OPTIONS) -> int:
             if prompt is None:
                 _send_lines(sender)
             else:
-                from udpnote.cli.notes_of_others import NotesOfOthers  # here, because only a terminal shows notes of others
-
                 with NotesOfOthers(options, client):
                     _Dialogue(client, sender, prompt).run()
         waiting = count_waiting(client)

@@ -20,7 +20,7 @@ _EXPLANATION_CHARACTERS = frozenset("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefg
 """The ASCII characters that an explanation keeps. zsh and fish give a meaning to the others."""
 
 
-class CommandLine(NamedTuple):
+class TypedLine(NamedTuple):
     """A command line up to the cursor: the words after `udpnote`, and `typed`, the start of the word at the cursor.
 
     `is_quoted` says that this word begins with a quotation mark which is not closed yet.
@@ -48,7 +48,7 @@ def complete(instruction: str, environ: Mapping[str, str]) -> int:
     return 0
 
 
-def suggestions(line: CommandLine) -> list[Suggestion]:
+def suggestions(line: TypedLine) -> list[Suggestion]:
     """Return the words that may stand at the cursor of `line`, with explanations in the user's language."""
     word = word_at_cursor(read_table(), line.words, line.typed)
     found = [each._replace(help=_(each.help)) for each in word.suggestions]
@@ -59,19 +59,19 @@ def suggestions(line: CommandLine) -> list[Suggestion]:
     return [each._replace(word=word.prefix + each.word) for each in found]
 
 
-def read_line(instruction: str, environ: Mapping[str, str]) -> CommandLine:
+def read_line(instruction: str, environ: Mapping[str, str]) -> TypedLine:
     """Return the command line in `environ`. The scripts for the shells describe it in different ways: `instruction` names the
     shell.
     """
     if instruction == "complete_bash":
         words, is_quoted = _split(environ.get("COMP_WORDS", ""))
         cursor = int(environ.get("COMP_CWORD", "0"))
-        return CommandLine(words[1:cursor], words[cursor] if cursor < len(words) else "", is_quoted)
+        return TypedLine(words[1:cursor], words[cursor] if cursor < len(words) else "", is_quoted)
     text = environ.get("_TYPER_COMPLETE_ARGS", "")
     words, is_quoted = _split(text)
     if len(words) > 1 and (is_quoted or not text[-1:].isspace()):
-        return CommandLine(words[1:-1], words[-1], is_quoted)
-    return CommandLine(words[1:], "", is_quoted)
+        return TypedLine(words[1:-1], words[-1], is_quoted)
+    return TypedLine(words[1:], "", is_quoted)
 
 
 def _split(text: str) -> tuple[list[str], bool]:
@@ -88,7 +88,7 @@ def _split(text: str) -> tuple[list[str], bool]:
     return words, False
 
 
-def _for_bash(found: Sequence[Suggestion], line: CommandLine) -> str:
+def _for_bash(found: Sequence[Suggestion], line: TypedLine) -> str:
     """Return the suggestions as bash inserts them, one on each line. Spaces and `#` get a backslash, unless the word at the
     cursor of `line` is in quotation marks.
     """
@@ -96,7 +96,7 @@ def _for_bash(found: Sequence[Suggestion], line: CommandLine) -> str:
     return "\n".join(words if line.is_quoted else (word.replace(" ", "\\ ").replace("#", "\\#") for word in words))
 
 
-def _for_zsh(found: Sequence[Suggestion], _line: CommandLine) -> str:
+def _for_zsh(found: Sequence[Suggestion], _line: TypedLine) -> str:
     """Return a command for zsh that shows the suggestions with their explanations. If there are no suggestions, return a
     command that completes names of files.
     """
@@ -106,7 +106,7 @@ def _for_zsh(found: Sequence[Suggestion], _line: CommandLine) -> str:
     return "_arguments '*: :(({}))'".format("\n".join(pairs))
 
 
-def _for_fish(found: Sequence[Suggestion], _line: CommandLine) -> str:
+def _for_fish(found: Sequence[Suggestion], _line: TypedLine) -> str:
     """Return the suggestions, one on each line, each with its explanation after a tab."""
     return "\n".join(f"{each.word}\t{_without_shell_signs(each.help)}" if each.help else each.word for each in found)
 
@@ -116,7 +116,7 @@ def _without_shell_signs(text: str) -> str:
     return "".join(each for each in text if each in _EXPLANATION_CHARACTERS or (each > "\x7f" and each.isprintable()))
 
 
-ANSWERS: dict[str, Callable[[Sequence[Suggestion], CommandLine], str]] = {
+ANSWERS: dict[str, Callable[[Sequence[Suggestion], TypedLine], str]] = {
     "complete_bash": _for_bash,
     "complete_zsh": _for_zsh,
     "complete_fish": _for_fish,

@@ -14,9 +14,7 @@ from udpnote.text.language import gettext as _
 
 if TYPE_CHECKING:
     from udpnote.client.notebook_reader import NotebookReader
-    from udpnote.model.entry import StoredEntry
     from udpnote.model.notebook import KnownNotebook
-    from udpnote.model.query import Tally
     from udpnote.storage.outbox.outbox import Outbox
 
 Item = TypeVar("Item")
@@ -57,10 +55,10 @@ def values(word: WordAtCursor) -> list[Suggestion]:
                 found = _sequences()
             case Kind.TAG:
                 sign = "#" if word.typed.startswith("#") else ""
-                tallies = _read(_tags, word.given)
+                tallies = _read(lambda reader: reader.tags(), word.given)
                 found = [Suggestion(sign + each.label, count(each.amount, "note", "notes")) for each in tallies]
             case Kind.NUMBER:
-                latest = _read(_latest_notes, word.given)
+                latest = _read(lambda reader: list(reader.entries(newest_first=True, limit=NOTES_MAX)), word.given)
                 found = [Suggestion(str(each.number), _start_of(each.entry.text)) for each in latest]
             case None:
                 return []
@@ -115,14 +113,6 @@ def _outbox() -> "Iterator[Outbox]":
         yield outbox
 
 
-def _tags(reader: "NotebookReader") -> "list[Tally]":
-    return reader.tags()
-
-
-def _latest_notes(reader: "NotebookReader") -> "list[StoredEntry]":
-    return list(reader.entries(newest_first=True, limit=NOTES_MAX))
-
-
 def _read(work: "Callable[[NotebookReader], list[Item]]", given: dict[str, str]) -> "list[Item]":
     """Call `work` with a reader of the notebook that the options `given` name, and return the result. The reader reads the
     notebook's file, or asks the notebook's server.
@@ -139,12 +129,8 @@ def _read(work: "Callable[[NotebookReader], list[Item]]", given: dict[str, str])
     options = ClientOptions(
         given.get("--server"), int(port) if port and port.isdecimal() else None, given.get("--notebook"), wait=ANSWER_SECONDS
     )
-    with _outbox() as outbox, options.client(outbox=outbox, on_notice=_ignore) as client:
+    with _outbox() as outbox, options.client(outbox=outbox, on_notice=lambda _: None) as client:
         return work(client) if client.is_notebook_decided else []
-
-
-def _ignore(_notice: object) -> None:
-    """Ignore a notice, because nobody would see it."""
 
 
 def _start_of(text: str) -> str:

@@ -54,7 +54,7 @@ class Suggestion(NamedTuple):
     help: str
 
 
-class Option(NamedTuple):
+class ListedOption(NamedTuple):
     """An option of a command: its names, its metavar (empty for a flag), and its help."""
 
     names: Sequence[str]
@@ -62,12 +62,12 @@ class Option(NamedTuple):
     help: str
 
 
-class Command(NamedTuple):
+class ListedCommand(NamedTuple):
     """A command: its whole name, such as `key show`, its help, its options, and the metavars of its arguments."""
 
     name: str
     help: str
-    options: list[Option]
+    options: list[ListedOption]
     arguments: list[str]
 
 
@@ -85,22 +85,22 @@ class WordAtCursor(NamedTuple):
     prefix: str = ""
 
 
-def read_table() -> dict[str, Command]:
+def read_table() -> dict[str, ListedCommand]:
     """Read the table at `TABLE_PATH`, and return its commands by their names. The name of `udpnote` itself is empty."""
-    table: dict[str, Command] = {}
+    table: dict[str, ListedCommand] = {}
     with open(TABLE_PATH, encoding="utf-8") as file:
         for line in file:
             name, names, metavar, text = line.rstrip("\n").split("\t")
             if names:
-                table[name].options.append(Option(names.split(" "), metavar, text))
+                table[name].options.append(ListedOption(names.split(" "), metavar, text))
             elif metavar:
                 table[name].arguments.append(metavar)
             else:
-                table[name] = Command(name, text, [], [])
+                table[name] = ListedCommand(name, text, [], [])
     return table
 
 
-def word_at_cursor(table: dict[str, Command], words: Sequence[str], typed: str) -> WordAtCursor:
+def word_at_cursor(table: dict[str, ListedCommand], words: Sequence[str], typed: str) -> WordAtCursor:
     """Find out what may stand at the cursor, and return that. `words` are the words between `udpnote` and the cursor. `typed`
     is the part of the word at the cursor that is typed already.
 
@@ -120,7 +120,7 @@ def word_at_cursor(table: dict[str, Command], words: Sequence[str], typed: str) 
     return _in_command(command, rest, typed)
 
 
-def _command_of(table: dict[str, Command], words: Sequence[str]) -> tuple[str, Sequence[str]]:
+def _command_of(table: dict[str, ListedCommand], words: Sequence[str]) -> tuple[str, Sequence[str]]:
     """Return the name of the command in `words`, and the words after the name. Options before the name are left out.
 
     If `words` name only a group, return the name of the group. If there is no such command, the returned name is not in
@@ -135,7 +135,7 @@ def _command_of(table: dict[str, Command], words: Sequence[str]) -> tuple[str, S
     return name, ()
 
 
-def _subcommands(table: dict[str, Command], name: str) -> list[Suggestion]:
+def _subcommands(table: dict[str, ListedCommand], name: str) -> list[Suggestion]:
     """The commands that may follow the name of a group, such as `show` after `key`. The empty name stands for `udpnote`."""
     prefix = f"{name} " if name else ""
     found = [command for command in table.values() if command.name.startswith(prefix) and command.name != name]
@@ -143,10 +143,10 @@ def _subcommands(table: dict[str, Command], name: str) -> list[Suggestion]:
     return [Suggestion(rest, text) for rest, text in rests if " " not in rest]
 
 
-def _in_command(command: Command, words: Sequence[str], typed: str) -> WordAtCursor:
+def _in_command(command: ListedCommand, words: Sequence[str], typed: str) -> WordAtCursor:
     """Find out what may stand at the cursor after `words`, the words after the name of `command`."""
     given: dict[str, str] = {}
-    option_without_value: Option | None = None  # its value is the next word
+    option_without_value: ListedOption | None = None  # its value is the next word
     argument_count, may_be_option = 0, True
     for word in words:
         if option_without_value is not None:
@@ -171,7 +171,7 @@ def _in_command(command: Command, words: Sequence[str], typed: str) -> WordAtCur
     return _value(command, _argument(command, argument_count), _ARGUMENT_KINDS, WordAtCursor(typed, given))
 
 
-def _options(command: Command, typed: str, given: dict[str, str]) -> WordAtCursor:
+def _options(command: ListedCommand, typed: str, given: dict[str, str]) -> WordAtCursor:
     """Find out what may stand at the cursor if `typed` begins with `-`: an option or, after a `=`, the value of the option."""
     option_name, equals, value = typed.partition("=")
     option = _option(command, option_name)
@@ -182,7 +182,7 @@ def _options(command: Command, typed: str, given: dict[str, str]) -> WordAtCurso
     return _value(command, option.metavar, _OPTION_KINDS, WordAtCursor(value, given, prefix=f"{option_name}="))
 
 
-def _value(command: Command, metavar: str, kinds: dict[str, Kind], word: WordAtCursor) -> WordAtCursor:
+def _value(command: ListedCommand, metavar: str, kinds: dict[str, Kind], word: WordAtCursor) -> WordAtCursor:
     """Return a copy of `word` that says what may stand in place of `metavar`, which an option or argument of `command` has.
 
     If `metavar` lists the allowed values, the copy has them as suggestions. If it does not, the copy has the kind of the values
@@ -196,7 +196,7 @@ def _value(command: Command, metavar: str, kinds: dict[str, Kind], word: WordAtC
     return word._replace(kind=Kind.JOINED_NOTEBOOK if kind is Kind.NOTEBOOK and command.name == "leave" else kind)
 
 
-def _unused(command: Command, given: dict[str, str]) -> list[Suggestion]:
+def _unused(command: ListedCommand, given: dict[str, str]) -> list[Suggestion]:
     """The options of `command` that may still be given, each under all of its names."""
     return [
         Suggestion(name, option.help)
@@ -211,13 +211,13 @@ def _among(suggestions: Sequence[Suggestion], typed: str) -> WordAtCursor:
     return WordAtCursor(typed, {}, [each for each in suggestions if each.word.startswith(typed)])
 
 
-def _argument(command: Command, position: int) -> str:
+def _argument(command: ListedCommand, position: int) -> str:
     """The metavar of the argument at `position`, counted from 0; empty if `command` has no such argument."""
     if position < len(command.arguments):
         return command.arguments[position]
     return command.arguments[-1] if command.arguments and command.arguments[-1].endswith(REPEATED) else ""
 
 
-def _option(command: Command, name: str) -> Option | None:
+def _option(command: ListedCommand, name: str) -> ListedOption | None:
     """The option of `command` with this `name`, which includes the dashes; None if there is no such option."""
     return next((option for option in command.options if name in option.names), None)

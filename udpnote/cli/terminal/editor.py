@@ -23,28 +23,10 @@ from udpnote.errors import InvalidEntry, InvalidSetting, Notice
 EDITORS = ("vi", "nano")
 """The editors to try, in order, if the environment names none."""
 
-TERMINAL_EDITORS = frozenset(
-    (
-        "ed",
-        "emacs",
-        "ex",
-        "hx",
-        "jed",
-        "joe",
-        "kak",
-        "mcedit",
-        "mg",
-        "micro",
-        "nano",
-        "ne",
-        "nvi",
-        "nvim",
-        "pico",
-        "vi",
-        "view",
-        "vim",
-    )
-)
+TERMINAL_EDITORS = frozenset((
+    "ed", "emacs", "ex", "hx", "jed", "joe", "kak", "mcedit", "mg", "micro", "nano", "ne", "nvi", "nvim", "pico", "vi", "view",
+    "vim",
+))  # fmt: skip
 """Editors that need a terminal. Without one they never end, or write control characters into the output."""
 
 WAIT_OPTIONS = {
