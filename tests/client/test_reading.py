@@ -8,6 +8,7 @@ import pytest
 from tests.support.errors import raises
 from tests.support.lan import KITCHEN, Lan
 from udpnote.errors import Queued, ServerNotFound, StorageError
+from udpnote.model.address import Address
 from udpnote.model.notebook import SilentServer, display_name
 
 
@@ -29,6 +30,21 @@ def test_a_silent_server_is_given_up_after_a_while_and_named_with_its_id_beside_
         client.send("waits")
     with raises(ServerNotFound, "no_answer_on_lan"):
         list(lan.client("stranger.sqlite3").entries())
+
+
+def test_if_only_short_datagrams_pass_the_user_is_told_once_that_long_ones_may_be_lost(lan: Lan) -> None:
+    server = lan.serve()
+    lan.client().send("here")
+
+    def receive_short(data: bytes, source: Address) -> None:
+        if len(data) <= 1000:
+            server._receive(data, source)
+
+    lan.network.receivers[server.address] = receive_short
+    with raises(ServerNotFound, "no_answer_to_reading"):
+        list(lan.client(wait=20.0).entries())
+    kinds = ["server_silent", "server_found_again", "server_answers_only_discovery"]
+    assert [each.kind for each in lan.notices] == kinds
 
 
 def test_a_search_gives_up_on_an_index_that_does_not_grow_and_tells_it_from_a_silent_server(lan: Lan) -> None:

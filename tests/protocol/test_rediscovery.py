@@ -21,6 +21,7 @@ from udpnote.protocol.rediscovery import (
     MOVED_PAUSE_MAX_SECONDS,
     MOVED_PAUSE_SECONDS,
     AnotherNotebookFound,
+    AnswersOnlyDiscovery,
     ImpostorFound,
     LookingForServer,
     Rediscovery,
@@ -125,6 +126,30 @@ def test_after_a_discovery_in_vain_only_single_rounds_follow_until_the_server_is
     rediscovery.end()
     rediscovery.begin(begins_at + 90.0)
     assert in_vain(rediscovery, begins_at + 90.0, 1)[0].rounds == 5
+
+
+def test_a_server_that_answers_only_discoveries_is_reported_once_until_it_answers_a_request_or_none() -> None:
+    rediscovery, now = new_rediscovery(), 1.0
+
+    def found_at(address: Address) -> float:
+        """Begin a discovery that finds the server at `address`, and return when."""
+        rediscovery.begin(now)
+        begins_at = rediscovery.next_timeout() or 0.0
+        assert answer(rediscovery, address, begins_at)
+        return begins_at
+
+    for address in (OLD_ADDRESS, OLD_ADDRESS, OLD_ADDRESS, NEW_ADDRESS):
+        now = found_at(address)
+    only, moved = AnswersOnlyDiscovery(OLD_ADDRESS), ServerMoved(OLD_ADDRESS)
+    assert rediscovery.events() == [LookingForServer(), moved, only, ServerMoved(NEW_ADDRESS)]
+    rediscovery.begin(now)
+    in_vain(rediscovery, rediscovery.next_timeout() or 0.0, 1)
+    now = rediscovery.next_timeout() or 0.0
+    assert answer(rediscovery, NEW_ADDRESS, now)
+    assert rediscovery.events() == [ServerMoved(NEW_ADDRESS)], "the server was away"
+    rediscovery.end()
+    found_at(NEW_ADDRESS)
+    assert rediscovery.events() == [LookingForServer(), ServerMoved(NEW_ADDRESS)]
 
 
 def test_the_pause_before_a_discovery_grows_up_to_a_limit() -> None:
@@ -280,7 +305,7 @@ def test_another_notebook_that_answers_after_the_server_is_reported_neither_then
     assert (rediscovery.events(), rediscovery.another) == ([LookingForServer(), ServerMoved(NEW_ADDRESS)], None)
     rediscovery.begin(60.0)
     in_vain(rediscovery, rediscovery.next_timeout() or 0.0, 1)
-    assert (rediscovery.events(), rediscovery.another) == ([LookingForServer()], None)
+    assert (rediscovery.events(), rediscovery.another) == ([AnswersOnlyDiscovery(NEW_ADDRESS)], None)
 
 
 def test_a_second_server_of_the_notebook_is_reported_until_a_request_is_answered() -> None:

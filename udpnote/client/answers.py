@@ -107,8 +107,8 @@ def served_twice_notice(found: Answer, known: Iterable[KnownNotebook]) -> Notice
     return Notice("served_twice", name=name, address=format_address(found.source), other=format_address(found.other_source))
 
 
-LOOKING_KINDS = frozenset({"server_silent", "server_port_closed", "server_unreachable"})
-"""The kinds of the notices that the client is looking for its server: "server_silent", and those of `unreachable_notice`."""
+LOOKING_KINDS = frozenset({"server_silent", "server_port_closed", "server_unreachable", "server_answers_only_discovery"})
+"""The kinds of the notices that the server does not answer the client's requests, so that the client looks for it."""
 
 
 def unreachable_notice(address: Address, error: SendError) -> Notice:

@@ -14,11 +14,18 @@ from udpnote.client.trust import Keyring
 from udpnote.errors import Notice, OldKey
 from udpnote.lan.udp_socket import format_address, format_host
 from udpnote.model.notebook import KnownNotebook, SilentServer, address_of, display_name
-from udpnote.protocol.rediscovery import AnotherNotebookFound, ImpostorFound, LookingForServer, ServedTwice, ServerMoved
+from udpnote.protocol.rediscovery import (
+    AnotherNotebookFound,
+    AnswersOnlyDiscovery,
+    ImpostorFound,
+    LookingForServer,
+    ServedTwice,
+    ServerMoved,
+)
 from udpnote.protocol.server_contact import KeyChanged
 from udpnote.storage.outbox.outbox import Outbox
 
-_REPORTED = (LookingForServer, ServerMoved, ImpostorFound, AnotherNotebookFound, ServedTwice)
+_REPORTED = (LookingForServer, ServerMoved, AnswersOnlyDiscovery, ImpostorFound, AnotherNotebookFound, ServedTwice)
 """The events that become notices for the user."""
 
 
@@ -172,7 +179,7 @@ class Driver:
     def _report(
         self,
         session: Session[Event],
-        event: LookingForServer | ServerMoved | ImpostorFound | AnotherNotebookFound | ServedTwice,
+        event: LookingForServer | ServerMoved | AnswersOnlyDiscovery | ImpostorFound | AnotherNotebookFound | ServedTwice,
     ) -> None:
         """Give the user a notice about `event`. If the server has moved, save its new address in the outbox.
 
@@ -187,6 +194,8 @@ class Driver:
                     with self.finder.optional_writes:
                         self.outbox.remember(session.notebook)
                 self.on_notice(Notice("server_found_again", address=format_address(address)))
+            case AnswersOnlyDiscovery(address):
+                self.on_notice(Notice("server_answers_only_discovery", address=format_address(address)))
             case ImpostorFound():
                 self.on_notice(impostor_notice(event, self.outbox.notebooks()))
             case ServedTwice(answer):

@@ -49,6 +49,15 @@ class ServerMoved(NamedTuple):
     address: Address
 
 
+class AnswersOnlyDiscovery(NamedTuple):
+    """Event: discovery has found the server at `address`, but the server has answered no request since.
+
+    Perhaps the network loses the requests or their answers, because they are longer than a DISCOVER.
+    """
+
+    address: Address
+
+
 class ImpostorFound(NamedTuple):
     """Event: the server at `address` claims to have the sealed `notebook`, but does not have its key."""
 
@@ -74,7 +83,9 @@ class ServedTwice(NamedTuple):
     answer: DiscoveryAnswer[Address]
 
 
-RediscoveryEvent = LookingForServer | ServerMoved | ImpostorFound | AnotherNotebookFound | ServedTwice | KeyChanged
+RediscoveryEvent = (
+    LookingForServer | ServerMoved | AnswersOnlyDiscovery | ImpostorFound | AnotherNotebookFound | ServedTwice | KeyChanged
+)
 
 
 class Rediscovery:
@@ -106,14 +117,24 @@ class Rediscovery:
         self._begin_at: float | None = None  # when the planned discovery begins
         self._pause_seconds = 0.0  # the latest pause before a discovery
         self._is_in_vain = False  # whether the latest discovery has ended without the server
+        self._is_only_found = False
+        """Whether `AnswersOnlyDiscovery` was reported. It is not reported again, and the address in it is not reported by
+        `ServerMoved`, until the server answers a request or a discovery ends in vain."""
 
     def begin(self, now: float) -> None:
         """Start to look for the server, because it does not answer, and report `LookingForServer`.
 
+        If the latest discovery has found the server, and it has answered no request since, report `AnswersOnlyDiscovery`
+        instead, but only once.
+
         The next `handle_timeout` starts the discovery. But if the server has not answered since an earlier discovery, there is
         a pause first. If a discovery is running already, it continues.
         """
-        self._events.append(LookingForServer())
+        if self._ended_prober is None or self._is_in_vain:
+            self._events.append(LookingForServer())
+        elif not self._is_only_found:
+            self._is_only_found = True
+            self._events.append(AnswersOnlyDiscovery(self.address))
         if self._prober is None:
             self._begin_at = now + self._pause_seconds
 
@@ -121,7 +142,7 @@ class Rediscovery:
         """Stop looking for the server, because it has answered a request. The next discovery then begins without a pause."""
         self._prober = self._ended_prober = self._begin_at = self.another = self._answered = None
         self._pause_seconds = 0.0
-        self._is_in_vain = False
+        self._is_in_vain = self._is_only_found = False
 
     def receive_datagram(self, data: bytes, source: Address, now: float) -> DiscoveryAnswer[Address] | None:
         """Handle a received datagram. If it is an OFFER from the notebook's server, return it; else return None.
@@ -167,7 +188,7 @@ class Rediscovery:
             self._prober.handle_timeout(now)
             if now >= self._prober.finished_at:
                 self._prober = None
-                self._is_in_vain = True
+                self._is_in_vain, self._is_only_found = True, False
                 self._begin_at = now + self._lengthen_pause(DISCOVERY_PAUSE_SECONDS, DISCOVERY_PAUSE_MAX_SECONDS)
                 self._report_another()
         if self._begin_at is not None and self._begin_at <= now:
@@ -188,13 +209,14 @@ class Rediscovery:
     def _move_to(self, answer: DiscoveryAnswer[Address]) -> None:
         """Use the name and the address in the server's `answer` from now on, end the discovery, and report `ServerMoved`."""
         notebook = known_notebook(answer)
+        if not self._is_only_found or answer.source != self.address:
+            self._events.append(ServerMoved(answer.source))
         if notebook != self.notebook:
             self.notebook, self.address = notebook, answer.source
         self._ended_prober, self._prober, self._begin_at = self._prober, None, None
         self.another = self._answered = None
         self._is_in_vain = False
         self._lengthen_pause(MOVED_PAUSE_SECONDS, MOVED_PAUSE_MAX_SECONDS)
-        self._events.append(ServerMoved(answer.source))
 
     def _report_impostor(self, answer: DiscoveryAnswer[Address]) -> None:
         """Report the sender of `answer` as an event if it is an impostor at a new address. Report only the first few."""

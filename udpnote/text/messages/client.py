@@ -341,6 +341,10 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "server_port_closed": "the host of {address} says that no program receives there: still looking for the server",
     "server_unreachable": "this machine cannot reach {address} ({reason}): still looking for the server",
     "server_found_again": "the server answers again, at {address}",
+    "server_answers_only_discovery": (
+        "the server at {address} can be found, but does not answer requests. Perhaps the network loses long datagrams: "
+        "`udpnote doctor` checks that. Still asking the server"
+    ),
     "not_remembered": (
         "{error}. This command goes on, but later commands cannot use what it has learned, such as the server's address"
     ),
