@@ -188,7 +188,8 @@ class Rediscovery:
             self._prober.handle_timeout(now)
             if now >= self._prober.finished_at:
                 self._prober = None
-                self._is_in_vain, self._is_only_found = True, False
+                self._is_in_vain = True
+                self._is_only_found = False
                 self._begin_at = now + self._lengthen_pause(DISCOVERY_PAUSE_SECONDS, DISCOVERY_PAUSE_MAX_SECONDS)
                 self._report_another()
         if self._begin_at is not None and self._begin_at <= now:
