@@ -96,10 +96,9 @@ def hosted_notebook(path: str) -> HostedNotebook | None:
         return None
     is_in_use = is_guarded(path)  # must be asked before this process opens the file: see `is_guarded`
     with closing(ReadOnlyNotebook(path)) as notebook:
-        notebook_id = notebook.notebook_id
         return HostedNotebook(
             notebook.name,
-            notebook_id.hex() if isinstance(notebook_id, bytes) else "",
+            notebook.notebook_id.hex(),
             entries=notebook.last_number(),
             is_sealed=notebook.is_sealed,
             has_key_file=os.path.exists(key_path(path)),

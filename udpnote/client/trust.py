@@ -181,5 +181,5 @@ def _renew_own_key(notebook_path: str, outbox: Outbox, key: bytes) -> None:
             notebook_id, is_sealed = notebook.notebook_id, notebook.is_sealed
     except StorageError:
         return  # the file is damaged or not there: the notebook is found by discovery, or not at all
-    if is_sealed and isinstance(notebook_id, bytes) and outbox.notebook(notebook_id) is not None:
+    if is_sealed and outbox.notebook(notebook_id) is not None:
         outbox.keys.renew(notebook_id, key_id(key), key)

@@ -17,16 +17,15 @@ from udpnote.storage.notebook.lookup import Lookup
 from udpnote.storage.notebook.tables import (
     SCHEMA,
     TEXT_FILE_PROPERTY,
+    NotebookFile,
     entries_from,
     last_number,
-    read_property,
     root_of,
-    seen_at,
     write_property,
 )
 
 
-class Notebook:
+class Notebook(NotebookFile):
     """One notebook file, created if there is none, and locked: only one server at a time may have it open.
 
     Entries are numbered in the order in which they are stored, from 1, without gaps. The constructor raises `NotebookInUse` if
@@ -62,24 +61,6 @@ class Notebook:
             raise
 
     @property
-    def notebook_id(self) -> bytes:
-        """The 16 random bytes that identify this notebook."""
-        value = self._property("notebook_id")
-        assert isinstance(value, bytes)
-        return value
-
-    @property
-    def name(self) -> str:
-        """The name that people gave the notebook; empty if it has none yet."""
-        value = self._property("name")
-        return value if isinstance(value, str) else ""
-
-    @property
-    def is_sealed(self) -> bool:
-        """Whether the notebook is sealed: served only to clients that have its key."""
-        return bool(self._property("sealed"))
-
-    @property
     def is_new(self) -> bool:
         """Whether the notebook was never used by a server: it has neither a name nor an entry."""
         return not self.name and not self._last_number
@@ -95,11 +76,6 @@ class Notebook:
         if self._newest.number != self._last_number:
             self._newest = self.seen_at(self._last_number)
         return self._newest
-
-    def seen_at(self, number: int) -> SeenEntry:
-        """The number and the identity of the entry `number`, as a `SeenEntry`; `NOTHING_SEEN` if no entry has this number."""
-        with storage_errors(self.path):
-            return seen_at(self._connection, number)
 
     @property
     def lookup(self) -> Lookup:
@@ -236,7 +212,3 @@ class Notebook:
     def _set_property(self, name: str, value: str | int | bytes) -> None:
         with storage_errors(self.path):
             write_property(self._connection, name, value)
-
-    def _property(self, name: str) -> object:
-        with storage_errors(self.path):
-            return read_property(self._connection, name)

@@ -15,7 +15,6 @@ from threading import Lock
 from weakref import WeakSet
 
 from udpnote.errors import StorageError
-from udpnote.model.entry import SeenEntry
 from udpnote.storage.disk_errors import storage_errors
 from udpnote.storage.index.index import Index
 from udpnote.storage.index.index_file import index_path
@@ -23,7 +22,7 @@ from udpnote.storage.log_file import is_open_elsewhere
 from udpnote.storage.notebook.file_guard import is_guarded_here
 from udpnote.storage.notebook.log_check import check_complete, check_log
 from udpnote.storage.notebook.lookup import Lookup
-from udpnote.storage.notebook.tables import SCHEMA, last_number, read_property, seen_at
+from udpnote.storage.notebook.tables import SCHEMA, NotebookFile, last_number
 from udpnote.storage.reading_database import close_after_reading, open_for_reading
 
 LOG_DAMAGES = ("log_damaged", "log_gone")
@@ -108,7 +107,7 @@ def _identity_of(path: str) -> tuple[int, int]:
     return status.st_dev, status.st_ino
 
 
-class ReadOnlyNotebook:
+class ReadOnlyNotebook(NotebookFile):
     """A notebook file that is open for reading only.
 
     `lookup` answers queries. The file of its search index may be made and written, beside the notebook. The constructor raises
@@ -129,11 +128,6 @@ class ReadOnlyNotebook:
             raise
 
     @property
-    def notebook_id(self) -> object:
-        """The 16 random bytes that identify the notebook. Each copy of the notebook has the same id."""
-        return self._property("notebook_id")
-
-    @property
     def is_replaced(self) -> bool:
         """Whether another file, such as a restored copy, is at the path now, and a server has begun to use that file.
 
@@ -141,16 +135,6 @@ class ReadOnlyNotebook:
         complete yet, so the result is False.
         """
         return self._file_at_path() not in (None, self._file) and os.path.exists(f"{self.path}-wal")
-
-    @property
-    def name(self) -> str:
-        """The name that people gave the notebook; empty if it has none yet."""
-        return str(self._property("name") or "")
-
-    @property
-    def is_sealed(self) -> bool:
-        """Whether the notebook is sealed: served only to clients that have its key."""
-        return bool(self._property("sealed"))
 
     @property
     def used_key_id(self) -> bytes | None:
@@ -163,11 +147,6 @@ class ReadOnlyNotebook:
         with storage_errors(self.path):
             return last_number(self._connection)
 
-    def seen_at(self, number: int) -> SeenEntry:
-        """The number and the identity of the entry `number`, as a `SeenEntry`; `NOTHING_SEEN` if no entry has this number."""
-        with storage_errors(self.path):
-            return seen_at(self._connection, number)
-
     def close(self) -> None:
         """Close the file."""
         with storage_errors(self.path):
@@ -178,11 +157,6 @@ class ReadOnlyNotebook:
         """The device and inode of the file that is at the path now; None if there is none."""
         with storage_errors(self.path):
             try:
-                status = os.stat(self.path)
+                return _identity_of(self.path)
             except (FileNotFoundError, NotADirectoryError):
                 return None
-            return status.st_dev, status.st_ino
-
-    def _property(self, name: str) -> object:
-        with storage_errors(self.path):
-            return read_property(self._connection, name)

@@ -1,4 +1,4 @@
-"""The tables of a notebook file, and the functions that read entries and notes from them.
+"""The tables of a notebook file, and what reads from them: functions for entries and notes, and the base class of notebooks.
 
 `entries` has one row for each entry, as it was stored, and `clients` one for each client that wrote an entry. `revisions` has a
 row for each revision and deletion, with two numbers: of the entry that its writer saw (`revises`) and of the note that it
@@ -20,6 +20,7 @@ from udpnote.errors import Notice, StorageError
 from udpnote.model.entry import NOTHING_SEEN, Entry, Kind, SeenEntry, StoredEntry
 from udpnote.model.query import Cursor
 from udpnote.storage.database import Schema
+from udpnote.storage.disk_errors import storage_errors
 
 NOTEBOOK_ID_BYTES = 16
 """128 random bits: no two notebooks ever get the same id by chance."""
@@ -242,6 +243,44 @@ def write_property(connection: sqlite3.Connection, name: str, value: str | int |
     connection.execute(
         "INSERT INTO properties VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value", (name, value)
     )
+
+
+class NotebookFile:
+    """The file `path` of a notebook while `_connection` has it open, and what it says of the notebook.
+
+    This is the base class of `Notebook` and `ReadOnlyNotebook`, which set the attributes. Properties and methods raise
+    `StorageError` if the file cannot be read.
+    """
+
+    path: str
+    _connection: sqlite3.Connection
+
+    @property
+    def notebook_id(self) -> bytes:
+        """The 16 random bytes that identify the notebook. Each copy of the notebook has the same id."""
+        value = self._property("notebook_id")
+        assert isinstance(value, bytes), "a notebook gets its id when its file is made"
+        return value
+
+    @property
+    def name(self) -> str:
+        """The name that people gave the notebook; empty if it has none yet."""
+        value = self._property("name")
+        return value if isinstance(value, str) else ""
+
+    @property
+    def is_sealed(self) -> bool:
+        """Whether the notebook is sealed: served only to clients that have its key."""
+        return bool(self._property("sealed"))
+
+    def seen_at(self, number: int) -> SeenEntry:
+        """The number and the identity of the entry `number`, as a `SeenEntry`; `NOTHING_SEEN` if no entry has this number."""
+        with storage_errors(self.path):
+            return seen_at(self._connection, number)
+
+    def _property(self, name: str) -> object:
+        with storage_errors(self.path):
+            return read_property(self._connection, name)
 
 
 def _rows(connection: sqlite3.Connection, statement: str, values: tuple[object, ...]) -> Iterator[Any]:
