@@ -85,6 +85,14 @@ def test_an_interrupted_or_failed_rehearsal_calls_nothing_imported(capsys: pytes
     assert capsys.readouterr().err == "udpnote: nothing was changed\n"
 
 
+def test_a_rehearsal_says_that_it_has_not_checked_the_disk(served: Machine, file: Path) -> None:
+    file.write_text(notes("one").jsonl)
+    for fact in ("1 entry imported", "has disk space"):
+        served.refused(f"import --dry-run {file}", code=0, facts=[fact])
+    served.run(f"import {file}")
+    assert "has disk space" not in served.run(f"import --dry-run {file}").err
+
+
 def test_entries_without_an_answer_may_be_stored_unless_the_notebook_has_refused_one(
     capsys: pytest.CaptureFixture[str],
 ) -> None:

@@ -63,6 +63,7 @@ def _import_rehearsed(result: object, first: str, last: str) -> str:
     sentences = [_("nothing was stored; an import would end with: {result}").format(result=result)]
     if first:
         sentences.append(_("The new entries were written from {first} to {last}").format(first=first, last=last))
+        sentences.append(_("It was not checked whether the notebook can be written, and has disk space for them"))
     return in_sentences(*sentences)
 
 
