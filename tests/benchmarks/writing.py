@@ -219,7 +219,7 @@ def losses(folder: Path) -> Iterator[Row]:
     """Measure how long 200 entries take while a fifth of all datagrams is lost in each direction."""
     seconds = []
     for seed in range(ROUNDS):
-        endpoint = LossyEndpoint.client(list_interfaces=no_interfaces)
+        endpoint = LossyEndpoint(list_interfaces=no_interfaces)
         with server_process(folder) as server, server.client(new_file(folder, "outbox"), endpoint=endpoint) as client:
             endpoint.lose(0.2, Random(seed))
             started = time.perf_counter()

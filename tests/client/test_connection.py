@@ -25,8 +25,8 @@ from udpnote.client import send_call
 from udpnote.client.connection import Connection, SystemClock, SystemRandomness
 from udpnote.client.results import SentEntry
 from udpnote.errors import ClientClosed, Notice, UdpnoteError
-from udpnote.lan.endpoint import Endpoint
 from udpnote.lan.interfaces import no_interfaces
+from udpnote.lan.probing_endpoint import ProbingEndpoint
 from udpnote.model.address import Datagram
 from udpnote.storage.outbox.outbox import Outbox
 
@@ -40,7 +40,7 @@ TRY_LINE = _FIRST_LINE + max(place for place, line in enumerate(_LINES) if line.
 """The first line of `Connection.lock` on which the lock is taken."""
 
 
-class CountingEndpoint(Endpoint):
+class CountingEndpoint(ProbingEndpoint):
     """Counts how often a client begins to wait for datagrams, and how often it is woken. `timeouts` has each wait's limit."""
 
     waits = wakes = 0
@@ -160,7 +160,7 @@ def test_a_thread_that_was_woken_just_before_it_waits_does_not_rest(
 
 def test_an_outcome_that_another_thread_has_received_is_given_at_once(loopback: Loopback) -> None:
     server = loopback.serve()
-    endpoint = CountingEndpoint.client(list_interfaces=no_interfaces)
+    endpoint = CountingEndpoint(list_interfaces=no_interfaces)
     client = loopback.client(endpoint=endpoint)
     client.send("first")
 
@@ -180,7 +180,7 @@ def test_an_outcome_that_another_thread_has_received_is_given_at_once(loopback: 
 
 def test_a_delivery_goes_on_with_the_notebook_that_another_thread_chooses(loopback: Loopback, in_time: InTime) -> None:
     kitchen, reasons = loopback.serve(), Queue[Notice | None]()
-    endpoint = CountingEndpoint.client(list_interfaces=no_interfaces)
+    endpoint = CountingEndpoint(list_interfaces=no_interfaces)
     client = loopback.client(endpoint=endpoint, wait=WAIT_SECONDS)
     client.send("first")
     kitchen.stop()
@@ -201,7 +201,7 @@ def test_a_delivery_goes_on_with_the_notebook_that_another_thread_chooses(loopba
 
 def test_threads_that_wait_do_not_keep_each_other_awake_and_miss_nothing(loopback: Loopback, in_time: InTime) -> None:
     loopback.serve()
-    endpoint = CountingEndpoint.client(list_interfaces=no_interfaces)
+    endpoint = CountingEndpoint(list_interfaces=no_interfaces)
     client, typed, seen = loopback.client(endpoint=endpoint), Queue[str | None](), Queue[str]()
 
     def follow() -> None:
@@ -233,7 +233,7 @@ def test_threads_that_wait_do_not_keep_each_other_awake_and_miss_nothing(loopbac
 
 
 def test_a_thread_that_rests_learns_of_a_datagram_although_another_thread_takes_the_lock_at_once(in_time: InTime) -> None:
-    endpoint = CountingEndpoint.client(list_interfaces=no_interfaces)
+    endpoint = CountingEndpoint(list_interfaces=no_interfaces)
     connection = Connection(endpoint, SystemClock(), Random(1))
     is_rested, may_end = threading.Event(), threading.Event()
 
@@ -266,7 +266,7 @@ def test_closing_a_client_ends_the_discovery_of_another_thread(
     loopback: Loopback, in_time: InTime, call: Callable[[Client], object], queued: list[str]
 ) -> None:
     loopback.reserve_port()
-    endpoint = CountingEndpoint.client(list_interfaces=no_interfaces)
+    endpoint = CountingEndpoint(list_interfaces=no_interfaces)
     client, errors = loopback.client(server=f"127.0.0.1:{loopback.port}", endpoint=endpoint), Queue[UdpnoteError]()
 
     def run() -> None:
@@ -300,7 +300,7 @@ def test_each_function_that_receives_datagrams_passes_them_on() -> None:
 
 
 def test_a_thread_that_ctrl_c_interrupts_right_after_it_took_the_lock_can_take_it_again(in_time: InTime) -> None:
-    connection = Connection(Endpoint.client(list_interfaces=no_interfaces), SystemClock(), Random(1))
+    connection = Connection(ProbingEndpoint(list_interfaces=no_interfaces), SystemClock(), Random(1))
 
     def interrupt_when_locked(frame: FrameType, event: str, _argument: object) -> Any:
         if frame.f_code.co_name == "lock" and event == "line" and frame.f_lineno == TRY_LINE:
@@ -320,7 +320,7 @@ def test_a_thread_that_ctrl_c_interrupts_right_after_it_took_the_lock_can_take_i
 
 
 def test_a_thread_that_waits_for_the_lock_gets_it_after_the_round_of_the_thread_that_has_it(in_time: InTime) -> None:
-    connection = Connection(Endpoint.client(list_interfaces=no_interfaces), SystemClock(), Random(1))
+    connection = Connection(ProbingEndpoint(list_interfaces=no_interfaces), SystemClock(), Random(1))
     rounds, has_lock, is_done = [0], threading.Event(), threading.Event()
 
     def receive_again_and_again() -> None:
@@ -368,7 +368,7 @@ def test_after_ctrl_c_at_any_step_of_a_call_the_client_sends_the_next_text_and_e
 
 
 def test_a_client_may_wait_longer_than_the_system_can() -> None:
-    with closing(Endpoint.client(list_interfaces=no_interfaces)) as endpoint:
+    with closing(ProbingEndpoint(list_interfaces=no_interfaces)) as endpoint:
         connection = Connection(endpoint, SystemClock(), SystemRandomness())
         with connection.lock():
             connection.wake()  # ends the next wait

@@ -9,7 +9,7 @@ from tests.support.lan import CELLAR, KITCHEN, Lan
 from tests.support.network import PORT, Weather
 from udpnote.client.finding import notebooks_by_address
 from udpnote.errors import Notice, Queued
-from udpnote.lan.endpoint import NAMED_SERVER, ProbeAttempt
+from udpnote.lan.probing_endpoint import NAMED_SERVER, ProbeAttempt
 from udpnote.model.address import Address
 from udpnote.model.notebook import KnownNotebook
 from udpnote.protocol.sealed_envelope import key_id

@@ -11,9 +11,11 @@ import pytest
 from tests.support.errors import raises
 from tests.support.processes import few_files
 from udpnote.errors import AddressInUse, AddressUnavailable, ServerNotFound, TooManyOpenFiles
-from udpnote.lan.endpoint import THIS_MACHINE, Endpoint
+from udpnote.lan.endpoint import Endpoint
 from udpnote.lan.host_names import resolve
 from udpnote.lan.interfaces import Interface, no_interfaces
+from udpnote.lan.listening_endpoint import ListeningEndpoint
+from udpnote.lan.probing_endpoint import THIS_MACHINE, ProbingEndpoint
 from udpnote.model.address import Address, Datagram
 
 DEADLINE_SECONDS = 10.0
@@ -27,14 +29,14 @@ GONE = Interface("gone0", 2**31 - 1, ((FOREIGN, "198.51.100.255"),), has_ipv6=Tr
 
 
 @contextmanager
-def listening(bind: str | None = "127.0.0.1", *ports: int) -> Iterator[Endpoint]:
-    with closing(Endpoint.listen(bind, *ports or (0,), list_interfaces=no_interfaces)) as endpoint:
+def listening(bind: str | None = "127.0.0.1", *ports: int) -> Iterator[ListeningEndpoint]:
+    with closing(ListeningEndpoint(bind, *ports or (0,), list_interfaces=no_interfaces)) as endpoint:
         yield endpoint
 
 
 @pytest.fixture
-def client() -> Iterator[Endpoint]:
-    with closing(Endpoint.client(list_interfaces=no_interfaces)) as endpoint:
+def client() -> Iterator[ProbingEndpoint]:
+    with closing(ProbingEndpoint(list_interfaces=no_interfaces)) as endpoint:
         yield endpoint
 
 
@@ -52,7 +54,7 @@ def texts(endpoint: Endpoint, count: int) -> list[bytes]:
 
 
 def test_a_listener_everywhere_has_one_port_for_both_families(
-    client: Endpoint,
+    client: ProbingEndpoint,
 ) -> None:
     with listening(None) as server:
         assert server.addresses == [("0.0.0.0", server.port), ("::", server.port, 0, 0)]
@@ -61,7 +63,7 @@ def test_a_listener_everywhere_has_one_port_for_both_families(
 
 
 def test_only_the_datagrams_of_a_batch_that_cannot_leave_are_lost(
-    client: Endpoint,
+    client: ProbingEndpoint,
 ) -> None:
     with listening() as server, listening("::1") as other:
         good: list[Datagram] = [(b"good", server.addresses[0]), (b"good", other.addresses[0])]
@@ -97,16 +99,16 @@ def test_of_several_ports_the_first_is_taken_at_which_no_other_server_gets_the_s
             free = third.port
         taken = second.port
     with (
-        closing(Endpoint.listen("127.0.0.2", taken, free, list_interfaces=lambda: loopback)) as bound,
-        closing(Endpoint.listen("127.0.0.3", taken, free, list_interfaces=lambda: loopback)) as beside,
-        closing(Endpoint.listen("127.0.0.3", taken, list_interfaces=lambda: loopback)) as unheard,
+        closing(ListeningEndpoint("127.0.0.2", taken, free, list_interfaces=lambda: loopback)) as bound,
+        closing(ListeningEndpoint("127.0.0.3", taken, free, list_interfaces=lambda: loopback)) as beside,
+        closing(ListeningEndpoint("127.0.0.3", taken, list_interfaces=lambda: loopback)) as unheard,
     ):
         assert (bound.port, beside.port, unheard.port) == (taken, free, taken)
 
 
-def test_a_listener_at_all_ipv6_addresses_does_not_count_its_own_port_as_taken(client: Endpoint) -> None:
+def test_a_listener_at_all_ipv6_addresses_does_not_count_its_own_port_as_taken(client: ProbingEndpoint) -> None:
     loopback = [Interface("lo", 1, (), has_ipv6=True)]
-    with closing(Endpoint.listen("::", 0, 0, list_interfaces=lambda: loopback)) as server:
+    with closing(ListeningEndpoint("::", 0, 0, list_interfaces=lambda: loopback)) as server:
         client.send([(b"6", ("::1", server.port, 0, 0))])
         assert texts(server, 1) == [b"6"]
 
@@ -122,9 +124,9 @@ def test_if_too_few_sockets_can_be_opened_there_is_no_endpoint_and_none_stays_op
     for left in range(4):
         for bind in (None, "localhost"):
             with few_files(left), raises(TooManyOpenFiles, "too_many_open_files"):
-                Endpoint.listen(bind, 0)
+                ListeningEndpoint(bind, 0)
         with few_files(left), raises(TooManyOpenFiles, "too_many_open_files"):
-            Endpoint.client()
+            ProbingEndpoint()
     with few_files(0), raises(ServerNotFound, "too_many_open_files"):
         resolve("localhost", 6683)
 
@@ -134,7 +136,7 @@ def unreachable(address: Address) -> list[Datagram]:
     return [(b"x", address), (b"x" * 70_000, address), (b"y", address), (b"y", address)]
 
 
-def test_a_wake_ends_a_receive_that_waits_or_else_the_next_one_alone(client: Endpoint) -> None:
+def test_a_wake_ends_a_receive_that_waits_or_else_the_next_one_alone(client: ProbingEndpoint) -> None:
     received: list[list[Datagram]] = []
     waiter = threading.Thread(target=lambda: received.append(client.receive(None)), daemon=True)
     waiter.start()
@@ -156,7 +158,7 @@ def test_a_wake_ends_a_receive_that_waits_or_else_the_next_one_alone(client: End
 
 def test_a_probe_leaves_by_each_interface_and_its_answer_arrives_until_probing_ends() -> None:
     loopback = Interface("lo", 1, (("127.0.0.1", "127.255.255.255"),), has_ipv6=False)
-    with listening(None) as server, closing(Endpoint.client(list_interfaces=lambda: [loopback])) as client:
+    with listening(None) as server, closing(ProbingEndpoint(list_interfaces=lambda: [loopback])) as client:
         attempts = client.probe(b"who is there?", [server.port])
         assert attempts[0] == ("lo", "127.255.255.255", None)
         sources = [source for _, source in receive(server, 3) if len(source) == 2]
@@ -173,7 +175,7 @@ def test_each_probe_reaches_this_machine_and_reads_the_interfaces_again() -> Non
     with (
         listening() as server,
         listening("::1", server.port) as other,
-        closing(Endpoint.client(list_interfaces=lambda: next(readings))) as client,
+        closing(ProbingEndpoint(list_interfaces=lambda: next(readings))) as client,
     ):
         attempts = [client.probe(b"who is there?", [server.port]) for _ in range(3)]
         assert attempts[0] == attempts[1][3:] == attempts[2] == [(THIS_MACHINE, "127.0.0.1", None), (THIS_MACHINE, "::1", None)]
@@ -184,12 +186,12 @@ def test_each_probe_reaches_this_machine_and_reads_the_interfaces_again() -> Non
 
 
 def test_a_listener_passes_over_an_interface_that_has_gone() -> None:
-    with closing(Endpoint.listen("127.0.0.1", 0, list_interfaces=lambda: [GONE])) as listener:
+    with closing(ListeningEndpoint("127.0.0.1", 0, list_interfaces=lambda: [GONE])) as listener:
         listener.join_new_interfaces()
 
 
 @pytest.mark.parametrize("flooded", [0, 1], ids=["IPv4", "IPv6"])
-def test_each_socket_has_its_share_of_the_datagrams(client: Endpoint, flooded: int) -> None:
+def test_each_socket_has_its_share_of_the_datagrams(client: ProbingEndpoint, flooded: int) -> None:
     with listening(None) as server:
         if len(server.addresses) == 1:
             pytest.skip("this machine has one address family only")

@@ -4,8 +4,8 @@ from contextlib import closing
 
 from tests.support.later_searcher import LaterSearcher
 from udpnote.errors import Notice
-from udpnote.lan.endpoint import Endpoint
 from udpnote.lan.interfaces import no_interfaces
+from udpnote.lan.listening_endpoint import ListeningEndpoint
 from udpnote.protocol.server_contact import SILENCE_SECONDS
 from udpnote.server.loop import KEEP_COMING_SECONDS, READING_PAUSE_RATIO, Loop, Schedule, pause_after
 from udpnote.storage.notebook.notebook import Notebook
@@ -13,7 +13,7 @@ from udpnote.storage.notebook.notebook import Notebook
 
 def test_dropped_datagrams_are_reported_once_a_minute_as_the_notice_says(notebook: Notebook) -> None:
     notices, now = list[Notice](), [1000.0]
-    with closing(Endpoint.listen("127.0.0.1", 0, list_interfaces=no_interfaces)) as endpoint:
+    with closing(ListeningEndpoint("127.0.0.1", 0, list_interfaces=no_interfaces)) as endpoint:
         loop = Loop(
             endpoint,
             notebook,

@@ -31,8 +31,8 @@ from udpnote.errors import (
     StorageError,
     UdpnoteError,
 )
-from udpnote.lan.endpoint import Endpoint
 from udpnote.lan.interfaces import no_interfaces
+from udpnote.lan.probing_endpoint import ProbingEndpoint
 from udpnote.machine.names import host_name
 from udpnote.model.entry import TEXT_BYTES_MAX, StoredEntry
 from udpnote.model.join_code import join_code
@@ -54,9 +54,9 @@ pytestmark = pytest.mark.usefixtures("own_settings")
 
 
 @pytest.fixture
-def endpoint() -> Iterator[Endpoint]:
+def endpoint() -> Iterator[ProbingEndpoint]:
     """The sockets of another program."""
-    with closing(Endpoint.client(list_interfaces=no_interfaces)) as endpoint:
+    with closing(ProbingEndpoint(list_interfaces=no_interfaces)) as endpoint:
         yield endpoint
 
 
@@ -65,7 +65,7 @@ def local_server(path: Path | None, **options: object) -> Server:
 
 
 def test_the_default_notebook_is_in_the_users_folder_and_noise_gets_no_answer(
-    loopback: Loopback, endpoint: Endpoint, tmp_path: Path
+    loopback: Loopback, endpoint: ProbingEndpoint, tmp_path: Path
 ) -> None:
     with local_server(None) as server:
         assert (tmp_path / "home" / "notebook.sqlite3").exists()
@@ -254,7 +254,7 @@ def test_without_a_callback_notices_go_to_the_log_as_facts(path: Path, caplog: p
     assert isinstance(record.msg, Notice) and str(home) in record.getMessage()
 
 
-def test_a_search_thread_wakes_the_server_and_ends_with_it(loopback: Loopback, endpoint: Endpoint, path: Path) -> None:
+def test_a_search_thread_wakes_the_server_and_ends_with_it(loopback: Loopback, endpoint: ProbingEndpoint, path: Path) -> None:
     def search_threads() -> list[threading.Thread]:
         return [thread for thread in threading.enumerate() if thread.name.startswith("udpnote search")]
 

@@ -8,7 +8,7 @@ from tests.simulation.history import Violation
 from tests.simulation.lan import Lan
 from tests.simulation.traffic import CLOCK_ERROR_SECONDS, Pace, message_of_reading, message_type
 from tests.support.network import SimulatedEndpoint
-from udpnote.lan.endpoint import ProbeAttempt
+from udpnote.lan.probing_endpoint import ProbeAttempt
 from udpnote.model.address import Address, Datagram
 from udpnote.model.query import Cursor
 from udpnote.protocol.codec import codec

@@ -5,8 +5,9 @@ from pathlib import Path
 
 from tests.support import notebook_files
 from udpnote import Client, Server
-from udpnote.lan.endpoint import Endpoint
 from udpnote.lan.interfaces import no_interfaces
+from udpnote.lan.listening_endpoint import ListeningEndpoint
+from udpnote.lan.probing_endpoint import ProbingEndpoint
 
 
 class NotebookFolder:
@@ -41,11 +42,11 @@ class Loopback(NotebookFolder):
 
     def reserve_port(self) -> None:
         """Choose the port before a server listens there."""
-        with closing(Endpoint.listen("127.0.0.1", 0, list_interfaces=no_interfaces)) as endpoint:
+        with closing(ListeningEndpoint("127.0.0.1", 0, list_interfaces=no_interfaces)) as endpoint:
             self.port = endpoint.port
 
     def client(self, outbox: str = "outbox.sqlite3", **options: object) -> Client:
         settings: dict[str, object] = {"port": self.port, "wait": 5.0, "author": "amy@pi"}
-        settings["endpoint"] = options.get("endpoint") or Endpoint.client(list_interfaces=no_interfaces)
+        settings["endpoint"] = options.get("endpoint") or ProbingEndpoint(list_interfaces=no_interfaces)
         client = Client(outbox=str(self.folder / outbox), **settings | options)  # type: ignore[arg-type]
         return self._open.enter_context(client)

@@ -10,8 +10,8 @@ from typing import NamedTuple
 from zlib import crc32
 
 from udpnote.errors import ServerNotFound
-from udpnote.lan.endpoint import ProbeAttempt
 from udpnote.lan.host_names import HostLookup, resolve
+from udpnote.lan.probing_endpoint import ProbeAttempt
 from udpnote.lan.udp_socket import SendError
 from udpnote.model.address import Address, Datagram
 from udpnote.protocol.envelope import VERSION

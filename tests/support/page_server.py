@@ -13,8 +13,8 @@ import httpx
 from tests.support.processes import DEADLINE_SECONDS
 from udpnote import Client
 from udpnote.errors import Notice
-from udpnote.lan.endpoint import Endpoint
 from udpnote.lan.interfaces import no_interfaces
+from udpnote.lan.probing_endpoint import ProbingEndpoint
 from udpnote.lan.tcp_listener import listen_tcp
 from udpnote.model.notebook import KnownNotebook
 from udpnote.page.access import AllowedHosts
@@ -113,7 +113,7 @@ class PageServer:
         outbox = Outbox(IN_MEMORY) if key is not None else str(self._folder / OUTBOX)
         callbacks: dict[str, Any] = {"on_notice": on_notice, "on_indexing": wait_for_index}
         with ExitStack() as opened:
-            endpoint = opened.enter_context(closing(Endpoint.client(list_interfaces=no_interfaces)))
+            endpoint = opened.enter_context(closing(ProbingEndpoint(list_interfaces=no_interfaces)))
             client = Client(**self._where, key=key, outbox=outbox, wait=CALL_SECONDS, endpoint=endpoint, **callbacks)
             opened.pop_all()  # the client closes it
         if known is not None and known.key_id == client.named_key_id and isinstance(outbox, Outbox):

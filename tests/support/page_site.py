@@ -18,8 +18,8 @@ from tests.support.page_server import OUTBOX, PageServer
 from tests.support.processes import COMMAND_WITHOUT_SITE, Process, free_port
 from udpnote import Client, Server
 from udpnote.client.results import State
-from udpnote.lan.endpoint import Endpoint
 from udpnote.lan.interfaces import no_interfaces
+from udpnote.lan.probing_endpoint import ProbingEndpoint
 from udpnote.machine.clock import wall_microseconds
 from udpnote.model.entry import SEQUENCE_MAX, Entry, Kind, Status
 
@@ -144,7 +144,7 @@ class Site(AnySite):
 
     def _client(self) -> Client:
         """Make a client that uses the outbox of the page."""
-        endpoint = Endpoint.client(list_interfaces=no_interfaces)
+        endpoint = ProbingEndpoint(list_interfaces=no_interfaces)
         return Client(server=f"127.0.0.1:{self.port}", author="bob", outbox=str(self.folder / OUTBOX), endpoint=endpoint)
 
 

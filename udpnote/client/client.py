@@ -21,7 +21,7 @@ from udpnote.client.sending import Sender
 from udpnote.client.text_source import TextSource
 from udpnote.client.trust import Keyring, named_key_of, own_key
 from udpnote.errors import ClientClosed, EntryRefused, InvalidSetting, Notice, NotTakenBack, Queued
-from udpnote.lan.endpoint import ProbeAttempt
+from udpnote.lan.probing_endpoint import ProbeAttempt
 from udpnote.model.argument_types import check_functions, check_options, check_several, check_type
 from udpnote.model.entry import (
     Entry,

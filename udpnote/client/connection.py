@@ -16,7 +16,7 @@ from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Protocol
 
 from udpnote.errors import ClientClosed, UdpnoteError
-from udpnote.lan.endpoint import Endpoint, ProbeAttempt
+from udpnote.lan.probing_endpoint import ProbeAttempt, ProbingEndpoint
 from udpnote.lan.udp_socket import SendError
 from udpnote.machine.clock import wall_microseconds
 from udpnote.model.address import Address, Datagram
@@ -75,7 +75,7 @@ class SystemRandomness:
 
 
 class ClientEndpoint(Protocol):
-    """The sockets of a client. `udpnote.lan.endpoint.Endpoint` has real ones; a simulation hands in its own."""
+    """The sockets of a client. `ProbingEndpoint` has real ones; a simulation hands in its own."""
 
     def send(self, datagrams: Sequence[Datagram], /) -> None:
         """Send each datagram, a pair of its bytes and its destination. If one cannot be sent, it is lost; nothing is raised."""
@@ -315,7 +315,7 @@ def opened_connection(endpoint: ClientEndpoint | None, clock: Clock | None, rand
 
     In place of a `clock` or `random` that is None, the connection has those of the system. Raises `TooManyOpenFiles`.
     """
-    opened = endpoint if endpoint is not None else Endpoint.client()
+    opened = endpoint if endpoint is not None else ProbingEndpoint()
     try:
         yield Connection(
             opened,

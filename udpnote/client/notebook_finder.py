@@ -15,7 +15,7 @@ from udpnote.client.named_server import NamedServer
 from udpnote.client.optional_writes import OptionalWrites
 from udpnote.client.trust import Keyring
 from udpnote.errors import JoinedOrLeftMeanwhile, Notice, OldKey, UdpnoteError
-from udpnote.lan.endpoint import NAMED_SERVER, ProbeAttempt
+from udpnote.lan.probing_endpoint import NAMED_SERVER, ProbeAttempt
 from udpnote.lan.udp_socket import format_host
 from udpnote.model.address import Address, Datagram
 from udpnote.model.notebook import Destination, KnownNotebook, address_of, display_name

@@ -4,6 +4,7 @@ Some interfaces can carry probes, the datagrams by which discovery looks for ser
 """
 
 import socket
+from collections.abc import Iterator
 from contextlib import suppress
 from typing import NamedTuple
 
@@ -32,25 +33,16 @@ def lan_interfaces() -> list[Interface]:
 
     The loopback interface usually has neither. Each call asks the operating system; if that fails, the list is empty.
     """
-    import netifaces  # here, because a one-shot send to a known address needs no interfaces
-
-    try:
-        names = netifaces.interfaces()
-    except OSError:
-        return []  # the same as on a machine without a network: the caller then reports that no server answered
     found = []
-    for name in names:
+    for name, ipv4, ipv6 in _addresses_by_interface():
         try:
-            addresses = netifaces.ifaddresses(name)
             index = socket.if_nametoindex(name)
-        except (OSError, ValueError):
+        except OSError:
             continue  # the interface was removed in this moment
         broadcasts = tuple(
-            (address["addr"], broadcast)
-            for address in addresses.get(netifaces.AF_INET, [])
-            if (broadcast := broadcast_address(address)) is not None
+            (address["addr"], broadcast) for address in ipv4 if (broadcast := broadcast_address(address)) is not None
         )
-        has_ipv6 = any(address["addr"].startswith("fe80:") for address in addresses.get(netifaces.AF_INET6, []))
+        has_ipv6 = any(address["addr"].startswith("fe80:") for address in ipv6)
         if broadcasts or has_ipv6:
             found.append(Interface(name, index, broadcasts, has_ipv6))
     return found
@@ -61,21 +53,25 @@ def own_addresses() -> list[str]:
 
     Each call asks the operating system; if that fails, the list is empty.
     """
-    import netifaces  # here, because only `udpnote page` needs them
+    interfaces = list(_addresses_by_interface())
+    addresses = [*(each for _, ipv4, _ in interfaces for each in ipv4), *(each for _, _, ipv6 in interfaces for each in ipv6)]
+    return [address["addr"].partition("%")[0] for address in addresses]
 
-    found: list[str] = []
-    for family in (netifaces.AF_INET, netifaces.AF_INET6):
+
+def _addresses_by_interface() -> Iterator[tuple[str, list[dict[str, str]], list[dict[str, str]]]]:
+    """Yield the name of each network interface, and its IPv4 and its IPv6 addresses, each with the keys of netifaces."""
+    import netifaces  # here, because a one-shot send to a known address needs no interfaces
+
+    try:
+        names = netifaces.interfaces()
+    except OSError:
+        return  # the same as on a machine without a network: the caller then reports that no server answered
+    for name in names:
         try:
-            names = netifaces.interfaces()
-        except OSError:
-            return []
-        for name in names:
-            try:
-                addresses = netifaces.ifaddresses(name).get(family, [])
-            except (OSError, ValueError):
-                continue  # the interface was removed in this moment
-            found += [address["addr"].partition("%")[0] for address in addresses]
-    return found
+            addresses = netifaces.ifaddresses(name)
+        except (OSError, ValueError):
+            continue  # the interface was removed in this moment
+        yield name, addresses.get(netifaces.AF_INET, []), addresses.get(netifaces.AF_INET6, [])
 
 
 def no_interfaces() -> list[Interface]:

@@ -19,7 +19,7 @@ RECEIVES_MAX = 4
 
 
 class Incoming(Protocol):
-    """An object that returns arriving datagrams. A server passes its `lan.endpoint.Endpoint`."""
+    """An object that returns arriving datagrams. A server passes its `ListeningEndpoint`."""
 
     def receive(self, timeout_seconds: float, /) -> list[Datagram]:
         """Wait up to `timeout_seconds` for a datagram. Return the datagrams that have arrived.

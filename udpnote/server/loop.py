@@ -14,7 +14,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from udpnote.errors import NotebookLost, Notice, StorageError
-from udpnote.lan.endpoint import Endpoint
+from udpnote.lan.listening_endpoint import ListeningEndpoint
 from udpnote.machine.clock import wall_microseconds
 from udpnote.model.address import Datagram
 from udpnote.model.entry import StoredEntry
@@ -69,7 +69,7 @@ class Loop:
 
     def __init__(
         self,
-        endpoint: Endpoint,
+        endpoint: ListeningEndpoint,
         notebook: Notebook,
         *,
         sealing_keys: "SealingKeys | None",

@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from udpnote.errors import InvalidSetting, NotebookLost, Notice, UdpnoteError
-from udpnote.lan.endpoint import Endpoint
+from udpnote.lan.listening_endpoint import ListeningEndpoint
 from udpnote.lan.udp_socket import format_address
 from udpnote.machine.names import host_name
 from udpnote.model.address import is_loopback
@@ -273,14 +273,14 @@ def _settings(*, name: str | None, bind: str | None, port: int | None, sealed: b
     return settings
 
 
-def _listen(bind: str | None, ports: Sequence[int], on_notice: Callable[[Notice], None]) -> Endpoint:
+def _listen(bind: str | None, ports: Sequence[int], on_notice: Callable[[Notice], None]) -> ListeningEndpoint:
     """Open an endpoint on the address `bind`, at the first of the UDP `ports` that is free, and return it.
 
     `bind` is an IP address or a host name, or None for all addresses. The port 0 stands for any free port. Calls `on_notice` if
     the first port is not free, or if `bind` is a host name whose address only this machine can reach. Raises `AddressInUse`,
-    `AddressUnavailable` or `TooManyOpenFiles`, as `Endpoint.listen` does.
+    `AddressUnavailable` or `TooManyOpenFiles`, as `ListeningEndpoint` does.
     """
-    endpoint = Endpoint.listen(bind, *ports)
+    endpoint = ListeningEndpoint(bind, *ports)
     if ports[0] not in (0, endpoint.port):
         on_notice(Notice("next_port_used", taken=ports[0], port=endpoint.port))
     host = endpoint.addresses[0][0]

@@ -19,7 +19,8 @@ from udpnote.client.diagnosis.examination import (
     Examination,
     WayKind,
 )
-from udpnote.lan.endpoint import DISCOVERY_GROUP, THIS_MACHINE, ProbeAttempt
+from udpnote.lan.endpoint import DISCOVERY_GROUP
+from udpnote.lan.probing_endpoint import THIS_MACHINE, ProbeAttempt
 from udpnote.model.address import Address, Datagram
 from udpnote.protocol.codec.codec import decode, encode
 from udpnote.protocol.envelope import BODY_BYTES_MAX, OPEN

@@ -14,8 +14,8 @@ from udpnote.cli.terminal.text import count, local_time, padded, shortened
 from udpnote.client.client import Client
 from udpnote.client.results import State
 from udpnote.errors import Notice, ServerNotFound
-from udpnote.lan.endpoint import Endpoint
 from udpnote.lan.interfaces import Interface, lan_interfaces, no_interfaces
+from udpnote.lan.probing_endpoint import ProbingEndpoint
 from udpnote.model.address import Datagram
 from udpnote.server.server import Server
 from udpnote.storage.notebook.notebook import Notebook
@@ -32,10 +32,10 @@ LONG_CHARACTERS = 12_000
 """About how many characters the longest text has: enough for several datagrams."""
 
 
-class LossyEndpoint(Endpoint):
+class LossyEndpoint(ProbingEndpoint):
     """The sockets of a client, which lose datagrams. After a call of `lose`, they drop datagrams at random, in each direction.
 
-    `lost` is the number of dropped datagrams so far, in both directions together. `Endpoint` explains `list_interfaces`.
+    `lost` is the number of dropped datagrams so far, in both directions together. `ProbingEndpoint` explains `list_interfaces`.
     """
 
     def __init__(self, *, list_interfaces: Callable[[], list[Interface]] = lan_interfaces) -> None:
@@ -56,7 +56,7 @@ class LossyEndpoint(Endpoint):
         super().send(self._without_lost(datagrams))
 
     def receive(self, timeout_seconds: float | None) -> list[Datagram]:
-        """Receive datagrams as an `Endpoint` does, and return those that are not dropped."""
+        """Receive datagrams as a `ProbingEndpoint` does, and return those that are not dropped."""
         return self._without_lost(super().receive(timeout_seconds))
 
     def _without_lost(self, datagrams: Sequence[Datagram]) -> list[Datagram]:
@@ -82,7 +82,7 @@ def demo() -> int:
     """
     with tempfile.TemporaryDirectory(prefix="udpnote-demo-") as folder, default_settings(folder):
         path = os.path.join(folder, "notebook.sqlite3")
-        endpoint = LossyEndpoint.client(list_interfaces=no_interfaces)
+        endpoint = LossyEndpoint(list_interfaces=no_interfaces)
         with (
             Server(path, name="demo", bind="127.0.0.1", port=0) as server,
             Client(port=server.port, outbox=os.path.join(folder, "outbox.sqlite3"), endpoint=endpoint) as client,

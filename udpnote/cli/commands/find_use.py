@@ -16,7 +16,7 @@ from udpnote.client.client import Client
 from udpnote.client.destination import destination_of, matches, named_by
 from udpnote.client.finding import FoundNotebook
 from udpnote.errors import InvalidSetting, Notice
-from udpnote.lan.endpoint import NAMED_SERVER, THIS_MACHINE, ProbeAttempt
+from udpnote.lan.probing_endpoint import NAMED_SERVER, THIS_MACHINE, ProbeAttempt
 from udpnote.lan.udp_socket import format_host
 from udpnote.model.address import parse_server
 from udpnote.model.notebook import ID_DIGITS_SHOWN, KnownNotebook, address_of, short_id

@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 from udpnote.client.connection import ClientEndpoint
 from udpnote.errors import BadDatagram
-from udpnote.lan.endpoint import THIS_MACHINE
+from udpnote.lan.probing_endpoint import THIS_MACHINE
 from udpnote.lan.udp_socket import SendError
 from udpnote.model.address import Address, is_loopback
 from udpnote.protocol.codec.codec import decode, encode
