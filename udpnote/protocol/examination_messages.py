@@ -1,12 +1,13 @@
 """EXAMINE and REPORT, the messages of `udpnote doctor`: immutable values, and their bodies as bytes.
 
-`codec` adds the headers of the bodies, and checks their padding.
+`codec` gives the headers of the bodies.
 """
 
 from struct import Struct
 from typing import NamedTuple
 
 from udpnote.errors import BadDatagram
+from udpnote.protocol.codec.fields import check_padding
 from udpnote.protocol.envelope import BODY_BYTES_MAX
 from udpnote.protocol.messages import NOTEBOOK_ID_BYTES, SERVER_ID_BYTES, TOKEN_BYTES
 
@@ -87,15 +88,16 @@ def examine_body(header: bytes, examine: Examine) -> bytes:
     return _EXAMINE.pack(header, examine.token, examine.way).ljust(examine.body_bytes, b"\0")
 
 
-def parse_examine(body: bytes) -> tuple[Examine, int]:
-    """The EXAMINE in `body`, and the index where its padding begins.
+def parse_examine(body: bytes) -> Examine:
+    """The EXAMINE in `body`.
 
     Raises `BadDatagram` or `struct.error` if `body` breaks a rule of the protocol.
     """
     _, token, way = _EXAMINE.unpack_from(body)
     if way > WAY_MAX or len(body) < EXAMINE_BYTES_MIN:
         raise BadDatagram("malformed")
-    return Examine(token, way, len(body)), _EXAMINE.size
+    check_padding(body, _EXAMINE.size)
+    return Examine(token, way, len(body))
 
 
 def report_body(header: bytes, report: Report) -> bytes:
@@ -110,8 +112,8 @@ def report_body(header: bytes, report: Report) -> bytes:
     return body.ljust(report.body_bytes, b"\0")
 
 
-def parse_report(body: bytes) -> tuple[Report, int]:
-    """The REPORT in `body`, and the index where its padding begins.
+def parse_report(body: bytes) -> Report:
+    """The REPORT in `body`.
 
     Raises `BadDatagram` or `struct.error` if `body` breaks a rule of the protocol.
     """
@@ -126,7 +128,8 @@ def parse_report(body: bytes) -> tuple[Report, int]:
     report = Report(
         token, way, heard, notebook_id, server_id, clock, _host(source), source_port, unsent, heard_hosts, len(body)
     )
-    return report, end
+    check_padding(body, end)
+    return report
 
 
 def _packed(host: str) -> bytes:

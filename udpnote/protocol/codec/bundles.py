@@ -22,6 +22,7 @@ from udpnote.model.entry import (
     Entry,
     Kind,
 )
+from udpnote.protocol.codec.fields import check_padding
 from udpnote.protocol.codec.runs import RUN_NOTES_MAX, RUN_NOTES_MIN, RUN_START
 from udpnote.protocol.envelope import BODY_BYTES_MAX
 from udpnote.protocol.messages import Run, run_check
@@ -81,13 +82,8 @@ def pack_bundle(bundle: Bundle, texts: list[bytes]) -> bytes:
     return b"".join(packed + texts)
 
 
-def parse_bundle(body: bytes) -> tuple[Run, int]:
-    """The `Run` in the BUNDLE with this `body`, and the index in `body` where the padding begins.
-
-    If texts are missing at the end of `body`, that index is larger than the length of `body`. The caller must check this, and
-    that the padding consists of zeros. Raises `BadDatagram`, `struct.error` or `UnicodeDecodeError` if `body` breaks another
-    rule of the protocol.
-    """
+def parse_bundle(body: bytes) -> Run:
+    """The `Run` in the BUNDLE with this `body`. Raises the same errors as `parse_run`."""
     _, notebook_id, token, attempt = RUN_START.unpack_from(body)
     after_client, after_sequence, count, writers_count = _HEAD.unpack_from(body, RUN_START.size)
     writers, columns_at = _parse_writers(body, writers_count)
@@ -107,17 +103,18 @@ def parse_bundle(body: bytes) -> tuple[Run, int]:
     ):
         raise BadDatagram("malformed")
     starts = list(accumulate(sizes, initial=columns_at + columns.size))
+    check_padding(body, starts[-1])
     notes = []
     for index, sequence, time, (begin, end) in zip(indices, sequences, written_at, pairwise(starts), strict=True):
         client_id, utc_offset, author = writers[index]
         text = body[begin:end].decode()
         notes.append(_new(Entry, (client_id, sequence, Kind.NOTE, time, utc_offset, author, text, 0, NOTHING_SEEN)))
     bundle = _new(Bundle, (tuple(notes), stored_at, after_client, after_sequence))
-    return _new(Run, (notebook_id, token, attempt, bundle, run_check(body[RUN_START.size : starts[-1]]))), starts[-1]
+    return _new(Run, (notebook_id, token, attempt, bundle, run_check(body[RUN_START.size : starts[-1]])))
 
 
 def _parse_writers(body: bytes, count: int) -> tuple[list[Writer], int]:
-    """The `count` writers in the `body` of a BUNDLE, and the index where they end. Raises the same errors as `parse_bundle`."""
+    """The `count` writers in the `body` of a BUNDLE, and the index where they end. Raises the same errors as `parse_run`."""
     writers: list[Writer] = []
     at = RUN_START.size + _HEAD.size
     for _ in range(count):

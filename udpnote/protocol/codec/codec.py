@@ -28,8 +28,8 @@ from udpnote.model.entry import (
     Status,
 )
 from udpnote.protocol.codec.bundles import pack_bundle, parse_bundle
+from udpnote.protocol.codec.fields import SEEN, check_padding, parse_seen
 from udpnote.protocol.codec.runs import RUN_NOTES_MAX, RUN_START, pack_notes, parse_run
-from udpnote.protocol.codec.seen import SEEN, parse_seen
 from udpnote.protocol.envelope import BODY_BYTES_MAX, HEADER_BYTES, MAGIC, OPEN, VERSION, Envelope
 from udpnote.protocol.messages import (
     NOTEBOOK_ID_BYTES,
@@ -246,7 +246,7 @@ def _decode_append(body: bytes, restored: Restored | None = None) -> Append:
     if part_bytes != total_bytes or offset or part_bytes > _part_bytes_max(author_bytes):  # unless one part has the whole text
         _check_cut(total_bytes, offset, part_bytes, bytes_max=_part_bytes_max(author_bytes))
     if text_end != len(body):
-        _check_padding(body, text_end)
+        check_padding(body, text_end)
     author = body[author_at:text_at].decode()
     text = body[text_at:text_end]
     fields = (
@@ -266,19 +266,6 @@ def _check_cut(total_bytes: int, offset: int, part_bytes: int, *, bytes_max: int
         raise BadDatagram("malformed")
 
 
-def _decode_run(body: bytes) -> Run:
-    run, run_end = parse_run(body)
-    if run_end != len(body):
-        _check_padding(body, run_end)
-    return run
-
-
-def _decode_bundle(body: bytes) -> Run:
-    run, bundle_end = parse_bundle(body)
-    _check_padding(body, bundle_end)
-    return run
-
-
 def _decode_restore(body: bytes) -> Append:
     restored = Restored(*_RESTORED.unpack_from(body, _APPEND.size))
     has_predecessor = 0 < restored.after_sequence <= SEQUENCE_MAX
@@ -292,19 +279,15 @@ def _decode_read(body: bytes) -> "Read":
 
     if len(body) != READ_BYTES:
         raise BadDatagram("malformed")
-    read, read_end = parse_read(body, HEADER_BYTES)
-    _check_padding(body, read_end)
-    return read
+    return parse_read(body)
 
 
 def _decode_page(body: bytes) -> "Page":
-    page, page_end = _page_parser()(body, HEADER_BYTES)
-    _check_padding(body, page_end)
-    return page
+    return _page_parser()(body)
 
 
 @cache
-def _page_parser() -> Callable[[bytes, int], "tuple[Page, int]"]:
+def _page_parser() -> "Callable[[bytes], Page]":
     """Return `reading.parse_page`.
 
     Cached, because an import statement for each page takes longer than parsing its fields.
@@ -332,9 +315,7 @@ def _decode_ack(body: bytes) -> Ack:
 def _decode_discover(body: bytes) -> Discover:
     from udpnote.protocol.codec.discovery import parse_discover
 
-    discover, discover_end = parse_discover(body)
-    _check_padding(body, discover_end)
-    return discover
+    return parse_discover(body)
 
 
 def _decode_offer(body: bytes) -> Offer:
@@ -353,26 +334,13 @@ def _decode_refuse(body: bytes) -> Refuse:
 def _decode_examine(body: bytes) -> "Examine":
     from udpnote.protocol.examination_messages import parse_examine
 
-    examine, examine_end = parse_examine(body)
-    _check_padding(body, examine_end)
-    return examine
+    return parse_examine(body)
 
 
 def _decode_report(body: bytes) -> "Report":
     from udpnote.protocol.examination_messages import parse_report
 
-    report, report_end = parse_report(body)
-    _check_padding(body, report_end)
-    return report
-
-
-def _check_padding(body: bytes, start: int) -> None:
-    """Raise `BadDatagram` if `body` is shorter than `start` bytes, or if any byte from `start` on is not zero.
-
-    Padding must not carry hidden data.
-    """
-    if start > len(body) or body[start:].strip(b"\0"):
-        raise BadDatagram("malformed")
+    return parse_report(body)
 
 
 _DECODERS: dict[int, Callable[[bytes], Message]] = {
@@ -383,8 +351,8 @@ _DECODERS: dict[int, Callable[[bytes], Message]] = {
     READ: _decode_read,
     PAGE: _decode_page,
     RESTORE: _decode_restore,
-    RUN: _decode_run,
-    BUNDLE: _decode_bundle,
+    RUN: parse_run,
+    BUNDLE: parse_bundle,
     REFUSE: _decode_refuse,
     EXAMINE: _decode_examine,
     REPORT: _decode_report,

@@ -1,4 +1,4 @@
-"""The bodies of DISCOVER and OFFER: see `codec`, which adds their headers and checks their padding.
+"""The bodies of DISCOVER and OFFER. `codec` gives their headers.
 
 A short text is one byte with the length of its UTF-8, then the UTF-8.
 """
@@ -6,6 +6,7 @@ A short text is one byte with the length of its UTF-8, then the UTF-8.
 from struct import Struct
 
 from udpnote.errors import BadDatagram
+from udpnote.protocol.codec.fields import check_padding
 from udpnote.protocol.messages import (
     NAME_BYTES_MAX,
     NOTEBOOK_ID_BYTES,
@@ -29,15 +30,16 @@ def discover_body(header: bytes, discover: Discover) -> bytes:
     return _DISCOVER.pack(header, *discover).ljust(DISCOVER_BYTES, b"\0")
 
 
-def parse_discover(body: bytes) -> tuple[Discover, int]:
-    """The DISCOVER in `body`, and the index where its padding begins.
+def parse_discover(body: bytes) -> Discover:
+    """The DISCOVER in `body`.
 
     Raises `BadDatagram` or `struct.error` if `body` breaks a rule of the protocol.
     """
     _, probe_id, notebook_id = _DISCOVER.unpack_from(body)
     if len(body) != DISCOVER_BYTES:
         raise BadDatagram("malformed")
-    return Discover(probe_id, notebook_id), _DISCOVER.size
+    check_padding(body, _DISCOVER.size)
+    return Discover(probe_id, notebook_id)
 
 
 def offer_body(header: bytes, offer: Offer) -> bytes:

@@ -1,8 +1,8 @@
 """Converts the fields of READs and PAGEs to bytes and back: queries, cursors, stored entries and tallies.
 
-`codec` adds the header and the padding. A text is two bytes with the length of its UTF-8, then the UTF-8. For malformed bytes,
-the functions `parse_...` raise `BadDatagram`, `struct.error`, `IndexError`, `KeyError` or `UnicodeDecodeError`; `codec` turns
-all these errors into `BadDatagram`.
+`codec` adds the header and the padding of a READ. A text is two bytes with the length of its UTF-8, then the UTF-8. For
+malformed bytes, the functions `parse_...` raise `BadDatagram`, `struct.error`, `IndexError`, `KeyError` or
+`UnicodeDecodeError`; `codec` turns all these errors into `BadDatagram`.
 """
 
 from functools import lru_cache
@@ -24,7 +24,8 @@ from udpnote.model.entry import (
     StoredEntry,
 )
 from udpnote.model.query import Cursor, Query, Tally, View
-from udpnote.protocol.codec.seen import checked_seen
+from udpnote.protocol.codec.fields import check_padding, checked_seen
+from udpnote.protocol.envelope import HEADER_BYTES
 from udpnote.protocol.messages import NOTEBOOK_ID_BYTES
 from udpnote.protocol.reading_messages import STREAM_ID_BYTES, Page, PageItem, PageState, Read, StoredPart
 
@@ -140,31 +141,34 @@ def pack_tally(tally: Tally) -> bytes:
     return _TALLY.pack(tally.key, tally.amount, len(label)) + label
 
 
-def parse_read(data: bytes, start: int) -> tuple[Read, int]:
-    """The READ whose fields begin at the index `start` in `data`, and the index at which the padding begins."""
-    notebook_id, stream_id, burst, number, offset, time, limit, wait_milliseconds, *seen = _READ.unpack_from(data, start)
-    query, end = _parse_query(data, start + _READ.size)
-    if end - start - _READ.size > QUERY_BYTES_MAX:
+def parse_read(body: bytes) -> Read:
+    """The READ with this `body`."""
+    notebook_id, stream_id, burst, number, offset, time, limit, wait_milliseconds, *seen = _READ.unpack_from(body, HEADER_BYTES)
+    query_at = HEADER_BYTES + _READ.size
+    query, end = _parse_query(body, query_at)
+    if end - query_at > QUERY_BYTES_MAX:
         raise BadDatagram("malformed")
+    check_padding(body, end)
     cursor = _cursor(number, offset, time)
-    return Read(notebook_id, stream_id, burst, cursor, limit, wait_milliseconds, query, checked_seen(*seen)), end
+    return Read(notebook_id, stream_id, burst, cursor, limit, wait_milliseconds, query, checked_seen(*seen))
 
 
-def parse_page(data: bytes, start: int) -> tuple[Page, int]:
-    """The PAGE whose fields begin at the index `start` in `data`, and the index at which the padding begins."""
+def parse_page(body: bytes) -> Page:
+    """The PAGE with this `body`."""
     (
         stream_id, burst, state, number, offset, time, next_number, next_offset, next_time, burst_end_number, burst_end_offset,
         burst_end_time, last, client_id, sequence, indexed, content, count,
-    ) = _PAGE.unpack_from(data, start)  # fmt: skip
+    ) = _PAGE.unpack_from(body, HEADER_BYTES)  # fmt: skip
     first, following = _cursor(number, offset, time), _cursor(next_number, next_offset, next_time)
     burst_end = _cursor(burst_end_number, burst_end_offset, burst_end_time)
     if content not in (_PARTS, _TALLIES) or (content == _TALLIES and not count):
         raise BadDatagram("malformed")
     parse = _parse_parts if content == _PARTS else _parse_tallies
-    items, end = parse(data, start + _PAGE.size, count)
+    items, end = parse(body, HEADER_BYTES + _PAGE.size, count)
+    check_padding(body, end)
     newest = checked_seen(last, client_id, sequence)
     fields = (stream_id, burst, _STATES[state], first, following, burst_end, newest, indexed, tuple(items))
-    return _new(Page, fields), end
+    return _new(Page, fields)
 
 
 def _pack_text(text: str) -> bytes:

@@ -19,6 +19,7 @@ from udpnote.model.entry import (
     WRITTEN_AT_MIN,
     NoteRun,
 )
+from udpnote.protocol.codec.fields import check_padding
 from udpnote.protocol.envelope import BODY_BYTES_MAX
 from udpnote.protocol.messages import NOTEBOOK_ID_BYTES, TOKEN_BYTES, Run, run_check
 
@@ -75,12 +76,10 @@ def pack_notes(notes: NoteRun, texts: list[bytes]) -> bytes:
     )
 
 
-def parse_run(body: bytes) -> tuple[Run, int]:
-    """The RUN with this `body`, and the index where its padding begins.
+def parse_run(body: bytes) -> Run:
+    """The RUN with this `body`.
 
-    If texts are missing at the end of `body`, that index is larger than the length of `body`. The caller must check this, and
-    that the padding consists of zeros. Raises `BadDatagram`, `struct.error` or `UnicodeDecodeError` if `body` breaks another
-    rule of the protocol.
+    Raises `BadDatagram`, `struct.error` or `UnicodeDecodeError` if `body` breaks a rule of the protocol.
     """
     _, notebook_id, token, attempt = RUN_START.unpack_from(body)
     start = RUN_START.size
@@ -103,10 +102,12 @@ def parse_run(body: bytes) -> tuple[Run, int]:
         and all(values[count:])
     ):
         raise BadDatagram("malformed")
+    if starts[-1] != len(body):
+        check_padding(body, starts[-1])
     texts = tuple([body[begin:end].decode() for begin, end in pairwise(starts)])
     author = body[author_at:numbers_at].decode()
     notes = _new(NoteRun, (client_id, sequence, utc_offset, author, written_at, texts))
-    return _new(Run, (notebook_id, token, attempt, notes, run_check(body[start : starts[-1]]))), starts[-1]
+    return _new(Run, (notebook_id, token, attempt, notes, run_check(body[start : starts[-1]])))
 
 
 @lru_cache(maxsize=RUN_NOTES_MAX + 1)

@@ -1,4 +1,4 @@
-"""The part of the codec for a `SeenEntry`, which is a field of APPENDs, READs and PAGEs."""
+"""What the codecs of several messages share: a `SeenEntry`, which is a field of APPENDs, READs and PAGEs, and padding."""
 
 from functools import lru_cache
 from struct import Struct
@@ -25,3 +25,12 @@ def checked_seen(number: int, client_id: bytes, sequence: int) -> SeenEntry:
     if not (0 < number <= SEQUENCE_MAX and 0 < sequence <= SEQUENCE_MAX) and seen != NOTHING_SEEN:
         raise BadDatagram("malformed")
     return seen
+
+
+def check_padding(body: bytes, start: int) -> None:
+    """Raise `BadDatagram` if `body` is shorter than `start` bytes, or if any byte from `start` on is not zero.
+
+    Padding must not carry hidden data.
+    """
+    if start > len(body) or body[start:].strip(b"\0"):
+        raise BadDatagram("malformed")
