@@ -52,6 +52,7 @@ def test_sentences_count_list_and_quote_their_values() -> None:
     assert "at UDP ports 6683 to 6686 of this LAN. " in told("key_not_found", host=None, ports=PORTS, found=[])
     dropped = told("datagrams_dropped", counts={"corrupted": 1, "foreign": 1200})
     assert dropped == "1,201 datagrams dropped in the last minute: 1,200 not of udpnote, 1 damaged"
+    assert "on the notebook's host" in told("notebook_not_there", path="/home/lin/notebook.sqlite3")
     assert told("entries_wait", entries=1, name="家里").startswith("1 entry waits in the outbox for 家里, ")
     assert told("entries_wait", entries=1200, name="家里").startswith("1,200 entries wait in the outbox for 家里, ")
 

@@ -130,9 +130,9 @@ class RevisionSender:
         """
         return self._send(number, lambda: self._client.revise(number, text, wait=self._offline_wait), text)
 
-    def delete(self, named: int, state: NoteState | None, *, says_how_back: bool) -> int:
+    def delete(self, named: int, state: NoteState | None, *, says_how_back: bool, is_only: bool = False) -> int:
         """Delete the note with the number `named`, and return the exit code. With `says_how_back`, print how to bring the note
-        back.
+        back. If it is the only note that the command deletes (`is_only`), an undo does that.
 
         `state` is the note's state, or None if the notebook has no such entry. In three cases nothing is deleted, and the
         result is REFUSED: there is no such entry, the note was erased, or `named` is the number of a revision or deletion. If
@@ -152,7 +152,7 @@ class RevisionSender:
         wait = 0.0 if self.has_queued else self._wait
         code = self._send(number, lambda: self._client.delete(number, seen=latest, wait=wait), shown, latest)
         if code == exit_codes.DONE and says_how_back:
-            say(Notice("edit_brings_back", number=number))
+            say(Notice("undo_brings_back", number=number) if is_only else Notice("edit_brings_back", number=number))
         return code
 
     def count(self, numbers: range) -> tuple[int, range]:

@@ -177,6 +177,13 @@ def test_control_c_interrupts_the_editor_and_not_edit(noted: Machine) -> None:
     assert history(noted)[-1] == (3, "revision", "interrupted")
 
 
+def test_delete_says_that_an_undo_brings_the_note_back_if_it_has_deleted_only_one(noted: Machine) -> None:
+    assert "`udpnote undo`" in noted.run("delete 1").err
+    noted.run("undo")
+    assert noted.run("list").lines[0].endswith("buy milk")
+    assert "`udpnote undo`" not in noted.run("delete 1 2").err
+
+
 def test_several_notes_are_deleted_each_once_and_one_comes_back_by_an_edit(noted: Machine) -> None:
     noted.run("edit 1 revised")
     noted.refused("delete 3", facts=["#3", "note #1", "`udpnote delete 1`"])

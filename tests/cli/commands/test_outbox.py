@@ -144,7 +144,7 @@ def test_only_named_entries_are_discarded(machine: Machine) -> None:
 
 def test_notes_are_moved_to_another_notebook_and_sent_and_send_and_use_count_those_elsewhere(served: Machine) -> None:
     served.send("--wait", "0", "--notebook", "cellar", typed="one\n笔记\n")
-    assert "2 entries wait" in served.run("send", "three").err
+    assert "2 other entries wait" in served.run("send", "three").err
     served.refused("outbox --from cellar", code=2, facts=["--to"])
     moved = served.run("outbox --to kitchen --from cellar")
     assert (moved.code, "2 notes moved to kitchen" in moved.err, len(moved.lines)) == (0, True, 3)
@@ -154,7 +154,7 @@ def test_notes_are_moved_to_another_notebook_and_sent_and_send_and_use_count_tho
     assert "wait" not in served.run("send", "four").err
     with closing(Outbox(served.outbox)) as outbox:
         outbox.add(["for the notebook that will be chosen"], author="", written_at=0, utc_offset=0)
-    assert "1 entry waits" in served.run("send", "five").err
+    assert "1 other entry waits" in served.run("send", "five").err
     served.send("--wait", "0", "--notebook", "cellar", typed="six\n")
     assert "`udpnote outbox --to kitchen`" in served.run("use", "kitchen").err
 

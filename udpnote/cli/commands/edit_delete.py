@@ -120,7 +120,8 @@ def _delete(sender: RevisionSender, states: dict[int, NoteState | None], ranges:
         if not is_confirmed(question):
             say(Notice("nothing_deleted"))
             return [exit_codes.REFUSED]
-    codes = [sender.delete(number, state, says_how_back=True) for number, state in states.items()]
+    is_only = len(states) == 1 and not ranges
+    codes = [sender.delete(number, state, says_how_back=True, is_only=is_only) for number, state in states.items()]
     for each, notes, within in counted:
         if exit_codes.QUEUED in codes:
             say(Notice("range_not_deleted", numbers=range_name(each)))

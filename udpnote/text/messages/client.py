@@ -136,9 +136,9 @@ def _waits_elsewhere(entries: int, name: str, argument: str) -> str:
     from shlex import quote  # here, because it is slow to import
 
     return ngettext(
-        "1 entry waits in the outbox. `udpnote outbox` shows for which notebook or server, `udpnote outbox --send` "
+        "1 other entry waits in the outbox. `udpnote outbox` shows for which notebook or server, `udpnote outbox --send` "
         "sends it there, and `udpnote outbox --to {argument}` moves notes to {name}",
-        "{count:,} entries wait in the outbox. `udpnote outbox` shows for which notebooks or servers, `udpnote outbox "
+        "{count:,} other entries wait in the outbox. `udpnote outbox` shows for which notebooks or servers, `udpnote outbox "
         "--send` sends them there, and `udpnote outbox --to {argument}` moves notes to {name}",
         entries,
     ).format(count=entries, name=name, argument=quote(argument))

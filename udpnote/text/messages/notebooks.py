@@ -158,6 +158,10 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "server_unusable_since": "cannot be used; last seen at {place}",
     "entries_waiting_for": _entries_waiting_for,
     "entries_refused_by": _entries_refused_by,
+    "notebook_not_there": (
+        "there is no notebook at {path}. Run the command on the notebook's host, and give it the path that `udpnote serve` "
+        "prints there, if that is another one"
+    ),
     "no_hosted_notebook": "no notebook at {path}",
     "hosted_notebook": _hosted_notebook,
     # doctor

@@ -329,7 +329,6 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
         "the next start says how to keep all other entries"
     ),
     "log_on_read_only_disk": "{path} and its log {log} cannot be read together on a read-only disk: copy both to another disk",
-    "notebook_not_there": "there is no notebook at {path}: `udpnote serve` prints the path of the notebook it serves",
     "index_damaged": "the search index {path} is damaged ({problem}): udpnote builds it again. Search again in a moment",
     # The key file
     "key_file_damaged": _key_file_damaged,

@@ -104,6 +104,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "deleted_note_revised": "#{number} was deleted by {deletion}: your revision brings the note back",
     "deleted_already": "#{number} is deleted already, by {deletion}",
     "edit_brings_back": "`udpnote edit {number}` brings it back: the notebook keeps its text",
+    "undo_brings_back": "`udpnote undo` brings it back now, and `udpnote edit {number}` later: the notebook keeps its text",
     "editor_failed_at_note": "the editor ended with an error: #{number} stays as it is",
     "text_is_the_same": "the text is the same: #{number} stays as it is",
     "version_signed": "{author} at {time} (#{number})",
