@@ -8,7 +8,6 @@ import re
 import shlex
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from difflib import get_close_matches
 from math import inf
 
 from udpnote.cli.command_line.command_table import COMMANDS, find_command
@@ -22,7 +21,7 @@ from udpnote.cli.command_line.parsing import (
     option_names,
     read_command_line,
 )
-from udpnote.cli.command_line.synonyms import NEEDLESS_OPTIONS, command_called, option_called, synonyms_of
+from udpnote.cli.command_line.synonyms import NEEDLESS_OPTIONS, command_called, nearest, nearest_option, option_called
 from udpnote.errors import InvalidSetting, Notice, UdpnoteError
 from udpnote.machine.clock import wall_seconds
 
@@ -34,11 +33,6 @@ LINE_CHARACTERS_MAX = 400
 
 COMMANDS_NAMED_MAX = 4
 """If more commands than this have the option that the typed command lacks, the advice names none of them."""
-
-COMMAND_SIMILARITY_MIN, OPTION_SIMILARITY_MIN, SYNONYM_SIMILARITY_MIN = 0.6, 0.7, 0.8
-"""How similar a mistyped name must be to a known one, so that the known one is guessed: for commands, for options, and for
-the many names that other programs have for options. 1 means equal.
-"""
 
 OPTIONS_FOR_SUPERFLUOUS_WORDS = {
     "export": "-o", "serve": "--file", "service install": "--file", "status": "--notebook", "tags": "--notebook",
@@ -168,7 +162,7 @@ def _another_command(words: list[str], error: WrongCommandLine) -> list[str] | N
             return ["--version"]
     if group is None and (name := command_called(word)) is not None:
         return [*before, name, *after]
-    if near := _near(word.lower(), names, COMMAND_SIMILARITY_MIN):
+    if near := nearest(word.lower(), names):
         return [*before, near, *after]
     is_text = after or not word.isascii() or " " in word
     return ["send", *words] if not before and is_text else None
@@ -199,7 +193,7 @@ def _another_option(words: list[str], error: WrongCommandLine) -> list[str] | No
     if f"-{name}" in known:  # a long option with only one hyphen
         meant: str | None = f"-{name}"
     else:
-        meant = called or _near(name, known, OPTION_SIMILARITY_MIN) or _near_synonym(name, known)
+        meant = called or nearest_option(name, known)
     if meant is None:
         return None
     if not equals:
@@ -223,25 +217,6 @@ def _may_be_value(value: str, parameter: Parameter) -> bool:
     if parameter.choices:
         return _choice_meant(value, parameter.choices) is not None
     return value[:1].isdecimal() if parameter.kind in (int, float) else value[:1] not in ("", "-")
-
-
-def _near_synonym(name: str, known: Sequence[str]) -> str | None:
-    """The option among `known` that other programs call by a name similar to `name`; None if there is none."""
-    near = _near(name, [other for each in known for other in synonyms_of(each)], SYNONYM_SIMILARITY_MIN)
-    return option_called(near, known) if near is not None else None
-
-
-def _near(name: str, known: Sequence[str], similarity_min: float) -> str | None:
-    """Return the only one of `known` that begins with `name`. If not exactly one does, return the most similar one, or None if
-    its similarity is below `similarity_min` (0 to 1). Return None, too, if `name` has less than two letters.
-    """
-    longer = [each for each in known if len(name.strip("-")) > 1 and each.startswith(name)]
-    if len(longer) == 1:
-        return longer[0]
-    if len(name.strip("-")) < 2:  # one letter is similar to every other
-        return None
-    long = [each for each in known if len(each) > 2]  # without short options such as -n
-    return next(iter(get_close_matches(name, long, 1, similarity_min)), None)
 
 
 def _ascii_dashes(words: list[str], error: WrongCommandLine) -> list[str]:
@@ -347,7 +322,7 @@ def _choice_meant(given: str, choices: Sequence[str]) -> str | None:
     if not bare.isalnum():  # the name of a file, such as notes.csv
         return None
     near = next((each for each in choices if each[:1] == bare[:1] and _is_within(bare, each)), None)
-    return near or _near(bare, choices, COMMAND_SIMILARITY_MIN)
+    return near or nearest(bare, choices)
 
 
 def _is_within(letters: str, word: str) -> bool:

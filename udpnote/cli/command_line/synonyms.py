@@ -1,8 +1,14 @@
-"""The names that other programs have for the commands and options of udpnote, to suggest the right one after a wrong one."""
+"""Finds the command or option that a wrong name may mean: by the names that other programs have for it, or by similarity."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from difflib import get_close_matches
 
 from udpnote.text.search_terms import one_form
+
+COMMAND_SIMILARITY_MIN, OPTION_SIMILARITY_MIN, SYNONYM_SIMILARITY_MIN = 0.6, 0.7, 0.8
+"""How similar a mistyped name must be to a known one, so that the known one is guessed: for commands and other words, for
+options, and for the many names that other programs have for options. 1 means equal.
+"""
 
 COMMANDS_OF_OTHER_PROGRAMS = {
     "send": "add new append create note post log echo put record save + 发送 发 记 添加 新建",
@@ -94,3 +100,26 @@ def option_called(name: str, known: Iterable[str]) -> str | None:
 def synonyms_of(option: str) -> list[str]:
     """The names that other programs have for `option`."""
     return OPTIONS_OF_OTHER_PROGRAMS.get(option, "").split()
+
+
+def nearest_option(name: str, known: Sequence[str]) -> str | None:
+    """Return the option among `known` that is most similar to `name`. If none is, return the one that other programs call by a
+    name similar to `name`; None if there is none.
+    """
+    if (own := nearest(name, known, OPTION_SIMILARITY_MIN)) is not None:
+        return own
+    other = nearest(name, [other for each in known for other in synonyms_of(each)], SYNONYM_SIMILARITY_MIN)
+    return option_called(other, known) if other is not None else None
+
+
+def nearest(name: str, known: Sequence[str], similarity_min: float = COMMAND_SIMILARITY_MIN) -> str | None:
+    """Return the only one of `known` that begins with `name`. If not exactly one does, return the most similar one, or None if
+    its similarity is below `similarity_min` (0 to 1). Return None, too, if `name` has less than two letters.
+    """
+    longer = [each for each in known if len(name.strip("-")) > 1 and each.startswith(name)]
+    if len(longer) == 1:
+        return longer[0]
+    if len(name.strip("-")) < 2:  # one letter is similar to every other
+        return None
+    long = [each for each in known if len(each) > 2]  # without short options such as -n
+    return next(iter(get_close_matches(name, long, 1, similarity_min)), None)
