@@ -7,9 +7,8 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Annotated, NamedTuple, NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
-from udpnote.cli.command_line.declared_command import Option, OptionGroup
 from udpnote.cli.own_process import own_process
 from udpnote.cli.terminal.streams import say
 from udpnote.errors import Notice
@@ -18,62 +17,13 @@ if TYPE_CHECKING:
     from subprocess import Popen
 
 
-class PageOptions(NamedTuple):
-    """The options of `udpnote serve` for the page beside the server.
-
-    `udpnote page` has the options for port, HTTPS and hosts, too, without `page-` in their names.
-    """
-
-    page: bool | None = None
-    page_https: bool | None = None
-    page_port: int | None = None
-    page_allow_host: list[str] | None = None
-
-
-Page = Annotated[
-    PageOptions,
-    OptionGroup(
-        page=Annotated[bool, Option("--page", help="Also serve the notebook to browsers, as `udpnote page` does.")],
-        page_https=Annotated[
-            bool, Option("--page-https", help="Also serve the page over HTTPS, as `udpnote page --https` does.")
-        ],
-        page_port=Annotated[
-            int | None,
-            Option(
-                "--page-port",
-                metavar="PORT",
-                smallest=1,
-                largest=65535,
-                help="Also serve the page, at this TCP port.  [default: 6680]",
-            ),
-        ],
-        page_allow_host=Annotated[
-            list[str] | None,
-            Option(
-                "--page-allow-host",
-                metavar="NAME",
-                help="Also serve the page, and let browsers reach this host under this name, too. May be repeated.",
-            ),
-        ],
-    ),
-]
-"""The options of `udpnote serve` for the page. The server also serves the page if the user gives any of them."""
-
-
 @contextmanager
-def page_beside(options: PageOptions, server: str, notebook_id: str, bind: str | None, *, is_sealed: bool) -> Iterator[None]:
-    """Return a context manager. In its block, a second process serves the page of the notebook whose server is at `server`
-    (HOST:PORT).
+def page_beside(**arguments: object) -> Iterator[None]:
+    """In the block, a second process serves a page. `arguments` are those of `serve_page`, which that process calls.
 
-    `notebook_id` is the notebook's id in hexadecimal digits. The page listens at the address `bind`, or at all addresses if
-    `bind` is None. `is_sealed` says whether the notebook is sealed: so the page knows it before the server answers. The page's
-    messages go to standard error. If the page cannot start, it prints the reason, and the block goes on without it, also if the
-    page is killed. The end of the block ends the page, and waits until its process has ended.
+    The page's messages go to standard error. If the page cannot start, it prints the reason, and the block goes on without it,
+    also if the page is killed. The end of the block ends the page, and waits until its process has ended.
     """
-    arguments = {
-        "bind": bind, "port": options.page_port, "allow_host": options.page_allow_host, "https": bool(options.page_https),
-        "server": server, "notebook": notebook_id, "is_sealed": is_sealed,
-    }  # fmt: skip
     with own_process(__name__, json.dumps(arguments)) as process:
         is_ending = threading.Event()
         threading.Thread(target=_report_kill, args=(process, is_ending), daemon=True).start()

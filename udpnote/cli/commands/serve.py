@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from shlex import quote
 from types import FrameType
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 from udpnote.cli import exit_codes
-from udpnote.cli.command_line.declared_command import DeclaredCommands, Option
+from udpnote.cli.command_line.declared_command import DeclaredCommands, Option, OptionGroup
 from udpnote.cli.options import ListeningPort, Name, ServedFile
-from udpnote.cli.page_process import Page, PageOptions, page_beside
+from udpnote.cli.page_process import page_beside
 from udpnote.cli.terminal.background_writer import BackgroundWriter
 from udpnote.cli.terminal.live_entries import LiveEntries
 from udpnote.cli.terminal.streams import said
@@ -41,6 +41,48 @@ Sealed = Annotated[
 TextFile = Annotated[
     str | None, Option("--text-file", metavar="FILE", help="Also keep the notes in this text file, which any editor can open.")
 ]
+
+
+class PageOptions(NamedTuple):
+    """The options of `udpnote serve` for the page beside the server.
+
+    `udpnote page` has the options for port, HTTPS and hosts, too, without `page-` in their names.
+    """
+
+    page: bool | None = None
+    page_https: bool | None = None
+    page_port: int | None = None
+    page_allow_host: list[str] | None = None
+
+
+Page = Annotated[
+    PageOptions,
+    OptionGroup(
+        page=Annotated[bool, Option("--page", help="Also serve the notebook to browsers, as `udpnote page` does.")],
+        page_https=Annotated[
+            bool, Option("--page-https", help="Also serve the page over HTTPS, as `udpnote page --https` does.")
+        ],
+        page_port=Annotated[
+            int | None,
+            Option(
+                "--page-port",
+                metavar="PORT",
+                smallest=1,
+                largest=65535,
+                help="Also serve the page, at this TCP port.  [default: 6680]",
+            ),
+        ],
+        page_allow_host=Annotated[
+            list[str] | None,
+            Option(
+                "--page-allow-host",
+                metavar="NAME",
+                help="Also serve the page, and let browsers reach this host under this name, too. May be repeated.",
+            ),
+        ],
+    ),
+]
+"""The options of `udpnote serve` for the page. The server also serves the page if the user gives any of them."""
 
 app = DeclaredCommands()
 
@@ -167,7 +209,15 @@ def _page_of(server: Server, bind: str | None, options: PageOptions) -> Abstract
     host = parse_server(server.addresses[0], PORT)[0]
     reached = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # those two mean all addresses; nobody sends to them
     address = f"[{reached}]:{server.port}" if ":" in reached else f"{reached}:{server.port}"
-    return page_beside(options, address, server.notebook_id, bind, is_sealed=server.join_code is not None)
+    return page_beside(
+        bind=bind,
+        port=options.page_port,
+        allow_host=options.page_allow_host,
+        https=bool(options.page_https),
+        server=address,
+        notebook=server.notebook_id,
+        is_sealed=server.join_code is not None,
+    )
 
 
 class Screen:
