@@ -3,11 +3,12 @@
 import os
 import sys
 import time
+from typing import NoReturn
 
 from udpnote.cli import exit_codes
 from udpnote.cli.command_line.text_arguments import SEND_OPTIONS, split_arguments
 from udpnote.cli.terminal import streams
-from udpnote.errors import InvalidEntry, InvalidQuery, Notice
+from udpnote.errors import InvalidEntry, Notice
 from udpnote.machine.clock import PYTHON_TIME_MAX, wall_microseconds
 from udpnote.settings import chosen_language
 from udpnote.text.language import speak_by
@@ -38,24 +39,21 @@ def main() -> None:
     sys.exit(exit_code)
 
 
-def _complete() -> None:
-    """Answer a shell that asks for completion, and raise `SystemExit`. `completion.shells` answers bash, zsh and fish; typer
-    answers all other shells.
+def _complete(instruction: str) -> NoReturn:
+    """Answer a shell that asks for completion, and raise `SystemExit`. `instruction` says what it asks for: suggestions, or the
+    script that typer prints.
     """
     from udpnote.cli.completion.shells import ANSWERS, complete
 
-    instruction, code = os.environ[COMPLETION_VARIABLE], exit_codes.REFUSED
-    if instruction in ANSWERS:
-        try:
-            code = complete(instruction, os.environ)
-        finally:
-            sys.exit(code)  # also after an error, which would be printed into the line that the user edits
-    from udpnote.cli.command_line.dispatch import leave_to_typer
+    if instruction not in ANSWERS:
+        from udpnote.cli.completion.installation import leave_to_typer
 
-    try:
         leave_to_typer()
-    except (InvalidEntry, InvalidQuery):  # the line would be refused: there is nothing to complete
-        sys.exit(code)
+    code = exit_codes.REFUSED
+    try:
+        code = complete(instruction, os.environ)
+    finally:
+        sys.exit(code)  # also after an error, which would be printed into the line that the user edits
 
 
 def _run(words: list[str]) -> int:
@@ -64,8 +62,8 @@ def _run(words: list[str]) -> int:
     If a shell has asked for completion, answer it, and raise `SystemExit`. For `send` without options, no option parser is
     imported. `dispatch.run` runs every other command line.
     """
-    if COMPLETION_VARIABLE in os.environ:
-        _complete()
+    if instruction := os.environ.get(COMPLETION_VARIABLE):
+        _complete(instruction)
     if words[:1] == ["send"]:
         try:
             split = split_arguments(words[1:], SEND_OPTIONS, command="send")

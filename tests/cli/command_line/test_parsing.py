@@ -1,17 +1,18 @@
-"""What a command line says, read without typer."""
+"""What a command line says, read without typer, but in the same way."""
 
+import inspect
 from typing import Any
 
 import pytest
+import typer
 from hypothesis import example, given
 from hypothesis import strategies as st
-from typer import Exit
 from typer._click.exceptions import UsageError
+from typer.core import TyperCommand
 
 from udpnote.cli.command_line.command_table import COMMANDS, find_command, load
-from udpnote.cli.command_line.declared_command import DeclaredCommand
-from udpnote.cli.command_line.parsing import WrongCommandLine, option_names, parse
-from udpnote.cli.command_line.typer_app import typer_command
+from udpnote.cli.command_line.declared_command import REQUIRED, DeclaredCommand, Option, Parameter
+from udpnote.cli.command_line.parsing import WrongCommandLine, option_names, parse, split_words
 from udpnote.errors import InvalidEntry, InvalidQuery
 
 NAMES = [*(COMMANDS.keys() - {"key", "service"}), "key show", "key rotate", "service install", "service status"]
@@ -55,15 +56,43 @@ def read(name: str, words: list[str]) -> Any:
 
 def read_by_typer(name: str, words: list[str]) -> Any:
     try:
-        made = typer_command(name.split()[-1], command(name))
-        values = made.make_context(name, words, help_option_names=["-h", "--help"]).params
+        values = typer_command(command(name)).make_context(name, words, help_option_names=["-h", "--help"]).params
         return {each: (list(value) or None) if isinstance(value, tuple) else value for each, value in values.items()}
     except UsageError:
         return "wrong"
     except (InvalidEntry, InvalidQuery):
         return "not clear where the text begins"
-    except Exit:
+    except typer.Exit:
         return "help"
+
+
+def typer_command(declared: DeclaredCommand) -> Any:
+    """The command of typer with the options and arguments of `declared`."""
+
+    class WordsCommand(TyperCommand):
+        def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+            before, text = split_words(declared, args)
+            return super().parse_args(ctx, [*before, "--", *text] if text else before)  # typer finds no options after `--`
+
+    def work() -> None: ...
+
+    work.__signature__ = inspect.Signature([*map(typer_parameter, declared.parameters)])  # type: ignore[attr-defined]
+    app = typer.Typer(add_completion=False)
+    app.command(cls=WordsCommand)(work)
+    return typer.main.get_command(app)
+
+
+def typer_parameter(parameter: Parameter) -> inspect.Parameter:
+    """The parameter of a function from which typer makes the option or argument `parameter`."""
+    declared, default = parameter.declaration, ... if parameter.default is REQUIRED else parameter.default
+    if isinstance(declared, Option):
+        names = [f"{declared.names}/{declared.opposite}"] if declared.opposite else declared.names.split()
+        default = typer.Option(default, *names, min=declared.smallest, max=declared.largest)
+    else:
+        default = typer.Argument(default)
+    kind: Any = list[parameter.kind] if parameter.is_list else parameter.kind  # type: ignore[name-defined]
+    annotation = kind | None if parameter.default is None else kind
+    return inspect.Parameter(parameter.name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
 
 
 @pytest.mark.parametrize(

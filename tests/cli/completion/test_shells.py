@@ -11,6 +11,7 @@ from tests.support.processes import eventually
 from udpnote.cli.completion.shells import TypedLine, read_line
 from udpnote.cli.completion.word_at_cursor import Suggestion
 from udpnote.errors import Notice
+from udpnote.version import __version__
 
 REPORTING = """
 import gc, sys
@@ -84,8 +85,29 @@ def test_completion_imports_no_option_parser_and_is_silent_if_it_fails(machine: 
     assert (broken.out, broken.err) == ("", "")
 
 
-@pytest.mark.parametrize("line", ["udpnote send milk --json ", "udpnote edit 1 - milk "])
-def test_a_line_that_would_be_refused_has_no_completion_in_other_shells(machine: Machine, line: str) -> None:
-    asked = {"_TYPER_COMPLETE_ARGS": line, "_TYPER_COMPLETE_WORD_TO_COMPLETE": ""}
-    result = machine.run("", _UDPNOTE_COMPLETE="complete_powershell", **asked)
-    assert (result.code, result.out, result.err) == (1, "", "")
+def test_powershell_gets_each_word_with_its_explanation_and_quotes_where_it_needs_them(machine: Machine) -> None:
+    machine.serve("my notes")
+    machine.send("milk #home")
+    for text, word, expected in (
+        ("udpnote key", "", ["show:::Print the join code with it, other machines join the notebook.", "rotate:::"]),
+        ("udpnote lea", "lea", ["leave:::Leave a sealed notebook forget its key."]),
+        ("udpnote export --format", "", ["jsonl::: ", "markdown::: ", "text::: ", "csv::: ", "html::: "]),
+        ("udpnote use m", "m", ["'my notes':::my notes at 127.0.0.1"]),
+        ("udpnote use 'm", "'m", ["'my notes':::my notes at 127.0.0.1"]),
+        ("udpnote list --tag '#", "'#", ["'#home':::1 note"]),
+        ("udpnote send milk --json", "--json", [""]),
+        ("udpnote edit 1 - milk", "", [""]),
+    ):
+        asked = {"_TYPER_COMPLETE_ARGS": text, "_TYPER_COMPLETE_WORD_TO_COMPLETE": word}
+        result = machine.run("", _UDPNOTE_COMPLETE="complete_pwsh", **asked)
+        assert (result.code, result.err) == (0, "")
+        assert len(result.lines) == len(expected)
+        assert all(map(str.startswith, result.lines, expected)), (text, result.lines)
+
+
+def test_typer_answers_what_is_no_question_for_suggestions(machine: Machine) -> None:
+    printed = machine.run("", _UDPNOTE_COMPLETE="source_fish")
+    assert (printed.code, "complete --command udpnote" in printed.out) == (0, True)
+    refused = machine.run("", _UDPNOTE_COMPLETE="complete_nosuch")
+    assert (refused.code, "nosuch" in refused.err) == (1, True)
+    assert machine.run("--version", _UDPNOTE_COMPLETE="").out == f"udpnote {__version__}\n"

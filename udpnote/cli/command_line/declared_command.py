@@ -1,8 +1,7 @@
 """Commands as values: the options and arguments that a command takes, and the function that does its work.
 
 A command is declared without typer, because importing typer takes longer than most commands take. From the declaration,
-`help_page` makes the command's help, and `command_line` makes the values for the function. Only completion in shells needs
-typer (`typer_app`).
+`help_page` makes the command's help, and `parsing` makes the values for the function.
 """
 
 import sys
@@ -65,15 +64,13 @@ class Parameter(NamedTuple):
     """An option or argument of a command, and the `name` of the function's parameter that gets its value.
 
     `kind` is the type of one typed value: str, int, float, bool, or a `Literal`. If `is_list`, the function gets a list of such
-    values. `annotation` is the type that the function declares, such as `str | None`. `default` is the value if the user types
-    nothing. It is `REQUIRED` if the user must type something.
+    values. `default` is the value if the user types nothing. It is `REQUIRED` if the user must type something.
     """
 
     name: str
     declaration: Option | Argument
     kind: Any
     is_list: bool
-    annotation: Any
     default: Any
 
     @property
@@ -165,7 +162,7 @@ def _parameter(name: str, annotation: Any, declaration: Option | Argument, defau
     arguments = get_args(annotation)
     kind = next(each for each in arguments if each is not NoneType) if NoneType in arguments else annotation
     is_list: bool = get_origin(kind) is list
-    return Parameter(name, declaration, get_args(kind)[0] if is_list else kind, is_list, annotation, default)
+    return Parameter(name, declaration, get_args(kind)[0] if is_list else kind, is_list, default)
 
 
 class DeclaredCommands:

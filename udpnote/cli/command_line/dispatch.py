@@ -1,7 +1,5 @@
 """Finds the command that was typed. Then does its work, prints its help, or says what is wrong with the command line."""
 
-from typing import NoReturn
-
 from udpnote.cli import exit_codes
 from udpnote.cli.command_line.declared_command import DeclaredCommand
 from udpnote.cli.command_line.parsing import (
@@ -41,6 +39,8 @@ def run(words: list[str]) -> int:
     if line.option == INSTALL_COMPLETION:
         return exit_codes.exit_code_of(_install_completion)
     if line.option == SHOW_COMPLETION:
+        from udpnote.cli.completion.installation import leave_to_typer
+
         leave_to_typer()
     if isinstance(line.command, DeclaredCommand) and not line.parsed.asks_for_help:
         if line.parsed.values.get("as_json"):
@@ -53,18 +53,7 @@ def run(words: list[str]) -> int:
 
 
 def _install_completion() -> int:
-    from udpnote.cli.command_line.typer_app import install_completion
+    from udpnote.cli.completion.installation import install_completion
 
     streams.say(install_completion())
     return exit_codes.DONE
-
-
-def leave_to_typer() -> NoReturn:
-    """Let typer print the script for completion in a shell, or complete a command line. Raises `SystemExit`.
-
-    typer reads from `sys.argv` and from the environment what it has to do, and for which shell.
-    """
-    from udpnote.cli.command_line.typer_app import app
-
-    app(prog_name="udpnote")
-    raise AssertionError("typer always raises `SystemExit`")

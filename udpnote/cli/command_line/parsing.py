@@ -1,7 +1,7 @@
 """Turns the words of a command line into values for the command, without typer.
 
 A wrong command line raises `WrongCommandLine`, which says what is wrong and at which word. The module `likely_meant` then
-suggests a right command line. This module reads a command line as click does; a test compares it with `typer_app`.
+suggests a right command line. This module reads a command line as typer does; a test compares the two.
 """
 
 from collections.abc import Collection, Sequence
@@ -19,7 +19,7 @@ INSTALL_COMPLETION, SHOW_COMPLETION = COMPLETION_NAMES = ("--install-completion"
 OTHER_QUOTES = ("“", "”", "‘", "’")
 """Quotation marks that input methods type. A shell does not treat them as quotation marks."""
 
-_HELP = Parameter("help", Option(" ".join(HELP_NAMES)), kind=bool, is_list=False, annotation=bool, default=False)
+_HELP = Parameter("help", Option(" ".join(HELP_NAMES)), kind=bool, is_list=False, default=False)
 """The option `--help`, which no command declares."""
 
 

@@ -1,8 +1,8 @@
 """Answers a shell that completes a command line.
 
 `udpnote --install-completion` installs scripts of typer in the shell. Such a script calls `udpnote` with `_UDPNOTE_COMPLETE` in
-the environment, and with the command line up to the cursor in other variables. bash and fish take each printed line as a
-suggestion. zsh runs the printed text as a command.
+the environment, and with the command line up to the cursor in other variables. bash, fish and PowerShell take each printed line
+as a suggestion. zsh runs the printed text as a command.
 """
 
 import shlex
@@ -18,6 +18,10 @@ SECONDS_MAX = 1.0
 
 _EXPLANATION_CHARACTERS = frozenset("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz ._-/+@%,#=;()")
 """The ASCII characters that an explanation keeps. zsh and fish give a meaning to the others."""
+
+
+POWERSHELLS = ("complete_powershell", "complete_pwsh")
+"""The values of `_UDPNOTE_COMPLETE` under the two names of PowerShell."""
 
 
 class TypedLine(NamedTuple):
@@ -69,7 +73,10 @@ def read_line(instruction: str, environ: Mapping[str, str]) -> TypedLine:
         return TypedLine(words[1:cursor], words[cursor] if cursor < len(words) else "", is_quoted)
     text = environ.get("_TYPER_COMPLETE_ARGS", "")
     words, is_quoted = _split(text)
-    if len(words) > 1 and (is_quoted or not text[-1:].isspace()):
+    is_in_word = is_quoted or not text[-1:].isspace()
+    if instruction in POWERSHELLS:  # whose text ends with the last word, even if the cursor is in a new word
+        is_in_word = bool(environ.get("_TYPER_COMPLETE_WORD_TO_COMPLETE"))
+    if len(words) > 1 and is_in_word:
         return TypedLine(words[1:-1], words[-1], is_quoted)
     return TypedLine(words[1:], "", is_quoted)
 
@@ -111,6 +118,14 @@ def _for_fish(found: Sequence[Suggestion], _line: TypedLine) -> str:
     return "\n".join(f"{each.word}\t{_without_shell_signs(each.help)}" if each.help else each.word for each in found)
 
 
+def _for_powershell(found: Sequence[Suggestion], _line: TypedLine) -> str:
+    """Return the suggestions as PowerShell inserts them, one on each line, each with its explanation after `:::`. A word with
+    spaces or `#` is in quotation marks.
+    """
+    words = [f"'{each.word}'" if " " in each.word or "#" in each.word else each.word for each in found]
+    return "\n".join(f"{word}:::{_without_shell_signs(each.help) or ' '}" for word, each in zip(words, found, strict=True))
+
+
 def _without_shell_signs(text: str) -> str:
     """`text` without the characters to which a shell could give a meaning."""
     return "".join(each for each in text if each in _EXPLANATION_CHARACTERS or (each > "\x7f" and each.isprintable()))
@@ -120,5 +135,6 @@ ANSWERS: dict[str, Callable[[Sequence[Suggestion], TypedLine], str]] = {
     "complete_bash": _for_bash,
     "complete_zsh": _for_zsh,
     "complete_fish": _for_fish,
+    **dict.fromkeys(POWERSHELLS, _for_powershell),
 }
 """For each value of `_UDPNOTE_COMPLETE` that udpnote answers itself: the function that makes the text to print."""
