@@ -27,7 +27,7 @@ from udpnote.storage.database import atomic, check_is_file
 from udpnote.storage.disk_errors import storage_errors
 from udpnote.storage.index.index_file import index_path, remove_index_file
 from udpnote.storage.new_files import kept_beside
-from udpnote.storage.notebook.file_guard import FileGuard
+from udpnote.storage.notebook.file_guard import FileGuard, guarded
 from udpnote.storage.notebook.log import Log, opened_with_log
 from udpnote.storage.notebook.log_check import check_complete
 from udpnote.storage.notebook.tables import SCHEMA, TEXT_FILE_PROPERTY, entries_from, read_property, root_of
@@ -123,15 +123,9 @@ def prepared_erasure(path: str, number: int) -> Iterator[Erasure]:
         if not os.path.exists(path):
             raise StorageError("notebook_not_there", path=path)
         check_is_file(path, SCHEMA)
-    try:
-        guard = FileGuard(path)
-    except NotebookInUse:
-        raise NotebookInUse("erase_while_served", path=path, number=number) from None
-    try:
+    with guarded(path, in_use=NotebookInUse("erase_while_served", path=path, number=number)) as guard:
         check_complete(path)
         yield Erasure(path, _read(path, number), guard)
-    finally:
-        guard.release()
 
 
 class _Content(NamedTuple):

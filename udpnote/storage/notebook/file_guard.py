@@ -15,7 +15,8 @@ import fcntl
 import os
 import sqlite3
 import sys
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from time import sleep
 
 from udpnote.errors import NotebookInUse, NotebookLost, StorageError
@@ -219,6 +220,22 @@ class FileGuard:
         file, size = _identity_and_size(self._path)
         log, self.log_bytes = _identity_and_size(f"{self._path}-wal")
         return file if size else None, log
+
+
+@contextmanager
+def guarded(path: str, *, in_use: NotebookInUse) -> Iterator[FileGuard]:
+    """Lock the existing notebook at `path` for the block, and give the block the lock.
+
+    Raises `in_use` if a server uses the file, and `StorageError` if the file has several names.
+    """
+    try:
+        guard = FileGuard(path)
+    except NotebookInUse:
+        raise in_use from None
+    try:
+        yield guard
+    finally:
+        guard.release()
 
 
 def is_guarded(path: str) -> bool:

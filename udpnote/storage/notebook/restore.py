@@ -16,7 +16,7 @@ No server can use the file meanwhile, because it is locked (see `file_guard`).
 
 import os
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from enum import Enum, auto
 from typing import NamedTuple
 
@@ -35,7 +35,7 @@ from udpnote.storage.index.index_file import index_path, remove_index_file
 from udpnote.storage.key_file import NotebookKeys, key_path, read_key_file, write_key_file
 from udpnote.storage.new_files import aside_name, link_draft, sync_folder
 from udpnote.storage.notebook.backup import Content, OnProgress, opened_to_copy, verified_copy
-from udpnote.storage.notebook.file_guard import FileGuard
+from udpnote.storage.notebook.file_guard import FileGuard, guarded
 from udpnote.storage.notebook.log import opened_with_log
 from udpnote.storage.notebook.log_check import check_complete
 from udpnote.storage.notebook.read_only import LOG_DAMAGES
@@ -226,7 +226,8 @@ def prepared_restore(
     """
     backup, path = os.path.realpath(backup), os.path.realpath(path)
     check_places(backup, path)
-    with _locked(path) as guard:
+    is_there = os.path.exists(path)
+    with guarded(path, in_use=NotebookInUse("restore_while_served", path=path)) if is_there else nullcontext() as guard:
         like = path if guard is not None else os.path.dirname(path)
         with verified_copy(backup, path, like=like, mode_max=0o666, on_progress=on_progress) as (draft, content):
             old = _old_notebook(path, draft)
@@ -293,23 +294,6 @@ def check_places(backup: str, path: str) -> None:
         if os.path.exists(path) and os.path.samefile(path, backup):
             raise StorageError("copy_onto_itself", path=path)
         check_belongs_to_none(path)
-
-
-@contextmanager
-def _locked(path: str) -> Iterator[FileGuard | None]:
-    """Lock the file `path` during the block, and give the block the lock; None if there is no file.
-
-    Raises `NotebookInUse` if a server uses the file.
-    """
-    try:
-        guard = FileGuard(path) if os.path.exists(path) else None
-    except NotebookInUse:
-        raise NotebookInUse("restore_while_served", path=path) from None
-    try:
-        yield guard
-    finally:
-        if guard is not None:
-            guard.release()
 
 
 def _old_notebook(path: str, draft: str) -> OldNotebook | None:
