@@ -24,7 +24,7 @@ from udpnote.cli.completion.word_at_cursor import TABLE_PATH
 from udpnote.errors import UdpnoteError
 from udpnote.model.address import DATAGRAM_BYTES_MAX
 from udpnote.protocol import envelope, messages
-from udpnote.protocol.codec import codec
+from udpnote.protocol.codec import codec, reading
 from udpnote.protocol.codec.discovery import DISCOVER_BYTES
 from udpnote.protocol.examination import EXAMINATIONS_MAX
 from udpnote.protocol.examination_messages import EXAMINE_BYTES_MIN, HEARD_HOSTS_MAX
@@ -108,7 +108,7 @@ def test_the_protocol_states_the_lengths_and_types_of_the_code() -> None:
     assert f"the last {EXAMINATIONS_MAX} examinations, and the last {HEARD_HOSTS_MAX} hosts" in text
     assert f"so that the body has {EXAMINE_BYTES_MIN} to {envelope.BODY_BYTES_MAX:,} bytes" in text
     assert f"a **body** of at most {envelope.BODY_BYTES_MAX:,} bytes" in text
-    assert f"Its body is always {codec.READ_BYTES:,} bytes long" in text
+    assert f"Its body is always {reading.READ_BYTES:,} bytes long" in text
     for name in ("DISCOVER", "OFFER", "APPEND", "ACK", "REFUSE", "EXAMINE", "REPORT"):
         assert f"### {name} (type {getattr(codec, name)})" in text
     assert f"the first free one of {PORTS[0]} to {PORTS[-1]}" in text

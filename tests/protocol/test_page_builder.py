@@ -8,8 +8,8 @@ from tests.support.paging import PagedBook, answered, assembled, numbers, states
 from tests.support.readings import NEWEST_FIRST, NOTES, UNANSWERABLE, Book, after, deletion, note, notes, read, seen
 from udpnote.model.entry import StoredEntry
 from udpnote.model.query import FIRST, LAST, Cursor, Item, Query, Tally, View
-from udpnote.protocol.codec.codec import PAGE_BODY_BYTES_MAX
 from udpnote.protocol.codec.reading import PAGE_OVERHEAD_BYTES, pack_tally
+from udpnote.protocol.envelope import BODY_BYTES_MAX
 from udpnote.protocol.page_assembly import PageAssembly
 from udpnote.protocol.reading_messages import Page, PageState, StoredPart
 
@@ -110,7 +110,7 @@ def test_tallies_come_over_as_many_pages_as_they_need_in_the_order_of_their_keys
     pages = answered(book, *[read(query=query)] * 9)
     assert (len(pages), pages[-1].state, assembled(pages)) == (4, END, tallies)
     assert answered(book, read(pages[0].next, query=query))[0].items == pages[1].items
-    room = PAGE_BODY_BYTES_MAX - PAGE_OVERHEAD_BYTES
+    room = BODY_BYTES_MAX - PAGE_OVERHEAD_BYTES
     for surplus, expected in ((0, [[1, 2, 3]]), (1, [[1, 2], [3]])):
         labels = ["a" * 400, "b" * 400, "c" * (room - 3 * len(pack_tally(Tally(0, "", 0))) - 800 + surplus)]
         book = Book(*(Tally(key, label, 1) for key, label in enumerate(labels, 1)))

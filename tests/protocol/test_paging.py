@@ -12,7 +12,7 @@ from udpnote.errors import StorageError
 from udpnote.model.entry import NOTHING_SEEN, SeenEntry
 from udpnote.model.query import FIRST, Cursor, LookupStep, Query, SearchRunning
 from udpnote.protocol import paging as limits
-from udpnote.protocol.codec.codec import READ_BYTES
+from udpnote.protocol.codec.reading import READ_BYTES
 from udpnote.protocol.envelope import OPEN
 from udpnote.protocol.reading_messages import Page, PageState
 

@@ -4,7 +4,8 @@ import pytest
 
 from tests.support.golden import CLIENT_ID, WRITTEN_AT
 from udpnote.model.entry import NO_PREDECESSOR, Bundle, Entry, Kind, Restored
-from udpnote.protocol.codec.codec import BUNDLE, decode
+from udpnote.protocol.codec.codec import decode
+from udpnote.protocol.codec.fields import BUNDLE
 from udpnote.protocol.codec.runs import PAUSE_MICROSECONDS_MAX
 from udpnote.protocol.envelope import BODY_BYTES_MAX, OPEN
 from udpnote.protocol.messages import Append, Run

@@ -10,7 +10,8 @@ from tests.support.paging import PagedBook, assembled, numbers, states
 from tests.support.readings import UNANSWERABLE, Book, after, note, notes, read, seen
 from udpnote.model.entry import NOTHING_SEEN
 from udpnote.model.query import FIRST, Cursor, Query
-from udpnote.protocol.codec.codec import READ_BYTES, encode
+from udpnote.protocol.codec.codec import encode
+from udpnote.protocol.codec.reading import READ_BYTES
 from udpnote.protocol.envelope import OPEN, Requester
 from udpnote.protocol.paging import PENDING_BURSTS_MAX, Pager
 from udpnote.protocol.reading_messages import Page, PageState

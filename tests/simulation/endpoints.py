@@ -11,7 +11,7 @@ from tests.support.network import SimulatedEndpoint
 from udpnote.lan.probing_endpoint import ProbeAttempt
 from udpnote.model.address import Address, Datagram
 from udpnote.model.query import Cursor
-from udpnote.protocol.codec import codec
+from udpnote.protocol.codec import codec, fields
 from udpnote.protocol.messages import Append, Run
 from udpnote.protocol.reading_messages import Page, PageState, Read
 
@@ -64,7 +64,7 @@ class ProcessEndpoint(SimulatedEndpoint):
         """
         for data, _ in datagrams:
             self._check(data)
-        requests = [data for data, _ in datagrams if message_type(self._lan.seals.opened(data)) not in (0, codec.DISCOVER)]
+        requests = [data for data, _ in datagrams if message_type(self._lan.seals.opened(data)) not in (0, fields.DISCOVER)]
         if self._is_index_awaited and len(requests) > 1:
             raise Violation(f"{len(requests)} datagrams, only to find out whether the server is ready")
         self._lan.sent[self._process.trade] += len(datagrams)
@@ -136,7 +136,7 @@ class ProcessEndpoint(SimulatedEndpoint):
         beginning, because it was revised while it was read.
         """
         opened = self._lan.seals.opened(data)
-        match message_of_reading(opened) if message_type(opened) == codec.READ else codec.decode(opened):
+        match message_of_reading(opened) if message_type(opened) == fields.READ else codec.decode(opened):
             case Append(_, _, attempt, part):
                 self._check_pause((part.client_id, part.sequence, part.offset), attempt)
             case Run(_, _, attempt, notes):
@@ -159,15 +159,15 @@ class ProcessEndpoint(SimulatedEndpoint):
         """Note that the datagram `data` has arrived, unless it is damaged."""
         opened, now = self._lan.seals.opened(data), self._lan.clock.now
         match message_type(opened):
-            case codec.ACK:
+            case fields.ACK:
                 self.pace.answered(now)
                 self._lan.coverage["answer from another address"] += not self._lan.is_server(source)
-            case codec.REFUSE:
+            case fields.REFUSE:
                 self.pace.refused(now)
                 self._lan.coverage["refused by another notebook"] += 1
-            case codec.OFFER:
+            case fields.OFFER:
                 self.pace.offered(now)
-            case codec.PAGE:
+            case fields.PAGE:
                 self._look_at_page(opened)
 
     def _look_at_page(self, opened: bytes) -> None:

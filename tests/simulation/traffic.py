@@ -9,7 +9,8 @@ from tests.simulation.seals import Seals
 from udpnote.errors import BadDatagram
 from udpnote.model.address import Address, Datagram
 from udpnote.model.query import Cursor
-from udpnote.protocol.codec.codec import PAGE, READ, Message, decode
+from udpnote.protocol.codec.codec import Message, decode
+from udpnote.protocol.codec.fields import PAGE, READ
 from udpnote.protocol.congestion import RTO_MAX_SECONDS
 from udpnote.protocol.reading_messages import Page, PageState, Read
 

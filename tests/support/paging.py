@@ -7,7 +7,7 @@ from tests.support.golden import NOTEBOOK_ID
 from tests.support.readings import Book, number_of
 from tests.support.wire import decoded
 from udpnote.model.query import Item
-from udpnote.protocol.codec.codec import READ_BYTES
+from udpnote.protocol.codec.reading import READ_BYTES
 from udpnote.protocol.envelope import OPEN, Requester
 from udpnote.protocol.page_assembly import EntryAssembly
 from udpnote.protocol.paging import Pager

@@ -8,9 +8,9 @@ import pytest
 from tests.support.golden import GOLDEN, golden, with_check
 from udpnote.errors import BadDatagram
 from udpnote.model.entry import SEQUENCE_MAX, WRITTEN_AT_MAX, WRITTEN_AT_MIN, Status
-from udpnote.protocol.codec.codec import PAGE_BODY_BYTES_MAX, decode, encode
+from udpnote.protocol.codec.codec import decode, encode
 from udpnote.protocol.codec.reading import PAGE_OVERHEAD_BYTES
-from udpnote.protocol.envelope import OPEN, Envelope
+from udpnote.protocol.envelope import BODY_BYTES_MAX, OPEN, Envelope
 from udpnote.protocol.messages import Run
 
 M = TypeVar("M")
@@ -18,7 +18,7 @@ M = TypeVar("M")
 NUMBERS, OUT_OF_NUMBERS = (1, SEQUENCE_MAX), (0, 2**63, 2**64 - 1)
 TIMES, OUT_OF_TIMES = (WRITTEN_AT_MIN, WRITTEN_AT_MAX), (WRITTEN_AT_MIN - 1, WRITTEN_AT_MAX + 1)
 NUMBERED = (Status.STORED, Status.STORED_ALREADY)
-ITEMS_ROOM = PAGE_BODY_BYTES_MAX - PAGE_OVERHEAD_BYTES
+ITEMS_ROOM = BODY_BYTES_MAX - PAGE_OVERHEAD_BYTES
 
 
 def decoded(kind: type[M], datagrams: list[bytes], envelope: Envelope = OPEN) -> list[M]:

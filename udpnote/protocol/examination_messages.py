@@ -1,13 +1,10 @@
-"""EXAMINE and REPORT, the messages of `udpnote doctor`: immutable values, and their bodies as bytes.
-
-`codec` gives the headers of the bodies.
-"""
+"""EXAMINE and REPORT, the messages of `udpnote doctor`: immutable values, and their bodies as bytes."""
 
 from struct import Struct
 from typing import NamedTuple
 
 from udpnote.errors import BadDatagram
-from udpnote.protocol.codec.fields import check_padding
+from udpnote.protocol.codec.fields import EXAMINE, HEADERS, REPORT, check_padding
 from udpnote.protocol.envelope import BODY_BYTES_MAX
 from udpnote.protocol.messages import NOTEBOOK_ID_BYTES, SERVER_ID_BYTES, TOKEN_BYTES
 
@@ -82,10 +79,10 @@ def heard_hosts_max(body_bytes: int) -> int:
     return (body_bytes - _REPORT.size) // _HEARD_HOST.size
 
 
-def examine_body(header: bytes, examine: Examine) -> bytes:
-    """The body of an EXAMINE: `header`, the fields of `examine`, and padding up to `examine.body_bytes`."""
+def examine_body(examine: Examine) -> bytes:
+    """The body of an EXAMINE: a header, the fields of `examine`, and padding up to `examine.body_bytes`."""
     assert EXAMINE_BYTES_MIN <= examine.body_bytes <= BODY_BYTES_MAX, "a server would drop an EXAMINE of this length"
-    return _EXAMINE.pack(header, examine.token, examine.way).ljust(examine.body_bytes, b"\0")
+    return _EXAMINE.pack(HEADERS[EXAMINE], examine.token, examine.way).ljust(examine.body_bytes, b"\0")
 
 
 def parse_examine(body: bytes) -> Examine:
@@ -100,10 +97,10 @@ def parse_examine(body: bytes) -> Examine:
     return Examine(token, way, len(body))
 
 
-def report_body(header: bytes, report: Report) -> bytes:
-    """The body of a REPORT: `header`, the fields of `report`, and padding up to `report.body_bytes`."""
+def report_body(report: Report) -> bytes:
+    """The body of a REPORT: a header, the fields of `report`, and padding up to `report.body_bytes`."""
     body = _REPORT.pack(
-        header, report.token, report.way, report.heard, report.notebook_id, report.server_id, report.clock,
+        HEADERS[REPORT], report.token, report.way, report.heard, report.notebook_id, report.server_id, report.clock,
         _packed(report.source), report.source_port, report.unsent, len(report.heard_hosts),
     )  # fmt: skip
     for host, scope, seconds_ago, datagrams in report.heard_hosts:

@@ -10,8 +10,8 @@ from typing import NamedTuple
 from udpnote.errors import InvalidQuery
 from udpnote.model.entry import StoredEntry
 from udpnote.model.query import Cursor, IndexBehind, Lookup, LookupStep, PausePoint, SearchRunning, Tally, cursor_after
-from udpnote.protocol.codec.codec import PAGE_BODY_BYTES_MAX
 from udpnote.protocol.codec.reading import PAGE_OVERHEAD_BYTES, entry_overhead_bytes, pack_part, pack_tally, pack_whole
+from udpnote.protocol.envelope import BODY_BYTES_MAX
 from udpnote.protocol.reading_messages import PageState, Read
 
 _new = tuple.__new__
@@ -35,10 +35,10 @@ class BuiltPage(NamedTuple):
 class PageBuilder:
     """Builds the pages that answer `read` from the results that `lookup` finds.
 
-    A page has at most `body_bytes_max` bytes after its header.
+    The body of a page has at most `body_bytes_max` bytes.
     """
 
-    def __init__(self, read: Read, lookup: Lookup, *, body_bytes_max: int = PAGE_BODY_BYTES_MAX) -> None:
+    def __init__(self, read: Read, lookup: Lookup, *, body_bytes_max: int = BODY_BYTES_MAX) -> None:
         self._cursor = read.cursor
         self._steps = lookup(read.query, read.cursor)
         self._packer = _PagePacker(read, room_max=body_bytes_max - PAGE_OVERHEAD_BYTES)

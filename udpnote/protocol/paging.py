@@ -1,10 +1,10 @@
 """The server's side of reading: decides which pages answer which READ, and when.
 
 The server does not amplify traffic: it answers each READ with one PAGE, which is no longer than the READ (see `READ_BYTES` in
-`codec`). A burst is a group of identical READs. The server builds all pages for a burst together: each page begins where the
-page before it ends. If a burst needs a search, it waits while a worker thread searches and the server answers other READs. The
-number of bursts that wait for a search is limited. Apart from them, and from waiting READs (see below), the server keeps no
-state of a reader between READs.
+`codec.reading`). A burst is a group of identical READs. The server builds all pages for a burst together: each page begins
+where the page before it ends. If a burst needs a search, it waits while a worker thread searches and the server answers other
+READs. The number of bursts that wait for a search is limited. Apart from them, and from waiting READs (see below), the server
+keeps no state of a reader between READs.
 
 A READ may ask the server to wait if there is no result yet. The server keeps such a READ for a limited time, its lease, in a
 table of limited size. All PAGEs for such a READ together are no longer than the READ (`credit_bytes`): the first PAGE says that
@@ -23,9 +23,8 @@ from udpnote.errors import StorageError
 from udpnote.model.address import Datagram
 from udpnote.model.entry import NOTHING_SEEN, SeenEntry
 from udpnote.model.query import Cursor, Lookup
-from udpnote.protocol.codec.codec import READ_BYTES, encode_page_body
-from udpnote.protocol.codec.reading import page_body_of
-from udpnote.protocol.envelope import HEADER_BYTES, Envelope, Requester
+from udpnote.protocol.codec.reading import READ_BYTES, page_body_of
+from udpnote.protocol.envelope import Envelope, Requester
 from udpnote.protocol.fair_queue import FairQueue
 from udpnote.protocol.page_builder import BuiltPage, PageBuilder
 from udpnote.protocol.reading_messages import Page, PageState, Read
@@ -251,7 +250,7 @@ class Pager:
         The wait also ends if only a search can find results: see `_page_without_search`.
         """
         envelope = waiting.requester.envelope
-        body_bytes_max = waiting.credit_bytes // WAIT_END_SENDINGS_MAX - HEADER_BYTES - envelope.overhead_bytes
+        body_bytes_max = waiting.credit_bytes // WAIT_END_SENDINGS_MAX - envelope.overhead_bytes
         read = waiting.read._replace(cursor=waiting.looked_up_to)
         builder = PageBuilder(read, context.lookup, body_bytes_max=body_bytes_max)
         try:
@@ -319,5 +318,4 @@ def _page(
     """
     items, following, state, indexed, are_tallies = built
     page = tuple.__new__(Page, (read.stream_id, read.burst, state, start, following, burst_end, newest, indexed, ()))
-    body = page_body_of(page, items, are_tallies=are_tallies)
-    return encode_page_body(body, padded_bytes=padded_bytes, envelope=envelope)
+    return envelope.wrap(page_body_of(page, items, are_tallies=are_tallies, padded_bytes=padded_bytes))

@@ -21,11 +21,13 @@ from udpnote.protocol.codec.bundles import (
     writer_bytes,
     writer_of,
 )
-from udpnote.protocol.codec.codec import BUNDLE, RUN, append_body, notes_body, part_bytes_max
+from udpnote.protocol.codec.codec import append_body, part_bytes_max
+from udpnote.protocol.codec.fields import BUNDLE, RUN
 from udpnote.protocol.codec.runs import (
     PAUSE_MICROSECONDS_MAX,
     RUN_NOTES_MAX,
     RUN_NOTES_MIN,
+    notes_body,
     notes_that_fit,
     pack_notes,
 )

@@ -6,8 +6,15 @@ from tests.support.golden import CLIENT_ID, NEWEST, NOTEBOOK_ID, STREAM_ID, gold
 from tests.support.wire import ITEMS_ROOM, OUT_OF_TIMES, TIMES, changed, check_limits, patched, refusal
 from udpnote.model.entry import AUTHOR_BYTES_MAX, NOTHING_SEEN, SEQUENCE_MAX, TEXT_BYTES_MAX, Entry, SeenEntry, StoredEntry
 from udpnote.model.query import FIRST, Query, Tally
-from udpnote.protocol.codec.codec import READ_BYTES, decode, encode
-from udpnote.protocol.codec.reading import LABEL_BYTES_MAX, QUERY_BYTES_MAX, entry_overhead_bytes, is_too_long, query_bytes
+from udpnote.protocol.codec.codec import decode, encode
+from udpnote.protocol.codec.reading import (
+    LABEL_BYTES_MAX,
+    QUERY_BYTES_MAX,
+    READ_BYTES,
+    entry_overhead_bytes,
+    is_too_long,
+    query_bytes,
+)
 from udpnote.protocol.envelope import OPEN
 from udpnote.protocol.reading_messages import Page, PageItem, PageState, Read, StoredPart
 

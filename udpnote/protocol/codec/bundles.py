@@ -65,7 +65,7 @@ def writer_of(note: Entry) -> Writer:
 
 
 def pack_bundle(bundle: Bundle, texts: list[bytes]) -> bytes:
-    """Convert `bundle` to the content of a BUNDLE, for `codec.notes_body`. `texts` has the text of each note in UTF-8.
+    """Convert `bundle` to the content of a BUNDLE, for `notes_body`. `texts` has the text of each note in UTF-8.
 
     The caller makes sure that all fields are within their limits.
     """

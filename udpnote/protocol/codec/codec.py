@@ -28,9 +28,26 @@ from udpnote.model.entry import (
     Status,
 )
 from udpnote.protocol.codec.bundles import pack_bundle, parse_bundle
-from udpnote.protocol.codec.fields import SEEN, check_padding, parse_seen
-from udpnote.protocol.codec.runs import RUN_NOTES_MAX, RUN_START, pack_notes, parse_run
-from udpnote.protocol.envelope import BODY_BYTES_MAX, HEADER_BYTES, MAGIC, OPEN, VERSION, Envelope
+from udpnote.protocol.codec.fields import (
+    ACK,
+    APPEND,
+    BUNDLE,
+    DISCOVER,
+    EXAMINE,
+    HEADERS,
+    OFFER,
+    PAGE,
+    READ,
+    REFUSE,
+    REPORT,
+    RESTORE,
+    RUN,
+    SEEN,
+    check_padding,
+    parse_seen,
+)
+from udpnote.protocol.codec.runs import RUN_NOTES_MAX, notes_body, pack_notes, parse_run
+from udpnote.protocol.envelope import BODY_BYTES_MAX, OPEN, Envelope
 from udpnote.protocol.messages import (
     NOTEBOOK_ID_BYTES,
     TOKEN_BYTES,
@@ -51,22 +68,12 @@ if TYPE_CHECKING:
 Message: TypeAlias = "Discover | Offer | Append | Run | Ack | Read | Page | Refuse | Examine | Report"
 """Any message of the protocol."""
 
-DISCOVER, OFFER, APPEND, ACK, READ, PAGE, REFUSE, RESTORE, RUN, EXAMINE, REPORT, BUNDLE = range(1, 13)
-"""The types of messages: the numbers in the headers of their bodies."""
-
 # The layouts of bodies and of parts of them. docs/protocol.md names the fields, in this order. `4s` is the header.
 _APPEND = Struct(f">4s{NOTEBOOK_ID_BYTES}s{TOKEN_BYTES}s{CLIENT_ID_BYTES}sQHBQqhIIHB")
 _RESTORED = Struct(f">q{CLIENT_ID_BYTES}sQ")
 _ACK = Struct(f">4s{TOKEN_BYTES}s{CLIENT_ID_BYTES}sH")
 _PART_ACK = Struct(">QIHBQI")
 _REFUSE = Struct(f">4s{TOKEN_BYTES}sB{CLIENT_ID_BYTES}sQIH")
-
-READ_BYTES = BODY_BYTES_MAX
-"""The length of a READ's body, which is padded to the length of the longest PAGE. So a PAGE is never longer than its
-READ, and nobody can use a server to amplify traffic."""
-
-PAGE_BODY_BYTES_MAX = BODY_BYTES_MAX - HEADER_BYTES
-"""The most bytes that follow the header of a PAGE."""
 
 APPEND_BYTES_MIN = _APPEND.size
 """The length of an APPEND's body without its author, its text, and the fields that only some APPENDs have."""
@@ -84,8 +91,6 @@ second."""
 assert _ACK.size + _PART_ACK.size < APPEND_BYTES_MIN, "an ACK longer than its APPEND would amplify"
 assert _REFUSE.size < APPEND_BYTES_MIN, "a REFUSE longer than its APPEND would amplify"
 
-_HEADERS = {kind: MAGIC + bytes((VERSION, kind)) for kind in range(DISCOVER, BUNDLE + 1)}
-_APPEND_HEADER = _HEADERS[APPEND]
 _KINDS = {int(kind): kind for kind in Kind if kind is not Kind.ERASED}
 """The kinds of entries that an APPEND may carry, by their numbers in the datagram."""
 _STATUSES = {int(status): status for status in Status}
@@ -143,7 +148,7 @@ def append_body(append: Append) -> bytes:
     client_id, sequence, kind, written_at, utc_offset, author_text, total_bytes, offset, data, revises, seen, restored = part
     author = author_text.encode()
     assert 0 < len(author) <= AUTHOR_BYTES_MAX, "a server would drop an APPEND with this author"
-    header = _APPEND_HEADER if restored is None else _HEADERS[RESTORE]
+    header = HEADERS[APPEND if restored is None else RESTORE]
     body = _APPEND.pack(
         header, notebook_id, token, client_id, sequence, attempt, kind, revises, written_at, utc_offset, total_bytes, offset,
         len(data), len(author),
@@ -153,19 +158,6 @@ def append_body(append: Append) -> bytes:
     if revises:
         body += SEEN.pack(*seen)
     return body + author + data
-
-
-def notes_body(kind: int, notebook_id: bytes, token: bytes, attempt: int, content: bytes) -> bytes:
-    """The body of a message of the type `kind`: RUN or BUNDLE. `content` comes from `pack_notes` or `pack_bundle`.
-
-    For the other arguments see `Run`. The caller may append zeros to the body as padding.
-    """
-    return RUN_START.pack(_HEADERS[kind], notebook_id, token, attempt) + content
-
-
-def encode_page_body(page_body: bytes, *, padded_bytes: int, envelope: Envelope) -> bytes:
-    """The datagram with a PAGE: a header and `page_body` (from `page_body_of`). Zeros pad its body to `padded_bytes`."""
-    return envelope.wrap((_HEADERS[PAGE] + page_body).ljust(padded_bytes, b"\0"))
 
 
 def _body(message: Message) -> bytes:
@@ -180,7 +172,7 @@ def _body(message: Message) -> bytes:
         case Ack():
             return _ack_body(message)
         case Refuse(token, reason, client_id, sequence, offset, attempt):
-            return _REFUSE.pack(_HEADERS[REFUSE], token, reason, client_id, sequence, offset, attempt)
+            return _REFUSE.pack(HEADERS[REFUSE], token, reason, client_id, sequence, offset, attempt)
         case _:
             return _body_of_other(message)
 
@@ -194,30 +186,30 @@ def _body_of_other(message: "Discover | Offer | Read | Page | Examine | Report")
 
     match message:
         case Discover():
-            return discover_body(_HEADERS[DISCOVER], message)
+            return discover_body(message)
         case Offer():
-            return offer_body(_HEADERS[OFFER], message)
+            return offer_body(message)
     from udpnote.protocol.codec.reading import page_body, read_body
     from udpnote.protocol.reading_messages import Page, Read
 
     match message:
         case Read():
-            return (_HEADERS[READ] + read_body(message)).ljust(READ_BYTES, b"\0")
+            return read_body(message)
         case Page():
-            return _HEADERS[PAGE] + page_body(message)
+            return page_body(message)
     from udpnote.protocol.examination_messages import Examine, Report, examine_body, report_body
 
     match message:
         case Examine():
-            return examine_body(_HEADERS[EXAMINE], message)
+            return examine_body(message)
         case Report():  # pragma: no branch - mypy proves that none is left
-            return report_body(_HEADERS[REPORT], message)
+            return report_body(message)
 
 
 def _ack_body(ack: Ack) -> bytes:
     assert 0 < len(ack.parts) <= PART_ACKS_MAX, "an ACK that does not fit its datagram"
     pack = _PART_ACK.pack
-    return _ACK.pack(_HEADERS[ACK], ack.token, ack.client_id, len(ack.parts)) + b"".join([pack(*part) for part in ack.parts])
+    return _ACK.pack(HEADERS[ACK], ack.token, ack.client_id, len(ack.parts)) + b"".join([pack(*part) for part in ack.parts])
 
 
 def _decode_append(body: bytes, restored: Restored | None = None) -> Append:
@@ -277,8 +269,6 @@ def _decode_restore(body: bytes) -> Append:
 def _decode_read(body: bytes) -> "Read":
     from udpnote.protocol.codec.reading import parse_read
 
-    if len(body) != READ_BYTES:
-        raise BadDatagram("malformed")
     return parse_read(body)
 
 

@@ -1,4 +1,4 @@
-"""The bodies of DISCOVER and OFFER. `codec` gives their headers.
+"""Converts DISCOVERs and OFFERs to bytes and back.
 
 A short text is one byte with the length of its UTF-8, then the UTF-8.
 """
@@ -6,7 +6,7 @@ A short text is one byte with the length of its UTF-8, then the UTF-8.
 from struct import Struct
 
 from udpnote.errors import BadDatagram
-from udpnote.protocol.codec.fields import check_padding
+from udpnote.protocol.codec.fields import DISCOVER, HEADERS, OFFER, check_padding
 from udpnote.protocol.messages import (
     NAME_BYTES_MAX,
     NOTEBOOK_ID_BYTES,
@@ -25,9 +25,9 @@ DISCOVER_BYTES = _OFFER.size + 1 + NAME_BYTES_MAX + 1 + VERSION_BYTES_MAX
 it has received, and nobody can use it to amplify traffic to a forged address."""
 
 
-def discover_body(header: bytes, discover: Discover) -> bytes:
-    """The body of a DISCOVER: `header`, the fields of `discover`, and padding up to `DISCOVER_BYTES`."""
-    return _DISCOVER.pack(header, *discover).ljust(DISCOVER_BYTES, b"\0")
+def discover_body(discover: Discover) -> bytes:
+    """The body of a DISCOVER: a header, the fields of `discover`, and padding up to `DISCOVER_BYTES`."""
+    return _DISCOVER.pack(HEADERS[DISCOVER], *discover).ljust(DISCOVER_BYTES, b"\0")
 
 
 def parse_discover(body: bytes) -> Discover:
@@ -42,9 +42,9 @@ def parse_discover(body: bytes) -> Discover:
     return Discover(probe_id, notebook_id)
 
 
-def offer_body(header: bytes, offer: Offer) -> bytes:
-    """The body of an OFFER: `header`, and the fields of `offer`. It has no padding."""
-    body = _OFFER.pack(header, offer.probe_id, offer.notebook_id, offer.server_id, offer.entries, offer.flags)
+def offer_body(offer: Offer) -> bytes:
+    """The body of an OFFER: a header, and the fields of `offer`. It has no padding."""
+    body = _OFFER.pack(HEADERS[OFFER], offer.probe_id, offer.notebook_id, offer.server_id, offer.entries, offer.flags)
     return body + _short_text(offer.name, NAME_BYTES_MAX) + _short_text(offer.version, VERSION_BYTES_MAX)
 
 

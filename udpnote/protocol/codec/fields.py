@@ -1,10 +1,17 @@
-"""What the codecs of several messages share: a `SeenEntry`, which is a field of APPENDs, READs and PAGEs, and padding."""
+"""What the codecs of several messages share: headers, a `SeenEntry` (a field of APPENDs, READs and PAGEs), and padding."""
 
 from functools import lru_cache
 from struct import Struct
 
 from udpnote.errors import BadDatagram
 from udpnote.model.entry import CLIENT_ID_BYTES, NOTHING_SEEN, SEQUENCE_MAX, SeenEntry
+from udpnote.protocol.envelope import MAGIC, VERSION
+
+DISCOVER, OFFER, APPEND, ACK, READ, PAGE, REFUSE, RESTORE, RUN, EXAMINE, REPORT, BUNDLE = range(1, 13)
+"""The types of messages: the numbers in the headers of their bodies."""
+
+HEADERS = {kind: MAGIC + bytes((VERSION, kind)) for kind in range(DISCOVER, BUNDLE + 1)}
+"""The header of a body, by the message's type."""
 
 SEEN = Struct(f">Q{CLIENT_ID_BYTES}sQ")
 """The layout of a `SeenEntry` as bytes."""

@@ -1,6 +1,6 @@
-"""Converts the fields of READs and PAGEs to bytes and back: queries, cursors, stored entries and tallies.
+"""Converts READs and PAGEs to bytes and back, with their queries, cursors, stored entries and tallies.
 
-`codec` adds the header and the padding of a READ. A text is two bytes with the length of its UTF-8, then the UTF-8. For
+A text is two bytes with the length of its UTF-8, then the UTF-8. For
 malformed bytes, the functions `parse_...` raise `BadDatagram`, `struct.error`, `IndexError`, `KeyError` or
 `UnicodeDecodeError`; `codec` turns all these errors into `BadDatagram`.
 """
@@ -24,24 +24,28 @@ from udpnote.model.entry import (
     StoredEntry,
 )
 from udpnote.model.query import Cursor, Query, Tally, View
-from udpnote.protocol.codec.fields import check_padding, checked_seen
-from udpnote.protocol.envelope import HEADER_BYTES
+from udpnote.protocol.codec.fields import HEADERS, PAGE, READ, check_padding, checked_seen
+from udpnote.protocol.envelope import BODY_BYTES_MAX
 from udpnote.protocol.messages import NOTEBOOK_ID_BYTES
 from udpnote.protocol.reading_messages import STREAM_ID_BYTES, Page, PageItem, PageState, Read, StoredPart
 
-_READ = Struct(f">{NOTEBOOK_ID_BYTES}s{STREAM_ID_BYTES}sIQIqIHQ{CLIENT_ID_BYTES}sQ")
+_READ = Struct(f">4s{NOTEBOOK_ID_BYTES}s{STREAM_ID_BYTES}sIQIqIHQ{CLIENT_ID_BYTES}sQ")
 _QUERY = Struct(">BBqq")
 _COUNT = Struct(">H")
 _NUMBER = Struct(">Q")
-_PAGE = Struct(f">{STREAM_ID_BYTES}sIBQIqQIqQIqQ{CLIENT_ID_BYTES}sQQBH")
+_PAGE = Struct(f">4s{STREAM_ID_BYTES}sIBQIqQIqQIqQ{CLIENT_ID_BYTES}sQQBH")
 _STORED_PART = Struct(f">QqQ{CLIENT_ID_BYTES}sQBQqhIIHB")
 _ARRIVED_PART = Struct(_STORED_PART.format.replace("Q", "q"))
 """`_STORED_PART` with signed numbers: a number above `SEQUENCE_MAX` is then negative, and a single comparison finds it."""
 
 _TALLY = Struct(">qqH")
 
+READ_BYTES = BODY_BYTES_MAX
+"""The length of a READ's body, which is padded to the length of the longest PAGE. So a PAGE is never longer than its READ, and
+nobody can use a server to amplify traffic."""
+
 PAGE_OVERHEAD_BYTES = _PAGE.size
-"""The length of a PAGE without items, in bytes after its header."""
+"""The length of the body of a PAGE without items."""
 
 QUERY_BYTES_MAX = 1000
 """The longest query in a READ, in bytes. It has room for a few lines of words, or for a hundred numbers."""
@@ -59,9 +63,10 @@ _new = tuple.__new__
 
 
 def read_body(read: Read) -> bytes:
-    """The fields of `read` as bytes: the body of a READ without its header and padding."""
+    """The body of a READ: a header, the fields of `read`, and padding up to `READ_BYTES`."""
     notebook_id, stream_id, burst, cursor, limit, wait_milliseconds, query, seen = read
-    return _READ.pack(notebook_id, stream_id, burst, *cursor, limit, wait_milliseconds, *seen) + query_bytes(query)
+    head = _READ.pack(HEADERS[READ], notebook_id, stream_id, burst, *cursor, limit, wait_milliseconds, *seen)
+    return (head + query_bytes(query)).ljust(READ_BYTES, b"\0")
 
 
 def query_bytes(query: Query) -> bytes:
@@ -85,20 +90,22 @@ def is_too_long(query: Query) -> bool:
 
 
 def page_body(page: Page) -> bytes:
-    """The fields and items of `page` as bytes: the body of a PAGE without its header and padding."""
+    """The body of a PAGE: a header, and the fields and items of `page`. It has no padding."""
     are_tallies = bool(page.items) and isinstance(page.items[0], Tally)
     return page_body_of(page, list(map(_pack_item, page.items)), are_tallies=are_tallies)
 
 
-def page_body_of(page: Page, packed: list[bytes], *, are_tallies: bool) -> bytes:
-    """Like `page_body`, but with the items in `packed` instead of `page.items`.
+def page_body_of(page: Page, packed: list[bytes], *, are_tallies: bool, padded_bytes: int = 0) -> bytes:
+    """Like `page_body`, but with the items in `packed` instead of `page.items`. Zeros pad the body to `padded_bytes`.
 
     Each element of `packed` is one item as bytes: a tally if `are_tallies` is true, else a stored entry or a part of one.
     """
     stream_id, burst, state, start, following, burst_end, newest, indexed, _ = page
     content = _TALLIES if are_tallies else _PARTS
-    head = _PAGE.pack(stream_id, burst, state, *start, *following, *burst_end, *newest, indexed, content, len(packed))
-    return head + b"".join(packed)
+    head = _PAGE.pack(
+        HEADERS[PAGE], stream_id, burst, state, *start, *following, *burst_end, *newest, indexed, content, len(packed)
+    )
+    return (head + b"".join(packed)).ljust(padded_bytes, b"\0")
 
 
 def pack_part(stored: StoredEntry, total_bytes: int, offset: int, data: bytes) -> bytes:
@@ -143,10 +150,9 @@ def pack_tally(tally: Tally) -> bytes:
 
 def parse_read(body: bytes) -> Read:
     """The READ with this `body`."""
-    notebook_id, stream_id, burst, number, offset, time, limit, wait_milliseconds, *seen = _READ.unpack_from(body, HEADER_BYTES)
-    query_at = HEADER_BYTES + _READ.size
-    query, end = _parse_query(body, query_at)
-    if end - query_at > QUERY_BYTES_MAX:
+    _, notebook_id, stream_id, burst, number, offset, time, limit, wait_milliseconds, *seen = _READ.unpack_from(body)
+    query, end = _parse_query(body, _READ.size)
+    if len(body) != READ_BYTES or end - _READ.size > QUERY_BYTES_MAX:
         raise BadDatagram("malformed")
     check_padding(body, end)
     cursor = _cursor(number, offset, time)
@@ -156,15 +162,15 @@ def parse_read(body: bytes) -> Read:
 def parse_page(body: bytes) -> Page:
     """The PAGE with this `body`."""
     (
-        stream_id, burst, state, number, offset, time, next_number, next_offset, next_time, burst_end_number, burst_end_offset,
-        burst_end_time, last, client_id, sequence, indexed, content, count,
-    ) = _PAGE.unpack_from(body, HEADER_BYTES)  # fmt: skip
+        _, stream_id, burst, state, number, offset, time, next_number, next_offset, next_time, burst_end_number,
+        burst_end_offset, burst_end_time, last, client_id, sequence, indexed, content, count,
+    ) = _PAGE.unpack_from(body)  # fmt: skip
     first, following = _cursor(number, offset, time), _cursor(next_number, next_offset, next_time)
     burst_end = _cursor(burst_end_number, burst_end_offset, burst_end_time)
     if content not in (_PARTS, _TALLIES) or (content == _TALLIES and not count):
         raise BadDatagram("malformed")
     parse = _parse_parts if content == _PARTS else _parse_tallies
-    items, end = parse(body, HEADER_BYTES + _PAGE.size, count)
+    items, end = parse(body, _PAGE.size, count)
     check_padding(body, end)
     newest = checked_seen(last, client_id, sequence)
     fields = (stream_id, burst, _STATES[state], first, following, burst_end, newest, indexed, tuple(items))

@@ -19,7 +19,7 @@ from udpnote.model.entry import (
     WRITTEN_AT_MIN,
     NoteRun,
 )
-from udpnote.protocol.codec.fields import check_padding
+from udpnote.protocol.codec.fields import HEADERS, check_padding
 from udpnote.protocol.envelope import BODY_BYTES_MAX
 from udpnote.protocol.messages import NOTEBOOK_ID_BYTES, TOKEN_BYTES, Run, run_check
 
@@ -62,7 +62,7 @@ def notes_that_fit(texts: list[bytes], author: str) -> int:
 
 
 def pack_notes(notes: NoteRun, texts: list[bytes]) -> bytes:
-    """Convert `notes` to the content of a RUN, for `codec.notes_body`. `texts` has the text of each note in UTF-8.
+    """Convert `notes` to the content of a RUN, for `notes_body`. `texts` has the text of each note in UTF-8.
 
     `notes.texts` is not used. The caller makes sure that all fields are within their limits.
     """
@@ -74,6 +74,14 @@ def pack_notes(notes: NoteRun, texts: list[bytes]) -> bytes:
         + _numbers(len(texts)).pack(0, *pauses, *map(len, texts))
         + b"".join(texts)
     )
+
+
+def notes_body(kind: int, notebook_id: bytes, token: bytes, attempt: int, content: bytes) -> bytes:
+    """The body of a message of the type `kind`: RUN or BUNDLE. `content` comes from `pack_notes` or `pack_bundle`.
+
+    For the other arguments see `Run`. The caller may append zeros to the body as padding.
+    """
+    return RUN_START.pack(HEADERS[kind], notebook_id, token, attempt) + content
 
 
 def parse_run(body: bytes) -> Run:
