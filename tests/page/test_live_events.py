@@ -23,9 +23,10 @@ from udpnote.lan.udp_socket import SendError
 from udpnote.model.entry import NOTHING_SEEN, SeenEntry, StoredEntry
 from udpnote.page.follower import Follower
 from udpnote.page.live_events import MISSED_ENTRIES_MAX, STREAMS_MAX, LiveEvents, cursor_text, parse_cursor
-from udpnote.page.page_notebook import PageNotebook, Threads
+from udpnote.page.page_notebook import PageNotebook
 from udpnote.page.responses import Refusal
 from udpnote.page.routes import STREAMS_PER_HOST_MAX
+from udpnote.page.worker_threads import Threads
 
 
 def numbers(events: Iterator[Event], count: int) -> list[int]:
@@ -150,7 +151,7 @@ async def stream_while_away(open_client: OpenClient) -> AsyncIterator[tuple[Page
     """Give the block the notebook of a page whose server is silent, and a live stream that has sent its first event, `away`."""
     threads = Threads()
     notebook = PageNotebook(open_client, threads, has_key=True)
-    notebook.absence = Notice("page_server_silent")
+    notebook.server.absence = Notice("page_server_silent")
     live = LiveEvents(notebook)
     stream = live.stream(None)
     assert (await anext(stream)).startswith(b"retry: ")
@@ -164,7 +165,7 @@ async def stream_while_away(open_client: OpenClient) -> AsyncIterator[tuple[Page
 def test_a_server_that_answers_right_after_away_was_sent_is_reported_as_back() -> None:
     async def next_event() -> bytes:
         async with stream_while_away(open_no_client) as (notebook, stream):
-            notebook.record_answer()
+            notebook.server.record_answer()
             return await anext(stream)
 
     assert asyncio.run(next_event()).startswith(b"event: back\n")
@@ -253,7 +254,7 @@ def test_when_the_server_answers_again_a_follower_that_takes_it_for_silent_begin
     async def count() -> int:
         async with stream_while_away(open_client) as (notebook, _):
             await asyncio.to_thread(eventually, lambda: bool(followers) and followers[0].is_following.is_set(), "it follows")
-            notebook.record_answer()
+            notebook.server.record_answer()
             with suppress(AssertionError):
                 await asyncio.to_thread(eventually, lambda: len(followers) == 2, "it follows with a new client", 5.0)
         return len(followers)

@@ -12,7 +12,8 @@ from tests.support.page_server import OUTBOX, PageServer
 from tests.support.processes import eventually
 from udpnote.client.client import Client
 from udpnote.errors import Notice, ServerNotFound, StorageError
-from udpnote.page.page_notebook import PageNotebook, Threads
+from udpnote.page.page_notebook import PageNotebook
+from udpnote.page.worker_threads import Threads
 
 
 def test_a_damaged_outbox_is_reported_once_to_who_runs_the_page_and_a_new_one_is_used(
@@ -51,9 +52,9 @@ def test_many_answers_at_once_let_the_page_ask_only_once_whether_the_notebook_ma
     async def answer() -> None:
         threads = Threads()
         notebook = PageNotebook(open_client, threads)
-        notebook.absence = Notice("page_server_silent")
+        notebook.server.absence = Notice("page_server_silent")
         for _ in range(100):
-            notebook.record_answer()
+            notebook.server.record_answer()
         await asyncio.to_thread(eventually, lambda: bool(opened), "the page asks")
         notebook.close()
         threads.close()
@@ -67,7 +68,7 @@ def test_a_trouble_is_reported_again_after_the_server_was_away() -> None:
     notebook = PageNotebook(lambda _: pytest.fail("no client is needed"), Threads(), has_key=True, on_trouble=told.append)
     error = StorageError("database_busy", path="outbox")
     for absence in (None, None, Notice("page_server_silent")):
-        notebook.absence = absence
-        notebook.record_answer()
-        notebook.record_error(error)
+        notebook.server.absence = absence
+        notebook.server.record_answer()
+        notebook.server.record_error(error)
     assert told == [error.notice] * 2

@@ -16,8 +16,9 @@ from udpnote.client.status import NotebookStatus
 from udpnote.errors import ClientClosed, Notice
 from udpnote.model.join_code import join_code, new_key
 from udpnote.page.app import CODE_BYTES_MAX
-from udpnote.page.page_notebook import PageNotebook, Threads
+from udpnote.page.page_notebook import PageNotebook
 from udpnote.page.sessions import KEYS_MAX, SESSION_IDLE_SECONDS, SESSIONS_MAX, Sessions
+from udpnote.page.worker_threads import Threads
 from udpnote.server.sealing import seal_notebook
 from udpnote.storage.notebook.notebook import Notebook
 
@@ -189,7 +190,7 @@ class AnsweringNotebook(PageNotebook):
 
     is_closed = False
 
-    async def check(self) -> NotebookStatus:
+    async def _ask(self) -> NotebookStatus:
         """The server has answered."""
         return NotebookStatus(None, False, True, 0, 0.001, failure=None)
 

@@ -18,12 +18,13 @@ from udpnote.page.access import AllowedHosts, Gate, is_private, port_of
 from udpnote.page.asset_files import INDEX, Assets
 from udpnote.page.json_objects import json_object
 from udpnote.page.live_events import LiveEvents
-from udpnote.page.page_notebook import CALL_SECONDS, PageNotebook, Threads, wait_for_index
+from udpnote.page.page_notebook import CALL_SECONDS, PageNotebook, wait_for_index
 from udpnote.page.rates import host_of_client
 from udpnote.page.requests import BodyRoom, body_of
 from udpnote.page.responses import Refusal, json_response, malformed, notice_object, refused, sentence_page
 from udpnote.page.routes import ReadingRoutes, StreamRoutes, WritingRoutes
 from udpnote.page.sessions import Opened, Sessions
+from udpnote.page.worker_threads import Threads
 from udpnote.storage.database import IN_MEMORY
 from udpnote.storage.outbox.outbox import Outbox
 from udpnote.version import __version__
@@ -134,10 +135,10 @@ class Page:
         token = request.cookies.get(_cookie_name(request))
         opened = self._sessions.find(token) if token else None
         if opened is not None:
-            if opened.notebook.ended is not None:
-                raise Refusal(401, opened.notebook.ended)
+            if opened.notebook.server.ended is not None:
+                raise Refusal(401, opened.notebook.server.ended)
             return opened
-        if self.base.needs_session or (token and self.base.absence is not None):
+        if self.base.server.needs_session or (token and self.base.server.absence is not None):
             raise Refusal(401, Notice("page_needs_code"))
         return self._opened
 
@@ -145,7 +146,7 @@ class Page:
         """Return a `PageNotebook` for browsers that have given the join code `code`."""
 
         def open_client(on_notice: Callable[[Notice], None]) -> Client:
-            return self._open_client(code, self.base.known, on_notice)
+            return self._open_client(code, self.base.server.known, on_notice)
 
         return PageNotebook(open_client, self._threads, has_key=True, on_trouble=self._on_trouble)
 
@@ -178,8 +179,8 @@ class Page:
         the notebook is open, the answer removes the cookie of an ended session from the browser. Raises nothing: if the browser
         needs a join code, or the notebook cannot be read, the answer says so.
         """
-        if self.base.known is None and self.base.absence is None:
-            await self.base.check()
+        if self.base.server.known is None and self.base.server.absence is None:
+            await self.base.server.check()
         state: dict[str, object] = {
             "notebook": None,
             "needs_code": False,
@@ -194,7 +195,7 @@ class Page:
         }
         try:
             notebook = self.notebook_of(request).notebook
-            state["served"] = notebook.served
+            state["served"] = notebook.server.served
             state["newest"] = await notebook.read(lambda client: client.last_number())
         except Refusal as refusal:
             if refusal.status == 401:
@@ -202,7 +203,7 @@ class Page:
                 sealed = {"name": None, "id": None, "sealed": True}
                 return json_response(state | {"notebook": sealed, "needs_code": True, "served": None, **notice_object(reason)})
             state |= {"away": True, **notice_object(refusal.notice)}
-        if (known := notebook.known) is not None:
+        if (known := notebook.server.known) is not None:
             state["notebook"] = {"name": known.name, "id": known.notebook_id.hex(), "sealed": known.key_id is not None}
         response = json_response(state)
         if notebook is self.base and not state["away"] and _cookie_name(request) in request.cookies:

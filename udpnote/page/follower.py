@@ -45,7 +45,7 @@ class Follower:
     """
 
     def __init__(self, notebook: PageNotebook, on_change: Callable[[], None]) -> None:
-        self._notebook, self._on_change = notebook, on_change
+        self._notebook, self._server, self._on_change = notebook, notebook.server, on_change
         self._loop = asyncio.get_running_loop()
         self._stopping = threading.Event()
         self._client: Client | None = None
@@ -122,7 +122,7 @@ class Follower:
             self._restart()
         self.forget()  # between the kept events and the next ones, entries may be missing
         for stored in client.follow(last=1):  # begins with the newest entry, so that `newest` is known at once
-            self._notebook.check_key(client)
+            self._server.check_key(client)
             event = StoredEvent(stored.as_seen, encoded(event_object(stored, note_number(client, stored))))
             with self._lock:
                 if self._events and self._events[-1].seen.number >= stored.number:
@@ -140,10 +140,10 @@ class Follower:
             self._restart()
         elif notice.kind == "server_found_again":
             self._is_silent = False
-            self._tell(self._notebook.record_answer)
+            self._tell(self._server.record_answer)
         elif notice.kind in LOOKING_KINDS:
             self._is_silent = True
-            self._tell(self._notebook.suspect)
+            self._tell(self._server.suspect)
 
     def _restart(self) -> None:
         """Record in `newest` and `restorations` that an older copy has replaced the notebook, and wake the streams.
@@ -157,12 +157,12 @@ class Follower:
         self._tell(self._on_change)
 
     def _record_entry(self) -> None:
-        self._notebook.record_answer()
+        self._server.record_answer()
         self._on_change()
 
     def _record_error(self, error: UdpnoteError) -> None:
-        self._notebook.record_error(error)
-        self._notebook.suspect()
+        self._server.record_error(error)
+        self._server.suspect()
 
     def _tell(self, callback: Callable[[], None]) -> None:
         """Let the page's event loop call `callback`, unless the loop has ended."""

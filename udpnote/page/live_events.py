@@ -58,18 +58,18 @@ def parse_cursor(text: str) -> SeenEntry:
 
 class LiveEvents:
     """The streams of one notebook. All of them get new entries from one `Follower`. The first stream starts it, together with a
-    task that watches the notebook's server (see `PageNotebook.watch`).
+    task that watches the notebook's server (see `ServerWatch.watch`).
     """
 
     def __init__(self, notebook: PageNotebook) -> None:
-        self._notebook = notebook
+        self._notebook, self._server = notebook, notebook.server
         self._changed = asyncio.Event()
         self._follower: Follower | None = None
         self._watching: asyncio.Task[None] | None = None
-        self._served = notebook.served
-        self._was_absent = notebook.absence is not None
+        self._served = self._server.served
+        self._was_absent = self._server.absence is not None
         self._is_ending = False
-        notebook.on_change.append(self._record_change)
+        self._server.on_change.append(self._record_change)
 
     def end(self) -> None:
         """End all streams. Call this when the page's process ends, or when no browser has the notebook's key any more."""
@@ -92,10 +92,10 @@ class LiveEvents:
         absence: Notice | None = None
         while not self._is_ending:
             changed, seconds = self._changed, HEARTBEAT_SECONDS  # read before the checks, so that no change is missed
-            if self._notebook.ended is not None or self._notebook.needs_session:
-                yield _event("session_ended", notice_object(self._notebook.ended or Notice("page_needs_code")))
+            if self._server.ended is not None or self._server.needs_session:
+                yield _event("session_ended", notice_object(self._server.ended or Notice("page_needs_code")))
                 return
-            before, absence = absence, self._notebook.absence
+            before, absence = absence, self._server.absence
             if (before is None) != (absence is None):
                 yield _event("back", {}) if absence is None else _event("away", notice_object(absence))
             if absence is None:
@@ -115,15 +115,15 @@ class LiveEvents:
         if self._follower is None:
             self._follower = Follower(self._notebook, self._wake)
             self._follower.start()
-            self._watching = asyncio.create_task(self._notebook.watch())
+            self._watching = asyncio.create_task(self._server.watch())
         return self._follower
 
     def _record_change(self) -> None:
         """Act on a change of the notebook's attributes: of `served`, of `absence`, or of whether browsers may use it."""
-        if self._served != self._notebook.served and self._follower is not None:
+        if self._served != self._server.served and self._follower is not None:
             self._follower.forget()  # notes may have been erased while no server ran
-        self._served = self._notebook.served
-        was_absent, self._was_absent = self._was_absent, self._notebook.absence is not None
+        self._served = self._server.served
+        was_absent, self._was_absent = self._was_absent, self._server.absence is not None
         if was_absent and not self._was_absent and self._follower is not None:
             self._follower.renew()
         self._wake()
@@ -147,7 +147,7 @@ class _StreamReader:
 
     async def events(self) -> AsyncIterator[bytes]:
         """Yield the events that must be sent now. Raises a `Refusal` if the notebook cannot be read."""
-        is_current = self._restorations == self._follower.restorations and self._served == self._notebook.served
+        is_current = self._restorations == self._follower.restorations and self._served == self._notebook.server.served
         if not self._is_ready or not is_current:
             yield await self._start()
         while (newest := self._follower.newest) is not None and newest.number > self._place.number:
@@ -177,7 +177,7 @@ class _StreamReader:
         A stream calls this at its beginning, and again whenever the notebook was restored from an older copy or its server was
         started again.
         """
-        restorations, position, served = self._follower.restorations, self._position, self._notebook.served
+        restorations, position, served = self._follower.restorations, self._position, self._notebook.server.served
         if position is not None and not await self._notebook.read(lambda client: has_entry(client, position)):
             event = await self._jump("restored")
         else:

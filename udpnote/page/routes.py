@@ -342,7 +342,8 @@ class WritingRoutes:
         """Send the entries in `body` to the notebook, and return an outcome for each, in order. Raises a `Refusal` if `body` is
         malformed or names another notebook, or if the notebook cannot be used now.
         """
-        entries = read_entries(body, notebook.known.notebook_id.hex() if notebook.known is not None else None)
+        known = notebook.server.known
+        entries = read_entries(body, known.notebook_id.hex() if known is not None else None)
         sent = [each.entry for each in entries if each.wrong is None]
         verdicts = iter(await notebook.write(lambda client: client.forward(sent, wait=CALL_SECONDS)) if sent else [])
         return [

@@ -66,7 +66,7 @@ async def serve(page: Page, listeners: Sequence[Listener], ended: asyncio.Event,
     """
     servers = [_Server(_config(listener), ended) for listener in listeners]
     try:
-        status = await page.base.check()
+        status = await page.base.server.check()
         if isinstance(status.failure, SeveralNotebooks | WrongNotebook):
             raise status.failure
         runs = [

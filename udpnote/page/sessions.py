@@ -86,7 +86,7 @@ class Sessions:
             raise Refusal(429, Notice("page_too_many_codes"), {"Retry-After": "60"})
         async with self._beginning:
             opened = self._opened.get(key)
-            if opened is None or opened.notebook.ended is not None:
+            if opened is None or opened.notebook.server.ended is not None:
                 opened = await self._open(key, code)
         token = secrets.token_urlsafe(TOKEN_BYTES)
         self._sessions[token] = _Session(key, self._monotonic())
@@ -98,7 +98,7 @@ class Sessions:
         its sessions share.
 
         Return None if there is no such session, or if the page has closed the notebook, because more than `KEYS_MAX` keys were
-        in use. The notebook may have a new key by now: see `PageNotebook.ended`.
+        in use. The notebook may have a new key by now: see `ServerWatch.ended`.
 
         A session ends `SESSION_IDLE_SECONDS` after its last use. Finding it counts as a use.
         """
@@ -124,11 +124,11 @@ class Sessions:
         Raises a `Refusal` if the server does not answer or does not accept the key, or if it has another notebook.
         """
         notebook = self._open_notebook(code)
-        status = await notebook.check()
-        shown, found = self._base.known, status.notebook
+        status = await notebook.server.check()
+        shown, found = self._base.server.known, status.notebook
         if status.failure is None and (shown is None or found is None or shown.notebook_id == found.notebook_id):
             self._opened[key] = Opened(notebook, LiveEvents(notebook))
-            self._base.record_sealed(found)
+            self._base.server.record_sealed(found)
             return self._opened[key]
         notebook.close()
         match status.failure:

@@ -12,6 +12,15 @@ from udpnote.page.responses import unavailable
 T = TypeVar("T")
 
 
+READING_THREADS, WRITING_THREADS, PROBING_THREADS = 8, 8, 2
+"""How many calls of each kind run at a time. Entries of calls that run together share datagrams and fsyncs. Each reading call
+keeps the whole texts of about one page of results in memory.
+"""
+
+WAITING_CALLS_MAX = 200
+"""The most calls of each kind that may wait for a thread: a few for each of the browsers that use the page at once."""
+
+
 class WorkerThreads:
     """Runs at most `threads` calls at a time. At most `waiting_max` more calls wait for a thread. Further calls are refused
     (503).
@@ -44,6 +53,20 @@ class WorkerThreads:
 
     def _record_end(self) -> None:
         self._calls -= 1
+
+
+class Threads:
+    """The threads of a page, in three groups: for reading, for writing, and for asking the server whether it answers."""
+
+    def __init__(self) -> None:
+        self.reading = WorkerThreads(READING_THREADS, WAITING_CALLS_MAX)
+        self.writing = WorkerThreads(WRITING_THREADS, WAITING_CALLS_MAX)
+        self.probing = WorkerThreads(PROBING_THREADS, WAITING_CALLS_MAX)
+
+    def close(self) -> None:
+        """Start no more calls."""
+        for each in (self.reading, self.writing, self.probing):
+            each.close()
 
 
 def _soon(loop: asyncio.AbstractEventLoop, callback: Callable[[], None]) -> None:

@@ -1,9 +1,9 @@
-"""What the person who runs the page is told, and how often."""
+"""What the person who runs the page is told of a notebook's server, and how often."""
 
 import pytest
 
 from udpnote.errors import ClientClosed, InvalidQuery, KeyMissing, Notice, ServerNotFound, StorageError, UdpnoteError
-from udpnote.page.trouble_report import TroubleReport
+from udpnote.page.server_watch import TroubleReport
 
 
 def test_each_kind_of_trouble_is_reported_once_until_the_server_was_away() -> None:
