@@ -22,6 +22,7 @@ from udpnote.errors import (
     InvalidEntry,
     InvalidQuery,
     InvalidSetting,
+    NoSpace,
     Notice,
     Queued,
     ServerNotFound,
@@ -366,18 +367,23 @@ def test_reading_goes_on_with_an_outbox_that_cannot_be_written_and_nothing_is_se
 
 
 @pytest.mark.parametrize("is_known", [True, False])
-def test_an_outbox_opened_on_a_full_disk_says_when_it_is_writable_again(lan: Lan, small_disk: Path, is_known: bool) -> None:
+def test_an_outbox_opened_on_a_full_disk_is_written_as_soon_as_there_is_space(
+    lan: Lan, small_disk: Path, is_known: bool
+) -> None:
     lan.serve()
     path = str(small_disk / "outbox.sqlite3")
     if is_known:
         lan.client(path).close()
     filler = fill(small_disk)
     with lan.client(path) as client:
+        for _ in range(2):
+            with raises(NoSpace, "disk_full", path=path):
+                client.send("too early")
         filler.unlink()
-        with raises(StorageError, "database_writable_again", path=path):
-            client.send("too late")
-    with lan.client(path) as client:
-        assert client.send("again").number == 1
+        assert [client.send(text).number for text in ("again", "and again")] == [1, 2]
+        with lan.client(path) as other:
+            assert (other.send("as well").number, other.chosen()) == (3, client.chosen())
+        assert client.revise(1, "again, revised").number == 4
 
 
 def test_a_disk_with_too_little_space_for_a_new_outbox_is_said_to_be_full_and_no_file_is_left(

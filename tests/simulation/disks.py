@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from random import Random
-from typing import Self
+from typing import Any, Self
 
 from udpnote.errors import StorageError
 from udpnote.model.entry import NOTHING_SEEN, Arrival, Bundle, Kind, NoteRun, Part, Status, Verdict, is_whole
@@ -21,6 +21,7 @@ from udpnote.storage.notebook.erasure import replace_rows
 from udpnote.storage.notebook.lookup import Lookup
 from udpnote.storage.notebook.notebook import Notebook
 from udpnote.storage.outbox.outbox import Outbox
+from udpnote.storage.outbox.outbox_file import OutboxFile
 
 PAGES_MAX, PAGE_BYTES = 4_294_967_294, 4096  # the defaults of SQLite
 SHARD_NUMBERS_MAX = 32  # few enough that the search index of a simulated notebook has several shards
@@ -210,32 +211,21 @@ class NotebookDisk(Notebook):
         self._lookup = self._lookup_disk = LookupDisk(self._connection, self.path, self._index)
 
 
-class OutboxDisk(Outbox):
-    """The file of an outbox. A power failure undoes those of its latest writes that had no fsync. It may be copied.
+class OutboxDiskFile(OutboxFile):
+    """The file of an `OutboxDisk`. It has the outbox as it was at the latest fsync."""
 
-    `key_ids` are the ids of all keys with which it has joined, and `joins` counts how often it has joined.
-    """
-
-    def __init__(self) -> None:
-        super().__init__(IN_MEMORY)
-        self.key_ids: set[bytes] = set()
-        self.joins = 0
+    def __init__(self, path: str, **options: Any) -> None:
+        super().__init__(path, **options)
         self._durable = b""
         self._changes_without_fsync = -1
 
-    def join(self, notebook: KnownNotebook, key: bytes, *, server: str | None = None) -> None:
-        assert notebook.key_id is not None, "only sealed notebooks are joined"
-        self.key_ids.add(notebook.key_id)
-        self.joins += 1
-        super().join(notebook, key, server=server)
-
     @contextmanager
-    def _without_fsync(self) -> Iterator[sqlite3.Connection]:
+    def without_fsync(self) -> Iterator[sqlite3.Connection]:
         if self._is_durable:
-            self._durable = self._connection.serialize()
-        with super()._without_fsync() as connection:
+            self._durable = self.connection.serialize()
+        with super().without_fsync() as connection:
             yield connection
-        self._changes_without_fsync = self._connection.total_changes
+        self._changes_without_fsync = self.connection.total_changes
 
     def make_durable(self) -> None:
         self._changes_without_fsync = -1
@@ -243,16 +233,41 @@ class OutboxDisk(Outbox):
     @property
     def _is_durable(self) -> bool:
         """Whether the latest write had an fsync, which also makes all earlier writes durable."""
-        return self._connection.total_changes != self._changes_without_fsync
+        return self.connection.total_changes != self._changes_without_fsync
 
     def lose_power(self) -> None:
         """Undo the writes that were not durable yet."""
         if not self._is_durable:
-            self._connection.deserialize(self._durable)
+            self.connection.deserialize(self._durable)
+
+
+class OutboxDisk(Outbox):
+    """The file of an outbox. A power failure undoes those of its latest writes that had no fsync. It may be copied.
+
+    `key_ids` are the ids of all keys with which it has joined, and `joins` counts how often it has joined.
+    """
+
+    _File = OutboxDiskFile
+    _file: OutboxDiskFile
+
+    def __init__(self) -> None:
+        super().__init__(IN_MEMORY)
+        self.key_ids: set[bytes] = set()
+        self.joins = 0
+
+    def join(self, notebook: KnownNotebook, key: bytes, *, server: str | None = None) -> None:
+        assert notebook.key_id is not None, "only sealed notebooks are joined"
+        self.key_ids.add(notebook.key_id)
+        self.joins += 1
+        super().join(notebook, key, server=server)
+
+    def lose_power(self) -> None:
+        """Undo the writes that were not durable yet."""
+        self._file.lose_power()
 
     def copy(self) -> Self:
         copied = type(self)()
-        self._connection.backup(copied._connection)
+        self._file.connection.backup(copied._file.connection)
         copied.key_ids = set(self.key_ids)
         return copied
 

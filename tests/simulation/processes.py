@@ -6,9 +6,7 @@ user has nothing more to do. Then the process hands control back. So a seed alwa
 
 import threading
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
 from itertools import chain
-from sqlite3 import Connection
 from typing import Any, ClassVar
 
 from tests.simulation.disks import OutboxDisk, all_waiting
@@ -38,17 +36,16 @@ class OpenOutbox(Outbox):
 
     def __init__(self, disk: OutboxDisk, process: "Process", lan: Lan) -> None:
         self.path = IN_MEMORY
-        self._connection, self.writes = disk._connection, disk.writes
+        self._file, self.writes = disk._file, disk.writes
         self.round_trips, self.revisions, self.keys = disk.round_trips, disk.revisions, disk.keys
         self._disk, self._process, self._lan = disk, process, lan
-        self._log = None
 
     def close(self) -> None:
         """Close nothing: the disk outlives the process."""
 
     def version(self) -> int:
         """Return the number of all changes. The real method sees only changes by other connections; here, all share one."""
-        return self._connection.total_changes
+        return self._file.connection.total_changes
 
     def add(self, texts: Sequence[str], **details: Any) -> list[Entry]:
         self._process.check_alive()
@@ -95,9 +92,6 @@ class OpenOutbox(Outbox):
     def make_durable(self) -> None:
         self._process.may_crash("before a change of the outbox was durable")
         self._disk.make_durable()
-
-    def _without_fsync(self) -> AbstractContextManager[Connection]:
-        return self._disk._without_fsync()
 
     def _entries(self, sequences: list[int]) -> list[Entry]:
         return [waiting.entry for waiting in all_waiting(self) if waiting.entry.sequence in sequences] if sequences else []

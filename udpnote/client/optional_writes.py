@@ -1,7 +1,7 @@
 """Opens a client's outbox, and lets the client go on if it cannot write to the outbox."""
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from types import TracebackType
 
@@ -40,9 +40,9 @@ def open_outbox(outbox: str | os.PathLike[str] | Outbox, settings: Settings, on_
     """Open the file `outbox` and return it as an `Outbox`. If `outbox` is an `Outbox` already, return it unchanged.
 
     This follows a symbolic link, because the log of the outbox is beside the link's target. If there is no such file, this
-    makes it, and its folder. If the outbox cannot be written, it is opened for reading only. If its log is damaged or gone,
-    this goes on with what can be read; a damaged log is copied to another name first. A log without an outbox is moved to
-    another name. A notice tells the user about a log that is damaged, gone or without an outbox.
+    makes it, and its folder. If the outbox cannot be written, it is opened for reading, until it can be written. If its log is
+    damaged or gone, this goes on with what can be read; a damaged log is copied to another name first. A log without an outbox
+    is moved to another name. A notice tells the user about a log that is damaged, gone or without an outbox.
 
     If other users have access to the outbox, the prompt's history or the settings file, this takes the access away, and gives a
     notice about each such file. For the key file and for udpnote's folders, it gives only a notice, once. The history
@@ -59,7 +59,7 @@ def open_outbox(outbox: str | os.PathLike[str] | Outbox, settings: Settings, on_
         make_own_folder(outbox, places.folders)
         opened = _opened(os.path.realpath(outbox), on_notice)  # before its mode is changed, because it may be no outbox
     except StorageError as error:
-        return _outbox_to_read(outbox, error)
+        return _outbox_to_read(outbox, error, places.folders)
     if too_open(files, places.folders):
         for notice in [*close_to_others(own), *untold(too_open(files, places.folders), places.told)]:
             on_notice(notice)
@@ -103,16 +103,17 @@ def _opened(path: str, on_notice: Callable[[Notice], None]) -> Outbox:
         return Outbox(path, uses_damaged_log=not is_alone)
 
 
-def _outbox_to_read(path: str, error: StorageError) -> Outbox:
-    """Open the outbox at `path` for reading only, because opening it for writing has raised `error`.
+def _outbox_to_read(path: str, error: StorageError, own_folders: Collection[str]) -> Outbox:
+    """Open the outbox at `path` for reading, because opening it for writing has raised `error`.
 
-    With such an outbox, commands can read a notebook, and fail only where they add to the outbox. Raises `error` if it does not
-    say that the outbox cannot be written, or if the outbox cannot be read either. An outbox that cannot be read may hold the
-    key of a sealed notebook, and without that key the client would believe an impostor.
+    With such an outbox, commands can read a notebook, and fail only where they add to the outbox, as long as it cannot be
+    written. `own_folders` are the folders that belong to udpnote. Raises `error` if it does not say that the outbox cannot be
+    written, or if the outbox cannot be read either. An outbox that cannot be read may hold the key of a sealed notebook, and
+    without that key the client would believe an impostor.
     """
     if not is_unwritable(error):
         raise error
     try:
-        return Outbox(path, is_read_only=True)
+        return Outbox(path, is_read_only=True, before_writing=lambda: make_own_folder(path, own_folders))
     except StorageError:
         raise error from None

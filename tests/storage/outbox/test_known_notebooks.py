@@ -50,7 +50,7 @@ def test_a_revision_gets_the_newest_entry_that_its_notebook_was_seen_to_have(out
 
 def test_a_notebook_that_is_joined_is_chosen_with_its_key_and_server_in_one_transaction(outbox: Outbox, other: Outbox) -> None:
     statements: list[str] = []
-    outbox._connection.set_trace_callback(statements.append)
+    outbox._file.connection.set_trace_callback(statements.append)
     outbox.remember(WORK, may_choose=True)
     outbox.join(SEALED, KEY, server="pi.local:6683")
     assert statements.count("COMMIT") == 2, "a full disk or a crash leaves all of the joining or nothing"

@@ -96,8 +96,8 @@ def test_while_another_command_uses_the_outbox_its_log_is_not_checked(path: Path
 )
 def test_a_second_outbox_in_a_process_leaves_the_first_one_its_locks(path: Path, name_again: Callable[[Path], str]) -> None:
     with closing(Outbox(path)) as outbox:
-        outbox._connection.execute("BEGIN")
+        outbox._file.connection.execute("BEGIN")
         assert len(texts(outbox)) == NOTES
         Outbox(name_again(path), is_read_only=True).close()
         assert is_held(path)
-        outbox._connection.execute("COMMIT")
+        outbox._file.connection.execute("COMMIT")

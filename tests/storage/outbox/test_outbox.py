@@ -78,7 +78,7 @@ def test_only_removed_entries_are_gone_and_their_sequences_are_never_used_again(
 
 def test_nothing_is_added_if_the_check_in_the_same_transaction_fails(outbox: Outbox, other: Outbox) -> None:
     def check() -> None:
-        assert outbox._connection.in_transaction, "another process could change the outbox between check and addition"
+        assert outbox._file.connection.in_transaction, "another process could change the outbox between check and addition"
         raise JoinedOrLeftMeanwhile("joined_or_left_meanwhile", name="home")
 
     with pytest.raises(JoinedOrLeftMeanwhile):
@@ -245,17 +245,17 @@ def test_entries_after_a_failed_fsync_survive_a_power_failure_that_loses_the_pag
 def test_joining_and_leaving_wait_for_the_disk_and_removing_does_not(outbox: Outbox) -> None:
     add(outbox, "one", "two")
     statements: list[str] = []
-    outbox._connection.set_trace_callback(statements.append)
+    outbox._file.connection.set_trace_callback(statements.append)
     outbox.join(SEALED, KEY)
     outbox.leave(SEALED.notebook_id)
     assert not [statement for statement in statements if "synchronous" in statement]
     acknowledge(outbox, range(1, 2))
     outbox.mark_refused(HERE.notebook_id, 2, Status.TOO_LARGE)
     assert "PRAGMA synchronous = NORMAL" in statements
-    outbox._connection.execute("PRAGMA query_only = ON")
+    outbox._file.connection.execute("PRAGMA query_only = ON")
     with pytest.raises(StorageError):
         acknowledge(outbox, range(1, 2))
-    assert outbox._connection.execute("PRAGMA synchronous").fetchone() == (2,), "FULL again, also after a failure"
+    assert outbox._file.connection.execute("PRAGMA synchronous").fetchone() == (2,), "FULL again, also after a failure"
 
 
 def test_a_refused_entry_is_kept_and_listed_but_not_sent_until_it_is_discarded(outbox: Outbox) -> None:

@@ -151,7 +151,7 @@ def test_a_limited_number_of_writes_is_remembered_and_none_before_a_gap(outbox: 
     assert outbox.writes.last() is None, "not the early one: those between are forgotten"
     for number in range(2 * WRITES_MAX):
         store(outbox, 5000 + 2 * number, *add(outbox, "edited", kind=Kind.REVISION, revises=1))
-    (rows,) = outbox._connection.execute("SELECT count(*) FROM writes").fetchone()
+    (rows,) = outbox._file.connection.execute("SELECT count(*) FROM writes").fetchone()
     assert rows == WRITES_MAX
 
 

@@ -11,13 +11,13 @@ def test_nothing_is_left_of_removed_entries_and_the_others_stay_unless_somebody_
     path = tmp_path / "outbox"
     assert (remove_remains(str(path)), path.exists()) == (True, False)
     with closing(Outbox(path)) as outbox:
-        outbox._connection.execute("PRAGMA secure_delete = OFF")  # as some builds of SQLite have it
+        outbox._file.connection.execute("PRAGMA secure_delete = OFF")  # as some builds of SQLite have it
         outbox.add(["密码", "stays"], author="amy@pi", written_at=0, utc_offset=480)
         outbox.discard([1])
     assert "密码".encode() in path.read_bytes()
     assert remove_remains(str(path))
     assert ("密码".encode() in path.read_bytes(), list(tmp_path.iterdir())) == (False, [path])
     with closing(Outbox(path)) as outbox:
-        outbox._connection.execute("BEGIN")
+        outbox._file.connection.execute("BEGIN")
         assert [each.entry.text for each in outbox.listing()] == ["stays"]
         assert not remove_remains(str(path))

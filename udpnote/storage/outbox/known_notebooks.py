@@ -1,12 +1,11 @@
 """The notebooks that an outbox knows: which one is chosen, which are sealed, and which waiting entries are for them."""
 
 from collections.abc import Callable, Sequence
-from sqlite3 import Connection
 
 from udpnote.model.entry import NOTHING_SEEN, SeenEntry
 from udpnote.model.notebook import Destination, KnownNotebook, SealedNotebook
-from udpnote.storage.database import atomic
 from udpnote.storage.disk_errors import storage_errors
+from udpnote.storage.outbox.outbox_file import OutboxFile
 from udpnote.storage.outbox.records import DELETE_UNUSED_KEYS, JoinedKeys, NamedServers
 from udpnote.storage.outbox.tables import DESTINATION, SEEN
 
@@ -27,7 +26,7 @@ class KnownNotebooks:
     path: str
     keys: JoinedKeys
     named_servers: NamedServers
-    _connection: Connection
+    _file: OutboxFile
 
     def remember(self, notebook: KnownNotebook, *, may_choose: bool = False) -> KnownNotebook | None:
         """Durably save the name, address and key id with which `notebook` has answered. Return the notebook chosen by then.
@@ -37,7 +36,7 @@ class KnownNotebooks:
         another key than the one with which this client has joined it. Only `join`, `leave` and `JoinedKeys.renew` save such a
         change.
         """
-        with storage_errors(self.path), atomic(self._connection) as connection:
+        with self._file.transaction() as connection:
             connection.execute(
                 f"{_INSERT_NOTEBOOK} ON CONFLICT (notebook_id) DO UPDATE SET name = excluded.name, host = excluded.host,"
                 " port = excluded.port, scope = excluded.scope, key_id = excluded.key_id"
@@ -56,7 +55,7 @@ class KnownNotebooks:
     def choose(self, notebook_id: bytes) -> None:
         """Durably make the notebook `notebook_id` the chosen one. If it is not known, the choice stays as it is."""
         known = "EXISTS (SELECT 1 FROM notebooks WHERE notebook_id = ?1)"
-        with storage_errors(self.path), atomic(self._connection) as connection:
+        with self._file.transaction() as connection:
             connection.execute(f"UPDATE notebooks SET chosen = (notebook_id = ?1) WHERE {known}", (notebook_id,))
 
     def join(self, notebook: KnownNotebook, key: bytes, *, server: str | None = None) -> None:
@@ -66,7 +65,7 @@ class KnownNotebooks:
         gave, or None. From now on, an open server there counts as an impostor. The servers that were saved for this notebook
         before are forgotten.
         """
-        with storage_errors(self.path), atomic(self._connection) as connection:
+        with self._file.transaction() as connection:
             connection.execute("INSERT INTO keys VALUES (?, ?) ON CONFLICT DO NOTHING", (notebook.key_id, key))
             connection.execute("DELETE FROM notebooks WHERE notebook_id = ?", (notebook.notebook_id,))
             connection.execute(_INSERT_NOTEBOOK, notebook)
@@ -83,7 +82,7 @@ class KnownNotebooks:
         """
         if self.notebook(notebook.notebook_id) is None:
             self.remember(notebook)
-        with storage_errors(self.path), atomic(self._connection):
+        with self._file.transaction():
             self._assign_for_key(notebook)
 
     def _assign_for_key(self, notebook: KnownNotebook) -> None:
@@ -97,11 +96,11 @@ class KnownNotebooks:
         `values` are the values for the question marks of `condition`. See `assign`.
         """
         condition = f"notebook_id IS NULL AND {condition}"
-        self._connection.execute(
+        self._file.connection.execute(
             f"UPDATE entries SET ({SEEN}) = (?, ?, ?) WHERE revises > 0 AND seen_number = 0 AND {condition}",
             (*self._seen_in(notebook_id), *values),
         )
-        self._connection.execute(f"UPDATE entries SET notebook_id = ? WHERE {condition}", (notebook_id, *values))
+        self._file.connection.execute(f"UPDATE entries SET notebook_id = ? WHERE {condition}", (notebook_id, *values))
 
     def leave(self, notebook_id: bytes, *, check: Callable[[], None] | None = None) -> None:
         """Durably forget the key of the notebook `notebook_id`. From now on it is saved as an open notebook, and is not chosen.
@@ -109,7 +108,7 @@ class KnownNotebooks:
         `check` is called first, in the same transaction, so that no other process can add an entry between the two. If `check`
         raises an error, nothing changes.
         """
-        with storage_errors(self.path), atomic(self._connection) as connection:
+        with self._file.transaction() as connection:
             if check is not None:
                 check()
             connection.execute("UPDATE notebooks SET key_id = NULL, chosen = 0 WHERE notebook_id = ?", (notebook_id,))
@@ -130,7 +129,7 @@ class KnownNotebooks:
         with None as its server.
         """
         with storage_errors(self.path):
-            rows = self._connection.execute(
+            rows = self._file.connection.execute(
                 f"SELECT {_NOTEBOOK}, server FROM notebooks LEFT JOIN servers USING (notebook_id) ORDER BY name, notebook_id"
             )
             known = [SealedNotebook(self.keys.with_unsaved(KnownNotebook(*row)), server) for *row, server in rows]
@@ -146,23 +145,23 @@ class KnownNotebooks:
         If the `seen` of a revision or deletion is `NOTHING_SEEN`, it becomes the newest entry that the notebook had when it
         last answered.
         """
-        with storage_errors(self.path), atomic(self._connection):
+        with self._file.transaction():
             self._assign(notebook_id, f"({DESTINATION}) IS (?, ?, ?, ?)", destination)
 
     def _notebooks(self, clause: str, *values: object) -> list[KnownNotebook]:
         """The known notebooks that the SQL `clause` selects, with `values` for its question marks."""
         with storage_errors(self.path):
-            rows = self._connection.execute(f"SELECT {_NOTEBOOK} FROM notebooks {clause}", values)
+            rows = self._file.connection.execute(f"SELECT {_NOTEBOOK} FROM notebooks {clause}", values)
             return [self.keys.with_unsaved(KnownNotebook(*row)) for row in rows]
 
     def _notebook_at(self, destination: Destination) -> bytes | None:
         """The id of the notebook that last answered from the address of `destination`; None if none or several did."""
-        rows = self._connection.execute(
+        rows = self._file.connection.execute(
             "SELECT notebook_id FROM notebooks WHERE host = ? AND port = ?", (destination.host, destination.port)
         ).fetchall()
         return rows[0][0] if len(rows) == 1 else None
 
     def _seen_in(self, notebook_id: bytes | None) -> SeenEntry:
         """The newest entry that the notebook had when it last answered; `NOTHING_SEEN` if that, or the notebook, is unknown."""
-        row = self._connection.execute(f"SELECT {SEEN} FROM notebooks WHERE notebook_id = ?", (notebook_id,)).fetchone()
+        row = self._file.connection.execute(f"SELECT {SEEN} FROM notebooks WHERE notebook_id = ?", (notebook_id,)).fetchone()
         return NOTHING_SEEN if row is None else SeenEntry(*row)

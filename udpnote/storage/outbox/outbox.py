@@ -9,20 +9,18 @@ alone identifies an entry.
 
 import os
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import AbstractContextManager, closing, suppress
+from contextlib import closing, suppress
 from itertools import count, repeat
-from sqlite3 import Connection
-from threading import Lock
 from typing import Any
 
 from udpnote.errors import StorageError
 from udpnote.model.entry import CLIENT_ID_BYTES, NOTHING_SEEN, SEQUENCE_MAX, Entry, Kind, SeenEntry, Status
 from udpnote.model.notebook import Destination
 from udpnote.model.outbox_entries import StoredRun, WaitingCount, WaitingEntry
-from udpnote.storage.database import IN_MEMORY, atomic, has_log, is_same_file
+from udpnote.storage.database import IN_MEMORY, atomic
 from udpnote.storage.disk_errors import storage_errors
 from udpnote.storage.outbox.known_notebooks import KnownNotebooks
-from udpnote.storage.outbox.log_sync import begin_log_again
+from udpnote.storage.outbox.outbox_file import OutboxFile
 from udpnote.storage.outbox.own_writes import HELD, OwnWrites
 from udpnote.storage.outbox.records import JoinedKeys, NamedServers, RoundTrips, WatchedRevisions
 from udpnote.storage.outbox.tables import (
@@ -32,10 +30,7 @@ from udpnote.storage.outbox.tables import (
     entry_from,
     insert_entries,
     merged,
-    open_to_read,
-    open_to_write,
     waiting_entry_from,
-    without_fsync,
 )
 
 PAGE_ENTRIES = 1000
@@ -46,11 +41,6 @@ _ENTRY = f"client_id, sequence, kind, written_at, utc_offset, author, text, revi
 _TEXT = _ENTRY.split(", ").index("text")
 _NOTE_NEWEST = f"UPDATE notebooks SET ({SEEN}) = (?, ?, ?) WHERE notebook_id = ? AND ({SEEN}) IS NOT (?, ?, ?)"
 
-_opening = Lock()
-_open_here: dict[int, str] = {}
-"""The paths of the outboxes that this process has open, by the `id()` of each `Outbox`. If one is opened again, its log is not
-checked: the check opens and closes the file of the log's index, so SQLite would lose its locks on that file."""
-
 _new = tuple.__new__
 """`_new(Class, values)` makes a NamedTuple in half the time that `Class(*values)` takes; this is done for every entry."""
 
@@ -58,28 +48,32 @@ _new = tuple.__new__
 class Outbox(KnownNotebooks):
     """An outbox file, created if it does not exist. Every method raises `StorageError` if the file cannot be used.
 
-    If `is_read_only`, the file is never created or written: without a file, the outbox is empty, and every method that writes
-    raises the same `StorageError` as on a disk that cannot be written. The constructor raises the `StorageError` of
-    `check_outbox_log`. With `uses_damaged_log` it does not, and the outbox has what SQLite can read of such a log.
+    `OutboxFile` explains the arguments, and the errors of the constructor.
     """
 
-    def __init__(self, path: str | os.PathLike[str], *, is_read_only: bool = False, uses_damaged_log: bool = False) -> None:
+    _File = OutboxFile
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        is_read_only: bool = False,
+        uses_damaged_log: bool = False,
+        before_writing: Callable[[], object] | None = None,
+    ) -> None:
         self.path = os.fspath(path)
-        with _opening, storage_errors(self.path):
-            if not uses_damaged_log and not (is_read_only and not os.path.exists(self.path)):
-                _check_log(self.path)
-            self._connection, self._log = (open_to_read(self.path), None) if is_read_only else open_to_write(self.path)
-            if self.path != IN_MEMORY:
-                _open_here[id(self)] = self.path
-        self.named_servers = NamedServers(self.path, self._connection)
-        self.round_trips = RoundTrips(self.path, self._connection, self._without_fsync)
-        self.keys = JoinedKeys(self.path, self._connection)
-        self.revisions = WatchedRevisions(self.path, self._connection, self._without_fsync)
-        self.writes = OwnWrites(self.path, self._connection)
+        self._file = self._File(
+            self.path, is_read_only=is_read_only, uses_damaged_log=uses_damaged_log, before_writing=before_writing
+        )
+        self.named_servers = NamedServers(self._file)
+        self.round_trips = RoundTrips(self._file)
+        self.keys = JoinedKeys(self._file)
+        self.revisions = WatchedRevisions(self._file)
+        self.writes = OwnWrites(self._file)
 
     def check_whole(self) -> None:
         """Read the whole file, and raise `StorageError` if it is damaged anywhere."""
-        check_whole(self._connection, self.path)
+        check_whole(self._file.connection, self.path)
 
     def without_entries(self) -> "Outbox":
         """Return a copy in memory with the notebooks, servers and keys of this outbox, but no entries.
@@ -87,19 +81,15 @@ class Outbox(KnownNotebooks):
         What is saved in the copy is lost when the copy is closed.
         """
         copy = Outbox(IN_MEMORY)
-        with storage_errors(self.path), atomic(copy._connection) as connection:
+        with storage_errors(self.path), atomic(copy._file.connection) as connection:
             for table in ("notebooks", "servers", "keys"):
-                for row in self._connection.execute(f"SELECT * FROM {table}"):
+                for row in self._file.connection.execute(f"SELECT * FROM {table}"):
                     connection.execute(f"INSERT INTO {table} VALUES ({', '.join('?' * len(row))})", row)
         return copy
 
     def close(self) -> None:
         """Close the outbox file."""
-        with _opening:
-            self._connection.close()
-            if self._log is not None:
-                self._log.close()
-            _open_here.pop(id(self), None)
+        self._file.close()
 
     def add(
         self,
@@ -132,7 +122,7 @@ class Outbox(KnownNotebooks):
         It may prepare their datagrams, but must not send any: the entries are durable only when this method returns. If
         `on_added` or the disk causes a `StorageError`, the entries are removed.
         """
-        with self._without_fsync() as connection:
+        with self._file.without_fsync() as connection:
             if check is not None:
                 check()
             first, identity, client_id = self._reserve_sequences(len(texts))  # `identity`: the number of the row of `client_id`
@@ -144,7 +134,7 @@ class Outbox(KnownNotebooks):
                 seen = self._seen_in(notebook_id or self._notebook_at(destination)) if revises else NOTHING_SEEN
             same = identity, int(kind), written_at, utc_offset, author, revises, *seen, notebook_id, *destination
             insert_entries(connection, same, first, texts)
-        self._begin_to_write()
+        self._file.begin_fsync()
         entries: list[Entry] = list(map(_new, repeat(Entry), zip(  # for each text, `Entry(*values)` in half the time
             repeat(client_id), count(first), repeat(kind), repeat(written_at), repeat(utc_offset), repeat(author), texts,
             repeat(revises), repeat(seen),
@@ -158,13 +148,7 @@ class Outbox(KnownNotebooks):
         Call this before sending entries that `waiting_for` has returned: another process may just be adding them. A read-only
         outbox does not wait.
         """
-        if self._log is not None:
-            with storage_errors(self.path):
-                try:
-                    self._log.finish()
-                except OSError:
-                    begin_log_again(self._connection)
-                    raise
+        self._file.make_durable()
 
     def waiting_for(
         self, notebook_id: bytes, *, key_id: bytes | None = None, last: int = SEQUENCE_MAX, limit: int = PAGE_ENTRIES
@@ -192,7 +176,7 @@ class Outbox(KnownNotebooks):
         """
         sequences = {entry.sequence for entry in entries}
         with storage_errors(self.path):
-            rows = self._connection.execute(
+            rows = self._file.connection.execute(
                 "SELECT sequence FROM entries WHERE sequence BETWEEN ? AND ? AND (?3 IS NULL OR notebook_id = ?3)",
                 (min(sequences, default=0), max(sequences, default=0), notebook_id),
             )
@@ -215,7 +199,7 @@ class Outbox(KnownNotebooks):
         """The lowest sequence among the latest `count` entries in the outbox; 1 if it has fewer entries."""
         with storage_errors(self.path):
             query = "SELECT sequence FROM entries ORDER BY sequence DESC LIMIT 1 OFFSET ?"
-            row = self._connection.execute(query, (count - 1,)).fetchone()
+            row = self._file.connection.execute(query, (count - 1,)).fetchone()
             return int(row[0]) if row is not None else 1
 
     def waiting_counts(self) -> list[WaitingCount]:
@@ -225,7 +209,7 @@ class Outbox(KnownNotebooks):
         first.
         """
         with storage_errors(self.path):
-            rows = self._connection.execute(
+            rows = self._file.connection.execute(
                 "SELECT notebook_id, (SELECT key_id FROM notebooks WHERE notebooks.notebook_id = entries.notebook_id),"
                 f" refused, count(*), {DESTINATION}"
                 f" FROM entries GROUP BY notebook_id, refused, {DESTINATION} ORDER BY min(sequence)"
@@ -244,7 +228,7 @@ class Outbox(KnownNotebooks):
         back a waiting note has no number yet, and moves with that note. Returns (how many notes were moved, how many selected
         entries were not moved). Deletions that moved are in neither count.
         """
-        with storage_errors(self.path), atomic(self._connection) as connection:
+        with self._file.transaction() as connection:
             selected = list(select(self.waiting_counts()))
             held, notes = (
                 sum(
@@ -269,7 +253,7 @@ class Outbox(KnownNotebooks):
         if not runs:
             return
         newest = max([run.last for run in runs])
-        with self._without_fsync() as connection:
+        with self._file.without_fsync() as connection:
             if not self._remove_all(notebook_id, runs):  # some are not there: roll back, and remove only those that are
                 connection.execute("ROLLBACK")
                 connection.execute("BEGIN IMMEDIATE")
@@ -283,7 +267,7 @@ class Outbox(KnownNotebooks):
         """In the caller's transaction, remove the entries of `runs`. Returns whether all of them waited for this notebook."""
         rows = [(each.start, each.stop - 1, notebook_id) for each in merged([run.sequences for run in runs])]
         delete = "DELETE FROM entries WHERE sequence BETWEEN ? AND ? AND notebook_id = ?"
-        return self._connection.executemany(delete, rows).rowcount == sum([len(run.sequences) for run in runs])
+        return self._file.connection.executemany(delete, rows).rowcount == sum([len(run.sequences) for run in runs])
 
     def mark_refused(self, notebook_id: bytes | None, sequence: int, status: Status) -> None:
         """Mark the entry `sequence` as refused: its notebook never stores it, because of `status`. It stays, but is not sent.
@@ -291,7 +275,7 @@ class Outbox(KnownNotebooks):
         Does nothing if the entry is not for `notebook_id` any more, because it was moved meanwhile. `notebook_id` is None if
         the entry has no notebook yet. Does no fsync.
         """
-        with self._without_fsync() as connection:
+        with self._file.without_fsync() as connection:
             statement = "UPDATE entries SET refused = ? WHERE sequence = ? AND notebook_id IS ?"
             connection.execute(statement, (int(status), sequence, notebook_id))
             self.writes.forget_orphans()
@@ -302,7 +286,7 @@ class Outbox(KnownNotebooks):
         With `every_refused`, it also removes all entries that their notebooks have refused. A held deletion of a removed entry
         (see `own_writes`) is removed, too, but not counted.
         """
-        with storage_errors(self.path), atomic(self._connection):
+        with self._file.transaction():
             removed = sum(self.writes.discard("sequence = ?", (sequence,)) for sequence in sequences)
             removed += self.writes.discard("refused") if every_refused else 0
             self.writes.forget_orphans()
@@ -315,7 +299,7 @@ class Outbox(KnownNotebooks):
         the outbox does not have its sequence for this notebook any more, because another process has renewed, moved or removed
         it.
         """
-        with storage_errors(self.path), atomic(self._connection) as connection:
+        with self._file.transaction() as connection:
             query = "SELECT 1 FROM entries WHERE sequence = ? AND notebook_id = ?"
             row = connection.execute(query, (entry.sequence, notebook_id)).fetchone()
             if row is None:
@@ -332,18 +316,17 @@ class Outbox(KnownNotebooks):
 
     def version(self) -> int:
         """Return a number that changes when another process or another `Outbox` writes to the file. Own writes do not count."""
-        with storage_errors(self.path):
-            return int(self._connection.execute("PRAGMA data_version").fetchone()[0])
+        return self._file.version()
 
     def record_newest(self, notebook_id: bytes, newest: SeenEntry) -> None:
         """Save `newest` as the newest entry that a known notebook has now, without an fsync. `NOTHING_SEEN` means unknown."""
-        with self._without_fsync() as connection:
+        with self._file.without_fsync() as connection:
             connection.execute(_NOTE_NEWEST, (*newest, notebook_id, *newest))
 
     def _page(self, statement: str, values: tuple[object, ...]) -> list[Any]:
         """Return the first rows that `statement` selects with `values`, until their texts have about `PAGE_CHARACTERS`."""
         found, characters = [], 0
-        with storage_errors(self.path), closing(self._connection.execute(statement, values)) as rows:
+        with storage_errors(self.path), closing(self._file.connection.execute(statement, values)) as rows:
             for row in rows:
                 found.append(row)
                 characters += len(row[_TEXT])
@@ -356,17 +339,11 @@ class Outbox(KnownNotebooks):
 
         Returns the first of them, the number of the current client id's row in `identities`, and this client id.
         """
-        self._connection.execute("UPDATE sequences SET next_sequence = next_sequence + ?", (count,))
-        next_sequence, identity, client_id = self._connection.execute(
+        self._file.connection.execute("UPDATE sequences SET next_sequence = next_sequence + ?", (count,))
+        next_sequence, identity, client_id = self._file.connection.execute(
             "SELECT next_sequence, identity, client_id FROM sequences, identities ORDER BY identity DESC LIMIT 1"
         ).fetchone()
         return int(next_sequence) - count, int(identity), bytes(client_id)
-
-    def _begin_to_write(self) -> None:
-        """Have the disk begin to write what was committed, and do not wait for it."""
-        if self._log is not None:
-            with storage_errors(self.path):
-                self._log.begin()
 
     def _write_to_disk(self, entries: list[Entry], on_added: Callable[[list[Entry]], None] | None) -> None:
         """Call `on_added`, and wait until the disk has the new `entries`. If either raises a `StorageError`, remove the
@@ -379,22 +356,8 @@ class Outbox(KnownNotebooks):
             finally:
                 self.make_durable()
         except StorageError:
-            with suppress(StorageError), self._without_fsync() as connection:
+            with suppress(StorageError), self._file.without_fsync() as connection:
                 sequences = entries[0].sequence, entries[-1].sequence
                 connection.execute("DELETE FROM entries WHERE sequence BETWEEN ? AND ?", sequences)
                 self.writes.forget_orphans()
             raise
-
-    def _without_fsync(self) -> AbstractContextManager[Connection]:
-        """Return a context manager whose block is a write transaction without an fsync (see `without_fsync`)."""
-        return without_fsync(self._connection, self.path)
-
-
-def _check_log(path: str) -> None:
-    """Raise the `StorageError` of `check_outbox_log`. Do nothing if this process has the outbox at `path` open."""
-    with storage_errors(path):
-        is_left = path != IN_MEMORY and (has_log(path) or os.path.exists(f"{path}-shm"))
-        if is_left and not any(is_same_file(path, each) for each in _open_here.values()):
-            from udpnote.storage.outbox.log_check import check_outbox_log  # here, because this happens seldom
-
-            check_outbox_log(path)

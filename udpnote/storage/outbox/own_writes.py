@@ -16,7 +16,6 @@ The table `discarded` has the sequences of the entries that a command has remove
 acknowledged or refused them.
 """
 
-import sqlite3
 from collections.abc import Collection, Sequence
 from itertools import islice
 from typing import Any
@@ -25,8 +24,8 @@ from udpnote.errors import NotTakenBack
 from udpnote.model.entry import Kind, SeenEntry
 from udpnote.model.notebook import Destination
 from udpnote.model.outbox_entries import OwnWrite, StoredRun
-from udpnote.storage.database import atomic
 from udpnote.storage.disk_errors import storage_errors
+from udpnote.storage.outbox.outbox_file import OutboxFile
 
 WRITES_MAX = 100
 """How many rows the table `writes` keeps. So a hundred edits can be taken back, or more notes if they came in runs."""
@@ -45,14 +44,13 @@ _ROW = "sequence, count, number, client_id, notebook_id, kind"
 
 
 class OwnWrites:
-    """The latest writes of the outbox at `path`, which `connection` has open.
+    """The latest writes of the outbox `file`.
 
     Methods raise `StorageError` if the outbox cannot be used. Those that run in the caller's transaction raise `sqlite3.Error`.
     """
 
-    def __init__(self, path: str, connection: sqlite3.Connection) -> None:
-        self._path = path
-        self._connection = connection
+    def __init__(self, file: OutboxFile) -> None:
+        self._file = file
 
     def last(self, *, notebook_id: bytes | None = None, destination: Destination | None = None) -> OwnWrite | None:
         """The latest write that was neither taken back nor passed over; None if no such write is remembered.
@@ -60,7 +58,7 @@ class OwnWrites:
         Without `destination`, any write counts. With it, a write counts if it is for the notebook `notebook_id`, or if it has
         no notebook yet and exactly this destination.
         """
-        with storage_errors(self._path):
+        with storage_errors(self._file.path):
             return max(
                 filter(None, (self._last_waiting(notebook_id, destination), self._last_stored(notebook_id, destination))),
                 key=lambda write: write.sequence,
@@ -69,8 +67,9 @@ class OwnWrites:
 
     def is_own(self, client_id: bytes) -> bool:
         """Whether `client_id` is the present client id of this outbox or an earlier one."""
-        with storage_errors(self._path):
-            return self._connection.execute("SELECT 1 FROM identities WHERE client_id = ?", (client_id,)).fetchone() is not None
+        with storage_errors(self._file.path):
+            found = self._file.connection.execute("SELECT 1 FROM identities WHERE client_id = ?", (client_id,))
+            return found.fetchone() is not None
 
     def is_settled(self, client_id: bytes, sequence: int) -> bool:
         """Whether the stored revision or deletion was taken back, took another write back or was passed over.
@@ -78,8 +77,8 @@ class OwnWrites:
         False if the outbox does not remember a write with this `client_id` and `sequence`.
         """
         query = "SELECT is_settled FROM writes WHERE client_id = ? AND sequence = ?"
-        with storage_errors(self._path):
-            row = self._connection.execute(query, (client_id, sequence)).fetchone()
+        with storage_errors(self._file.path):
+            row = self._file.connection.execute(query, (client_id, sequence)).fetchone()
         return row is not None and bool(row[0])
 
     def discard_unsent(self, sequence: int) -> bool:
@@ -87,7 +86,7 @@ class OwnWrites:
 
         Returns whether it was removed. Any other entry stays, because the notebook may have it already.
         """
-        with storage_errors(self._path), atomic(self._connection):
+        with self._file.transaction():
             return self.discard("sequence = ? AND (notebook_id IS NULL OR refused)", (sequence,)) > 0
 
     def discard(self, condition: str, values: tuple[object, ...] = ()) -> int:
@@ -97,15 +96,15 @@ class OwnWrites:
         `discarded`, but not those that were refused: no command waits for their outcomes.
         """
         remember = f"INSERT OR IGNORE INTO discarded SELECT sequence FROM entries WHERE NOT refused AND {condition}"
-        self._connection.execute(remember, values)
+        self._file.connection.execute(remember, values)
         forget = "DELETE FROM discarded WHERE sequence < (SELECT max(sequence) FROM discarded) - ?"
-        self._connection.execute(forget, (DISCARDED_MAX,))
-        return self._connection.execute(f"DELETE FROM entries WHERE {condition}", values).rowcount
+        self._file.connection.execute(forget, (DISCARDED_MAX,))
+        return self._file.connection.execute(f"DELETE FROM entries WHERE {condition}", values).rowcount
 
     def discarded(self, sequences: Collection[int]) -> set[int]:
         """Those of `sequences` whose entries a command has discarded: they were removed without an answer of the notebook."""
-        with storage_errors(self._path):
-            rows = self._connection.execute(
+        with storage_errors(self._file.path):
+            rows = self._file.connection.execute(
                 "SELECT sequence FROM discarded WHERE sequence BETWEEN ? AND ?",
                 (min(sequences, default=0), max(sequences, default=0)),
             )
@@ -119,9 +118,9 @@ class OwnWrites:
         Raises `NotTakenBack` if the target was taken back or removed meanwhile, or another entry waits to take it back.
         """
         write = self._waiting(target) or self._stored(target)
-        if write is None or self._connection.execute("SELECT 1 FROM undoing WHERE target = ?", (target,)).fetchone():
+        if write is None or self._file.connection.execute("SELECT 1 FROM undoing WHERE target = ?", (target,)).fetchone():
             raise NotTakenBack("undo_meanwhile")
-        self._connection.execute("INSERT INTO undoing VALUES (?, ?)", (sequence, target))
+        self._file.connection.execute("INSERT INTO undoing VALUES (?, ?)", (sequence, target))
         return write.notebook_id, write.as_seen if write.number else None
 
     def still_waiting(self, notebook_id: bytes, runs: Sequence[StoredRun]) -> list[StoredRun]:
@@ -135,11 +134,11 @@ class OwnWrites:
             first, last = run.sequences[0], run.sequences[-1]
             where = "FROM entries WHERE sequence BETWEEN ? AND ? AND notebook_id = ?"
             values = (first, last, notebook_id)
-            (count,) = self._connection.execute(f"SELECT count(*) {where}", values).fetchone()
+            (count,) = self._file.connection.execute(f"SELECT count(*) {where}", values).fetchone()
             if count == len(run.sequences):
                 found.append(run)
             elif count:
-                for (each,) in self._connection.execute(f"SELECT sequence {where}", values):
+                for (each,) in self._file.connection.execute(f"SELECT sequence {where}", values):
                     found.append(run._replace(sequences=range(each, each + 1), number=run.number + each - first))
         return found
 
@@ -152,25 +151,25 @@ class OwnWrites:
         `RUNS_AT_ONCE_MAX` runs, only the latest of them are remembered, and all earlier writes are forgotten.
         """
         joined = _joined(runs)
-        undoing = self._connection.execute("SELECT sequence, target FROM undoing").fetchall()
+        undoing = self._file.connection.execute("SELECT sequence, target FROM undoing").fetchall()
         latest = list(islice(joined, RUNS_AT_ONCE_MAX))
         for run in reversed(latest):
             self._add(notebook_id, run)
         if len(joined) > len(latest):
-            self._connection.execute("DELETE FROM writes WHERE sequence < ?", (latest[-1].sequences.start,))
+            self._file.connection.execute("DELETE FROM writes WHERE sequence < ?", (latest[-1].sequences.start,))
         if undoing:
             self._release(undoing, joined)
             self._settle(undoing, joined)
 
     def pass_over(self, sequence: int) -> None:
         """Durably record that the stored write `sequence` can never be taken back. From now on, `last` ignores it."""
-        with storage_errors(self._path), atomic(self._connection):
+        with self._file.transaction():
             self._settle_target(sequence)
 
     def record_renewed(self, sequence: int, renewed: int) -> None:
         """In the caller's transaction, record that the entry with the sequence number `sequence` now has `renewed` instead."""
         for column in ("sequence", "target"):
-            self._connection.execute(f"UPDATE undoing SET {column} = ? WHERE {column} = ?", (renewed, sequence))
+            self._file.connection.execute(f"UPDATE undoing SET {column} = ? WHERE {column} = ?", (renewed, sequence))
 
     def forget_orphans(self) -> None:
         """In the caller's transaction, correct the table `undoing` after entries of the outbox were refused or discarded.
@@ -182,15 +181,15 @@ class OwnWrites:
         sent = "EXISTS (SELECT 1 FROM entries AS sent WHERE NOT sent.refused AND sent.sequence = undoing.{})"
         orphans = f"SELECT sequence FROM undoing WHERE NOT {sent.format('target')}"
         self.discard(f"{HELD} AND sequence IN ({orphans})")
-        self._connection.execute("DELETE FROM undoing WHERE sequence NOT IN (SELECT sequence FROM entries)")
-        self._connection.execute(f"UPDATE undoing SET target = NULL WHERE NOT {sent.format('sequence')}")
+        self._file.connection.execute("DELETE FROM undoing WHERE sequence NOT IN (SELECT sequence FROM entries)")
+        self._file.connection.execute(f"UPDATE undoing SET target = NULL WHERE NOT {sent.format('sequence')}")
 
     def _last_waiting(self, notebook_id: bytes | None, destination: Destination | None) -> OwnWrite | None:
         """The last write in the outbox that neither takes a write back nor is taken back; None if there is none.
 
         For the arguments, see `last`.
         """
-        row = self._connection.execute(
+        row = self._file.connection.execute(
             "SELECT sequence FROM entries WHERE sequence NOT IN (SELECT sequence FROM undoing)"
             " AND NOT EXISTS (SELECT 1 FROM undoing WHERE target = entries.sequence)"
             " AND (?1 OR notebook_id = ?2 OR (notebook_id IS NULL AND (host, port, wanted, wanted_key) IS (?3, ?4, ?5, ?6)))"
@@ -201,7 +200,7 @@ class OwnWrites:
 
     def _waiting(self, sequence: int) -> OwnWrite | None:
         """The write in the outbox with this sequence number; None if it is not there."""
-        row = self._connection.execute(
+        row = self._file.connection.execute(
             "SELECT client_id, sequence, kind, notebook_id, refused FROM entries JOIN identities USING (identity)"
             " WHERE sequence = ?",
             (sequence,),
@@ -216,8 +215,8 @@ class OwnWrites:
 
         For the arguments, see `last`.
         """
-        targets = {target for (target,) in self._connection.execute("SELECT target FROM undoing")}
-        rows = self._connection.execute(
+        targets = {target for (target,) in self._file.connection.execute("SELECT target FROM undoing")}
+        rows = self._file.connection.execute(
             f"SELECT {_ROW} FROM writes WHERE NOT is_settled AND (? OR notebook_id = ?) ORDER BY sequence DESC",
             (destination is None, notebook_id),
         )
@@ -230,14 +229,14 @@ class OwnWrites:
     def _stored(self, sequence: int) -> OwnWrite | None:
         """The stored write with this sequence number; None if none is remembered, or if it is settled."""
         query = f"SELECT {_ROW} FROM writes WHERE sequence <= ? AND NOT is_settled ORDER BY sequence DESC LIMIT 1"
-        row = self._connection.execute(query, (sequence,)).fetchone()
+        row = self._file.connection.execute(query, (sequence,)).fetchone()
         return _own_write(row, sequence) if row is not None and sequence < row[0] + row[1] else None
 
     def _add(self, notebook_id: bytes, run: StoredRun) -> None:
         """Add a row for `run`, and remove rows beyond `WRITES_MAX`. If `run` continues the latest row, make that one longer."""
         sequences, number, client_id, kind = run
         if kind is Kind.NOTE:
-            longer = self._connection.execute(
+            longer = self._file.connection.execute(
                 "UPDATE writes SET count = count + ?1 WHERE sequence = (SELECT max(sequence) FROM writes)"
                 " AND sequence + count = ?2 AND number + count = ?3 AND client_id = ?4 AND notebook_id = ?5 AND kind = ?6",
                 (len(sequences), sequences.start, number, client_id, notebook_id, kind),
@@ -245,8 +244,8 @@ class OwnWrites:
             if longer.rowcount:
                 return
         row = (sequences.start, len(sequences), number, client_id, notebook_id, kind)
-        self._connection.execute(f"INSERT INTO writes ({_ROW}) VALUES (?, ?, ?, ?, ?, ?)", row)
-        self._connection.execute(
+        self._file.connection.execute(f"INSERT INTO writes ({_ROW}) VALUES (?, ?, ?, ?, ?, ?)", row)
+        self._file.connection.execute(
             "DELETE FROM writes WHERE sequence <= (SELECT sequence FROM writes ORDER BY sequence DESC LIMIT 1 OFFSET ?)",
             (WRITES_MAX,),
         )
@@ -260,7 +259,7 @@ class OwnWrites:
             for run in runs:
                 if target is not None and target in run.sequences:
                     number = run.number + target - run.sequences.start
-                    self._connection.execute(
+                    self._file.connection.execute(
                         "UPDATE entries SET revises = ?1, seen_number = ?1, seen_client = ?2, seen_sequence = ?3"
                         f" WHERE sequence = ?4 AND {HELD}",
                         (number, run.client_id, target, sequence),
@@ -273,8 +272,8 @@ class OwnWrites:
         """
         for sequence, target in undoing:
             if any(sequence in run.sequences for run in runs):
-                self._connection.execute("UPDATE writes SET is_settled = 1 WHERE sequence = ?", (sequence,))
-                self._connection.execute("DELETE FROM undoing WHERE sequence = ?", (sequence,))
+                self._file.connection.execute("UPDATE writes SET is_settled = 1 WHERE sequence = ?", (sequence,))
+                self._file.connection.execute("DELETE FROM undoing WHERE sequence = ?", (sequence,))
                 if target is not None:
                     self._settle_target(target)
 
@@ -284,17 +283,17 @@ class OwnWrites:
         But if it is a note, remove it from the row of its run: it is not remembered any more.
         """
         query = f"SELECT {_ROW} FROM writes WHERE sequence <= ? ORDER BY sequence DESC LIMIT 1"
-        row = self._connection.execute(query, (target,)).fetchone()
+        row = self._file.connection.execute(query, (target,)).fetchone()
         if row is None or target >= row[0] + row[1]:
             return
         first, count, number, *same, kind = row
         if kind != Kind.NOTE:
-            self._connection.execute("UPDATE writes SET is_settled = 1 WHERE sequence = ?", (target,))
+            self._file.connection.execute("UPDATE writes SET is_settled = 1 WHERE sequence = ?", (target,))
             return
-        self._connection.execute("DELETE FROM writes WHERE sequence = ?", (first,))
+        self._file.connection.execute("DELETE FROM writes WHERE sequence = ?", (first,))
         for start, end in ((first, target), (target + 1, first + count)):  # the notes before and after it, if there are any
             if start < end:
-                self._connection.execute(
+                self._file.connection.execute(
                     f"INSERT INTO writes ({_ROW}) VALUES (?, ?, ?, ?, ?, ?)",
                     (start, end - start, number + start - first, *same, kind),
                 )

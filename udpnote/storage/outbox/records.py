@@ -1,18 +1,16 @@
 """What a client remembers in its outbox besides entries: named servers, keys, watched revisions and round-trip times.
 
-Each class serves one table, or one column, of the outbox at `path`, which `connection` has open.
+Each class serves one table, or one column.
 """
 
-import sqlite3
-from collections.abc import Callable, Iterable
-from contextlib import AbstractContextManager
+from collections.abc import Iterable
 
 from udpnote.errors import StorageError
 from udpnote.model.entry import SeenEntry
 from udpnote.model.notebook import KnownNotebook
 from udpnote.protocol.congestion import RTO_MIN_SECONDS
-from udpnote.storage.database import atomic
 from udpnote.storage.disk_errors import storage_errors
+from udpnote.storage.outbox.outbox_file import OutboxFile
 from udpnote.storage.outbox.tables import is_unwritable
 
 DELETE_UNUSED_KEYS = "DELETE FROM keys WHERE key_id NOT IN (SELECT key_id FROM notebooks WHERE key_id IS NOT NULL)"
@@ -27,23 +25,22 @@ ROUND_TRIP_SECONDS_MIN = RTO_MIN_SECONDS / 3
 class NamedServers:
     """Remembers which notebook has answered at each named server: a HOST:PORT that the user gave.
 
-    The records are in the outbox at `path`, which `connection` has open. Methods raise `StorageError` if it cannot be used.
+    The records are in the outbox `file`. Methods raise `StorageError` if it cannot be used.
     """
 
-    def __init__(self, path: str, connection: sqlite3.Connection) -> None:
-        self._path = path
-        self._connection = connection
+    def __init__(self, file: OutboxFile) -> None:
+        self._file = file
 
     def notebook_id(self, server: str) -> bytes | None:
         """The id of the notebook that answered last at `server`; None if none has."""
-        with storage_errors(self._path):
-            row = self._connection.execute("SELECT notebook_id FROM servers WHERE server = ?", (server,)).fetchone()
+        with storage_errors(self._file.path):
+            row = self._file.connection.execute("SELECT notebook_id FROM servers WHERE server = ?", (server,)).fetchone()
         return None if row is None else row[0]
 
     def record(self, server: str, notebook_id: bytes) -> None:
         """Save durably that the notebook `notebook_id` answered last at `server`. Does not write if this is saved already."""
         if self.notebook_id(server) != notebook_id:
-            with storage_errors(self._path), atomic(self._connection) as connection:
+            with self._file.transaction() as connection:
                 connection.execute("INSERT OR REPLACE INTO servers VALUES (?, ?)", (server, notebook_id))
 
     def replace(self, server: str | None, notebook_id: bytes) -> None:
@@ -53,27 +50,26 @@ class NamedServers:
 
         Raises `sqlite3.Error`.
         """
-        self._connection.execute("DELETE FROM servers WHERE notebook_id = ?", (notebook_id,))
+        self._file.connection.execute("DELETE FROM servers WHERE notebook_id = ?", (notebook_id,))
         if server is not None:
-            self._connection.execute("INSERT OR REPLACE INTO servers VALUES (?, ?)", (server, notebook_id))
+            self._file.connection.execute("INSERT OR REPLACE INTO servers VALUES (?, ?)", (server, notebook_id))
 
 
 class JoinedKeys:
-    """The keys of joined notebooks in the outbox at `path`, which `connection` has open.
+    """The keys of joined notebooks in the outbox `file`.
 
     Methods raise `StorageError` if the outbox cannot be used.
     """
 
-    def __init__(self, path: str, connection: sqlite3.Connection) -> None:
-        self._path = path
-        self._connection = connection
+    def __init__(self, file: OutboxFile) -> None:
+        self._file = file
         self._unsaved: dict[bytes, tuple[bytes, bytes]] = {}
         """The new keys that could not be saved: (key id, key) by notebook id."""
 
     def by_id(self) -> dict[bytes, bytes]:
         """The keys of all joined notebooks, by key id."""
-        with storage_errors(self._path):
-            return dict([*self._connection.execute("SELECT key_id, key FROM keys"), *self._unsaved.values()])
+        with storage_errors(self._file.path):
+            return dict([*self._file.connection.execute("SELECT key_id, key FROM keys"), *self._unsaved.values()])
 
     def with_unsaved(self, notebook: KnownNotebook) -> KnownNotebook:
         """Return `notebook`, which was read from the outbox, with the id of its new key if `renew` could not save that key."""
@@ -88,7 +84,7 @@ class JoinedKeys:
         the same. If the outbox cannot be written, this object keeps the key in memory, and raises no error.
         """
         try:
-            with storage_errors(self._path), atomic(self._connection) as connection:
+            with self._file.transaction() as connection:
                 connection.execute("INSERT INTO keys VALUES (?, ?) ON CONFLICT DO NOTHING", (key_id, key))
                 connection.execute("UPDATE notebooks SET key_id = ? WHERE notebook_id = ?", (key_id, notebook_id))
                 connection.execute(DELETE_UNUSED_KEYS)
@@ -98,28 +94,20 @@ class JoinedKeys:
             self._unsaved[notebook_id] = (key_id, key)
 
 
-class _RecordsWithoutFsync:
-    """Records in the outbox at `path`, which `connection` has open. They are written in transactions of `without_fsync`."""
-
-    def __init__(
-        self, path: str, connection: sqlite3.Connection, without_fsync: Callable[[], AbstractContextManager[sqlite3.Connection]]
-    ) -> None:
-        self._path = path
-        self._connection = connection
-        self._without_fsync = without_fsync
-
-
-class WatchedRevisions(_RecordsWithoutFsync):
+class WatchedRevisions:
     """The stored revisions of this client that udpnote *watches*: it tells their author if somebody replaces one without having
-    seen it. They are in the outbox at `path`, by notebook id. Methods raise `StorageError` if it cannot be used.
+    seen it. They are in the outbox `file`, by notebook id. Methods raise `StorageError` if it cannot be used.
     """
+
+    def __init__(self, file: OutboxFile) -> None:
+        self._file = file
 
     def watch(self, notebook_id: bytes, revision: SeenEntry) -> None:
         """Watch `revision`, a stored revision of this client.
 
         If more than `REVISIONS_WATCHED_MAX` are watched in this notebook, the oldest are watched no longer.
         """
-        with self._without_fsync() as connection:
+        with self._file.without_fsync() as connection:
             connection.execute("INSERT OR REPLACE INTO revisions VALUES (?, ?, ?, ?)", (notebook_id, *revision))
         numbers = [each.number for each in self.watched(notebook_id)]
         self.forget(notebook_id, numbers[:-REVISIONS_WATCHED_MAX])
@@ -127,32 +115,30 @@ class WatchedRevisions(_RecordsWithoutFsync):
     def watched(self, notebook_id: bytes) -> list[SeenEntry]:
         """The watched revisions of this notebook, in the order of their numbers."""
         query = "SELECT number, client_id, sequence FROM revisions WHERE notebook_id = ? ORDER BY number"
-        with storage_errors(self._path):
-            return [SeenEntry(*row) for row in self._connection.execute(query, (notebook_id,))]
+        with storage_errors(self._file.path):
+            return [SeenEntry(*row) for row in self._file.connection.execute(query, (notebook_id,))]
 
     def forget(self, notebook_id: bytes, numbers: Iterable[int]) -> None:
         """Stop watching the revisions with these numbers in this notebook."""
         rows = [(notebook_id, number) for number in numbers]
         if rows:
-            with self._without_fsync() as connection:
+            with self._file.without_fsync() as connection:
                 connection.executemany("DELETE FROM revisions WHERE notebook_id = ? AND number = ?", rows)
 
 
-class RoundTrips(_RecordsWithoutFsync):
-    """The round-trip times in the outbox at `path`, by notebook id. Methods raise `StorageError` if it cannot be used."""
+class RoundTrips:
+    """The round-trip times in the outbox `file`, by notebook id. Methods raise `StorageError` if it cannot be used."""
 
-    def __init__(
-        self, path: str, connection: sqlite3.Connection, without_fsync: Callable[[], AbstractContextManager[sqlite3.Connection]]
-    ) -> None:
-        super().__init__(path, connection, without_fsync)
+    def __init__(self, file: OutboxFile) -> None:
+        self._file = file
         self._recorded: dict[bytes, float] = {}
         """A cache of saved times by notebook id, because a client calls `record` after each send."""
 
     def seconds(self, notebook_id: bytes) -> float | None:
         """The saved round-trip time to the server of this notebook, in seconds; None if none is saved."""
-        with storage_errors(self._path):
+        with storage_errors(self._file.path):
             query = "SELECT round_trip FROM notebooks WHERE notebook_id = ?"
-            row = self._connection.execute(query, (notebook_id,)).fetchone()
+            row = self._file.connection.execute(query, (notebook_id,)).fetchone()
         return None if row is None else row[0]
 
     def record(self, notebook_id: bytes, seconds: float) -> None:
@@ -163,7 +149,7 @@ class RoundTrips(_RecordsWithoutFsync):
         seconds = max(seconds, ROUND_TRIP_SECONDS_MIN)
         before = self._recorded.get(notebook_id) or self.seconds(notebook_id)
         if before is None or not before / 2 <= seconds <= 2 * before:
-            with self._without_fsync() as connection:
+            with self._file.without_fsync() as connection:
                 connection.execute("UPDATE notebooks SET round_trip = ? WHERE notebook_id = ?", (seconds, notebook_id))
             before = seconds
         self._recorded[notebook_id] = before

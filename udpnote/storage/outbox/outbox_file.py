@@ -1,0 +1,114 @@
+"""The file of an outbox while a process has it open: how it is opened, its transactions, and their fsync."""
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from sqlite3 import Connection
+from threading import Lock
+
+from udpnote.errors import StorageError
+from udpnote.storage.database import IN_MEMORY, atomic, has_log, is_same_file
+from udpnote.storage.disk_errors import storage_errors
+from udpnote.storage.outbox.log_sync import begin_log_again
+from udpnote.storage.outbox.tables import open_to_read, open_to_write, without_fsync
+
+_opening = Lock()
+_open_here: dict[int, str] = {}
+"""The paths of the outboxes that this process has open, by the `id()` of each `OutboxFile`. If one is opened again, its log is
+not checked: the check opens and closes the file of the log's index, so SQLite would lose its locks on that file."""
+
+
+class OutboxFile:
+    """The file of an outbox at `path`. It is created if it does not exist. Methods raise `StorageError` if it cannot be used.
+
+    If `is_read_only`, the file is never created or written: without a file, the outbox is empty, and every transaction raises
+    the same `StorageError` as on a disk that cannot be written. But if `before_writing` is not None, the file is only opened
+    for reading now, because it cannot be written. Each transaction then first calls `before_writing`, and tries to open the
+    file for writing.
+
+    The constructor raises the `StorageError` of `check_outbox_log`. With `uses_damaged_log` it does not, and the outbox has
+    what SQLite can read of such a log.
+    """
+
+    def __init__(
+        self, path: str, *, is_read_only: bool, uses_damaged_log: bool, before_writing: Callable[[], object] | None
+    ) -> None:
+        self.path = path
+        self._before_writing = before_writing
+        self._openings = 0
+        with _opening, storage_errors(path):
+            if not uses_damaged_log and not (is_read_only and not os.path.exists(path)):
+                _check_log(path)
+            self.connection, self._log = (open_to_read(path), None) if is_read_only else open_to_write(path)
+            if path != IN_MEMORY:
+                _open_here[id(self)] = path
+
+    def close(self) -> None:
+        """Close the file."""
+        with _opening:
+            self.connection.close()
+            if self._log is not None:
+                self._log.close()
+            _open_here.pop(id(self), None)
+
+    @contextmanager
+    def transaction(self) -> Iterator[Connection]:
+        """Run the block in a write transaction that is durable at its end. If the block raises, the transaction is undone."""
+        self._open_to_write()
+        with storage_errors(self.path), atomic(self.connection) as connection:
+            yield connection
+
+    def without_fsync(self) -> AbstractContextManager[Connection]:
+        """Return a context manager whose block is a write transaction without an fsync (see `tables.without_fsync`)."""
+        self._open_to_write()
+        return without_fsync(self.connection, self.path)
+
+    def begin_fsync(self) -> None:
+        """Have the disk begin to write what was committed, and do not wait for it."""
+        if self._log is not None:
+            with storage_errors(self.path):
+                self._log.begin()
+
+    def make_durable(self) -> None:
+        """Wait until the disk has everything that this process and others have committed so far.
+
+        A file that is open for reading does not wait.
+        """
+        if self._log is not None:
+            with storage_errors(self.path):
+                try:
+                    self._log.finish()
+                except OSError:
+                    begin_log_again(self.connection)
+                    raise
+
+    def version(self) -> int:
+        """Return a number that changes when another process or another `Outbox` writes to the file. Own writes do not count."""
+        with storage_errors(self.path):
+            (version,) = self.connection.execute("PRAGMA data_version").fetchone()
+        return self._openings << 32 | int(version)  # SQLite counts anew for each connection
+
+    def _open_to_write(self) -> None:
+        """Do what the class says about `before_writing`. After an error, the file is open for reading, as before."""
+        if self._before_writing is None:
+            return
+        with _opening:
+            self._before_writing()
+            self.connection.close()  # first: if SQLite closes a file that it has opened without locks, all locks on it are lost
+            try:
+                self.connection, self._log = open_to_write(self.path)
+            except StorageError:
+                self.connection = open_to_read(self.path)
+                raise
+            self._openings += 1
+            self._before_writing = None
+
+
+def _check_log(path: str) -> None:
+    """Raise the `StorageError` of `check_outbox_log`. Do nothing if this process has the outbox at `path` open."""
+    with storage_errors(path):
+        is_left = path != IN_MEMORY and (has_log(path) or os.path.exists(f"{path}-shm"))
+        if is_left and not any(is_same_file(path, each) for each in _open_here.values()):
+            from udpnote.storage.outbox.log_check import check_outbox_log  # here, because this happens seldom
+
+            check_outbox_log(path)
