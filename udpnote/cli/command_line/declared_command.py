@@ -4,11 +4,10 @@ A command is declared without typer, because importing typer takes longer than m
 `help_page` makes the command's help, and `parsing` makes the values for the function.
 """
 
-import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 from types import FunctionType, NoneType
-from typing import Annotated, Any, Literal, NamedTuple, NoReturn, cast, get_args, get_origin
+from typing import Annotated, Any, Literal, NamedTuple, cast, get_args, get_origin
 
 from udpnote.cli.exit_codes import exit_code_of, exit_code_of_change
 
@@ -105,14 +104,15 @@ class DeclaredCommand:
         self.name, self.help = name or work.__name__, help or work.__doc__ or ""
         self._changes, self._changes_with = changes, changes_with
 
-    def __call__(self, **values: Any) -> NoReturn:
-        """Do the work with `values`, one for each of the `parameters` by its name. Raises `SystemExit` with the exit code: the
-        one that `work` returns, or that of the error that it raises (see `exit_code_of`).
+    def run(self, typed: Mapping[str, Any]) -> int:
+        """Do the work with the values `typed`, one for each of the `parameters` by its name. Return the exit code: the one that
+        `work` returns, or that of the error that it raises (see `exit_code_of`).
         """
+        values = dict(typed)
         is_change = self._changes or any(values[name] not in (None, False) for name in self._changes_with)
         for name, (kind, group) in self._groups.items():
             values[name] = kind(**{field: values.pop(field) for field in group.fields})
-        sys.exit((exit_code_of_change if is_change else exit_code_of)(lambda: self.work(**values)))
+        return (exit_code_of_change if is_change else exit_code_of)(lambda: self.work(**values))
 
     @cached_property
     def parameters(self) -> list[Parameter]:

@@ -17,10 +17,10 @@ from udpnote.version import __version__
 def run(words: list[str]) -> int:
     """Run the command line `words`, the words after `udpnote`.
 
-    If `words` name a command, do its work, and raise `SystemExit` with the exit code. If they ask for help, for the version, or
-    to install completion, do that, and return the exit code. If they name no command, or only a group of commands, print help,
-    and return USAGE. If they are wrong, print what is wrong, and return USAGE. If they ask for the script that makes a shell
-    complete command lines, typer prints it, and raises `SystemExit`.
+    If `words` name a command, do its work, and return the exit code. If they ask for help, for the version, or to install
+    completion, do that, and return the exit code. If they name no command, or only a group of commands, print help, and return
+    USAGE. If they are wrong, print what is wrong, and return USAGE. If they ask for the script that makes a shell complete
+    command lines, typer prints it, and raises `SystemExit`.
     """
     try:
         line = read_command_line(words)
@@ -42,10 +42,10 @@ def run(words: list[str]) -> int:
         from udpnote.cli.completion.installation import leave_to_typer
 
         leave_to_typer()
-    if isinstance(line.command, DeclaredCommand) and not line.parsed.asks_for_help:
-        if line.parsed.values.get("as_json"):
+    if isinstance(line.command, DeclaredCommand) and line.values is not None:
+        if line.values.get("as_json"):
             streams.prepare_for_json()
-        line.command(**line.parsed.values)
+        return line.command.run(line.values)
     from udpnote.cli.command_line.help_page import print_help
 
     print_help(line.names, line.command)

@@ -35,28 +35,18 @@ class WrongCommandLine(UdpnoteError, ValueError):
         self.position = position
 
 
-class Parsed(NamedTuple):
-    """What the words after a command's name say.
-
-    `values` maps the name of each parameter of the command to its value, which is its default if nothing was typed for it. If
-    the words ask for help, `values` is empty.
-    """
-
-    values: dict[str, Any]
-    asks_for_help: bool
-
-
 class CommandLine(NamedTuple):
     """A correct command line. `names` are the words of the command's name, such as `key` and `show`.
 
-    There are three cases. If the user typed a command, `parsed` has its values, and `option` is empty. If the user typed only
-    the name of a group of commands, `command` is this group. If the user typed only `udpnote`, `command` is None. In these two
-    cases, `parsed` has no values, and `option` is the first option, such as `--help`, or empty if the user typed none.
+    There are three cases. If the user typed a command, `values` are those for its parameters (see `parse`), or None if the user
+    asks for help, and `option` is empty. If the user typed only the name of a group of commands, `command` is this group. If
+    the user typed only `udpnote`, `command` is None. In these two cases, `values` is None, and `option` is the first option,
+    such as `--help`, or empty if the user typed none.
     """
 
     names: list[str]
     command: DeclaredCommand | DeclaredCommands | None
-    parsed: Parsed
+    values: dict[str, Any] | None
     option: str = ""
 
 
@@ -82,14 +72,15 @@ def read_command_line(words: Sequence[str]) -> CommandLine:
     try:
         if isinstance(command, DeclaredCommand):
             return CommandLine(names, command, parse(command, rest, name))
-        return CommandLine(names, command, Parsed({}, asks_for_help=False), _option_of_group(name, rest))
+        return CommandLine(names, command, None, _option_of_group(name, rest))
     except WrongCommandLine as error:
         error.position += len(words) - len(rest)
         raise
 
 
-def parse(command: DeclaredCommand, words: Sequence[str], name: str) -> Parsed:
-    """Read `words`, the words after the name of `command`, and return the values for the command's parameters.
+def parse(command: DeclaredCommand, words: Sequence[str], name: str) -> dict[str, Any] | None:
+    """Read `words`, the words after the name of `command`. Return the value of each of the command's parameters by its name:
+    the default if nothing was typed for it. If the words ask for help, return None.
 
     `name` is the command's name for messages, with `udpnote`, such as `udpnote key show`. Raises `WrongCommandLine`, and
     `InvalidEntry` and `InvalidQuery` as `split_arguments` does.
@@ -97,7 +88,7 @@ def parse(command: DeclaredCommand, words: Sequence[str], name: str) -> Parsed:
     before, text = split_words(command, words)
     given, others = _options_and_others(command, before, name)
     if _HELP.name in given:
-        return Parsed({}, asks_for_help=True)
+        return None
     others += [_Given(word, len(words) - len(text) + place) for place, word in enumerate(text)]
     values = {each.name: _value(each, given.get(each.name, [])) for each, _ in command.options}
     for parameter, argument in command.arguments:
@@ -108,7 +99,7 @@ def parse(command: DeclaredCommand, words: Sequence[str], name: str) -> Parsed:
         del others[:count]
     if others:
         raise WrongCommandLine("word_superfluous", others[0].position, command=name, word=others[0].value)
-    return Parsed(values, asks_for_help=False)
+    return values
 
 
 def split_words(command: DeclaredCommand, words: Sequence[str]) -> Arguments:
