@@ -204,6 +204,23 @@ print("stopped")
     assert printed_by(program).split() == ["server_of_another_process", "None", "None", "None", "1", "stopped"]
 
 
+def test_a_stopped_server_frees_its_port_and_file_although_a_child_process_lives_on(loopback: Loopback, path: Path) -> None:
+    loopback.reserve_port()
+    program = f"""
+import os
+from udpnote import Server
+for _ in range(2):
+    with Server({str(path)!r}, bind="127.0.0.1", port={loopback.port}):
+        reader, writer = os.pipe()
+        if not os.fork():
+            os.close(writer)
+            os.read(reader, 1)
+            os._exit(0)
+    print("stopped")
+"""
+    assert printed_by(program).split() == ["stopped"] * 2
+
+
 def test_a_server_may_be_stopped_by_its_callback(loopback: Loopback, path: Path) -> None:
     servers: list[Server] = []
     servers.append(local_server(path, on_stored=lambda _: servers[0].stop()))

@@ -7,6 +7,7 @@ that the system cannot send counts as lost. The protocol sends it again when its
 """
 
 import errno
+import os
 import selectors
 import socket
 import struct
@@ -16,6 +17,7 @@ from contextlib import contextmanager, suppress
 from itertools import groupby
 from operator import itemgetter
 from typing import NamedTuple
+from weakref import WeakSet
 
 from udpnote.errors import OUT_OF_FILES, AddressInUse, AddressUnavailable, TooManyOpenFiles
 from udpnote.model.address import DATAGRAM_BYTES_MAX, Address, Datagram
@@ -122,9 +124,20 @@ def _send_error(extended_error: bytes, address: Address) -> SendError:
     return SendError(number, origin in _ICMP_ORIGINS, is_prohibition)
 
 
+_all: "WeakSet[UdpSocket]" = WeakSet()
+
+
+def _close_all() -> None:
+    for each in list(_all):
+        each.close()
+
+
+os.register_at_fork(after_in_child=_close_all)
+
+
 class UdpSocket:
     """One non-blocking UDP socket, which sends and receives groups of datagrams. The hop limit of its multicasts is 1, which is
-    the default (RFC 3493 §5.2).
+    the default (RFC 3493 §5.2). A process that is made by `os.fork` has it closed, and does not keep its port.
 
     The constructor raises `TooManyOpenFiles`, and `OSError` if this machine does not have the address family.
     """
@@ -132,6 +145,7 @@ class UdpSocket:
     def __init__(self, family: socket.AddressFamily) -> None:
         with opening_sockets():
             self._socket = socket.socket(family, socket.SOCK_DGRAM)
+        _all.add(self)
         self._socket.setblocking(False)
         self._buffer = bytearray(_RECEIVE_BYTES)
         self._view = memoryview(self._buffer)

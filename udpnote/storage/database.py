@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from udpnote.errors import StorageError
 from udpnote.storage.disk_errors import has_small_blocks, storage_errors
+from udpnote.storage.inherited_files import record_opened, refuse_inherited
 from udpnote.storage.new_files import draft_of, link_draft, make_folders, own_like, remove_old_drafts, sync_folder
 
 IN_MEMORY = ":memory:"
@@ -70,6 +71,8 @@ def open_database(path: str, schema: Schema, *, beside: str | None = None) -> sq
             check_log_index(path)
         connection = _connect(path, schema)
         try:
+            if path != IN_MEMORY:
+                record_opened(path)
             if _is_empty(connection):
                 _set_up(connection, schema)
             check_schema(connection, path, schema)
@@ -249,10 +252,11 @@ def check_is_file(path: str, schema: Schema) -> None:
 def check_header(path: str, schema: Schema) -> None:
     """Raise `StorageError` if `path` is neither an SQLite database nor an empty file, which SQLite takes for a new database.
 
-    A missing file is no error.
+    Also raises it if `refuse_inherited` does. A missing file is no error.
     """
     check_is_file(path, schema)
     with storage_errors(path):
+        refuse_inherited(path)
         try:
             is_other = os.path.getsize(path) > 0 and not is_database(path)
         except FileNotFoundError:

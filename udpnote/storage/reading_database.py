@@ -16,6 +16,7 @@ from udpnote.storage.database import (
     uri_of,
 )
 from udpnote.storage.disk_errors import has_little_space, has_no_inode, storage_errors
+from udpnote.storage.inherited_files import record_opened
 
 
 def open_for_reading(path: str, schema: Schema) -> sqlite3.Connection:
@@ -30,6 +31,7 @@ def open_for_reading(path: str, schema: Schema) -> sqlite3.Connection:
             uri_of(path, reading_mode(path)), uri=True, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
         )
         try:
+            record_opened(path)
             connection.execute("PRAGMA query_only = ON")
             connection.execute(f"PRAGMA cache_size = -{CACHE_KIBIBYTES}")
             check_schema(connection, path, schema)

@@ -23,6 +23,7 @@ from udpnote.errors import NotebookInUse, NotebookLost, StorageError
 from udpnote.storage.database import LOG_HEADER_BYTES, uri_of
 from udpnote.storage.disk_errors import storage_errors
 from udpnote.storage.file_status import status_at
+from udpnote.storage.inherited_files import refuse_inherited
 from udpnote.storage.log_file import is_begun_again
 from udpnote.storage.new_files import aside_name, own_like, remove_old_drafts
 
@@ -47,7 +48,8 @@ class FileGuard:
     Call `watch` once, when SQLite has opened the file, and `close` once at the end. To keep the lock after SQLite has closed
     the file, call `end_use` and later `release` instead of `close`. If SQLite never opened the file, call only `release`.
 
-    The constructor raises `NotebookInUse` if another server uses the file, and `StorageError` if the file has several names.
+    The constructor raises `NotebookInUse` if another server uses the file, and `StorageError` if the file has several names, or
+    was open when this process was forked.
 
     `log_bytes` is the length of the log's file at the last check. The code that uses the guard sets `log_bytes_min` to the
     length that this file always has; a shorter log was cut by another program. That code also sets `is_log_copied` to True
@@ -65,6 +67,7 @@ class FileGuard:
         self.log_bytes = self.log_bytes_min = 0
         self.is_log_copied = False
         with storage_errors(path):
+            refuse_inherited(path)
             status = os.stat(path)
             self._locked_file = (status.st_dev, status.st_ino)
             if self._locked_file in _guarded:

@@ -395,6 +395,6 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     # The use of the library
     "client_closed": "this client is closed: make another one",
     "reader_closed": "this `FileReader` is closed: make another one",
-    "client_of_another_process": "`os.fork` has copied this client from another process: make another one in this process",
+    "client_of_another_process": "`os.fork` has copied this client from another process: make clients only after the fork",
     "invalid_wait": "wait must be a number of seconds from 0 on, not {wait}",
 }

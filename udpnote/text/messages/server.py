@@ -76,7 +76,11 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     ),
     "server_ended": "this Server has stopped and cannot serve again: make a new Server",
     "server_started": "this Server was started already: `stop` ends it",
-    "server_of_another_process": "`os.fork` has copied this Server from another process: make a new Server in this process",
+    "server_of_another_process": "`os.fork` has copied this Server from another process: make a Server only after the fork",
+    "file_open_at_fork": (
+        "{path} was open when `os.fork` made this process, so entries could be lost here: open it only after the fork, or "
+        "start processes with `spawn` or `forkserver`"
+    ),
     # Keys
     "key_file_missing": (
         "the key file {path} is missing, and no server of the notebook starts without it. No entry is harmed. Restore the "
