@@ -8,7 +8,7 @@ import pytest
 
 from tests.support.loopback import Loopback
 from tests.support.losses import log_of
-from tests.support.page_server import OUTBOX, PageServer
+from tests.support.page_server import OUTBOX, PageServer, entry
 from tests.support.processes import eventually
 from udpnote.client.client import Client
 from udpnote.errors import Notice, ServerNotFound, StorageError
@@ -61,6 +61,13 @@ def test_many_answers_at_once_let_the_page_ask_only_once_whether_the_notebook_ma
 
     asyncio.run(answer())
     assert len(opened) <= 2, "one question, and one that follows the failure of the first"
+
+
+def test_a_short_question_is_answered_while_long_calls_use_all_threads_for_reading(page: PageServer) -> None:
+    page.store(entry(1, "the only note"))
+    with page.busy_reading():
+        assert page.get("/api/state")["newest"] == 1
+        assert page.get("/api/notes/1")["text"] == "the only note"
 
 
 def test_a_trouble_is_reported_again_after_the_server_was_away() -> None:

@@ -13,6 +13,7 @@ from tests.support.page_server import ADA, PageServer, entry
 from tests.support.processes import eventually
 from udpnote.model.entry import SEQUENCE_MAX, TEXT_BYTES_MAX
 from udpnote.page.json_objects import TEXT_CHARACTERS_MAX, utf_16_spans
+from udpnote.page.note_list import CHARACTERS_MAX
 from udpnote.page.requests import BodyRoom
 from udpnote.page.responses import Refusal
 from udpnote.page.routes import ENTRIES_BYTES_MAX, EXPORTS_MAX, EXPORTS_PER_HOST_MAX, NOTES_MAX
@@ -39,6 +40,20 @@ def test_scrolling_forward_again_shows_each_note_once(page: PageServer) -> None:
         after = answer["after"]
     assert seen == list(range(1, 41))
     assert page.get("/api/notes?limit=7&after=x", status=400)["kind"] == "page_request_malformed"
+
+
+def test_a_list_of_long_notes_has_few_of_them_and_the_next_list_goes_on_after_them(page: PageServer) -> None:
+    count = 2 * CHARACTERS_MAX // TEXT_BYTES_MAX + 1
+    for number in range(1, count + 1):
+        page.store(entry(number, "x" * TEXT_BYTES_MAX, written_at=number))
+    lists: list[list[int]] = []
+    before: str | None = ""
+    while before is not None:
+        answer = page.get(f"/api/notes?before={before}")
+        lists.append([note["number"] for note in answer["notes"]])
+        before = answer["before"]
+    assert [number for each in lists for number in each] == list(range(count, 0, -1))
+    assert len(lists) > 1 and max(map(len, lists)) * TEXT_BYTES_MAX <= CHARACTERS_MAX
 
 
 def test_a_search_finds_phrases_and_tags(page: PageServer) -> None:

@@ -21,6 +21,7 @@ from udpnote.page.access import AllowedHosts
 from udpnote.page.app import Page
 from udpnote.page.page_notebook import CALL_SECONDS, wait_for_index
 from udpnote.page.serving import Listener, serve
+from udpnote.page.worker_threads import READING_THREADS
 from udpnote.storage.database import IN_MEMORY
 from udpnote.storage.outbox.outbox import Outbox
 
@@ -102,6 +103,25 @@ class PageServer:
         with self.http.stream("GET", path, headers=headers) as answer:
             assert answer.status_code == 200, answer.read()
             yield _parsed(answer.iter_lines())
+
+    @contextmanager
+    def busy_reading(self) -> Iterator[None]:
+        """Let calls that do not end before the block use all threads for reading."""
+        begun, may_end = threading.Semaphore(0), threading.Event()
+
+        def work(_: Client) -> None:
+            begun.release()
+            may_end.wait(DEADLINE_SECONDS)
+
+        assert self._loop is not None
+        calls = [asyncio.run_coroutine_threadsafe(self._page.base.read(work), self._loop) for _ in range(READING_THREADS)]
+        try:
+            assert all(begun.acquire(timeout=DEADLINE_SECONDS) for _ in calls)
+            yield
+        finally:
+            may_end.set()
+            for call in calls:
+                call.result(DEADLINE_SECONDS)
 
     async def _serve(self) -> None:
         self._loop = asyncio.get_running_loop()

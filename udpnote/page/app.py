@@ -196,7 +196,7 @@ class Page:
         try:
             notebook = self.notebook_of(request).notebook
             state["served"] = notebook.server.served
-            state["newest"] = await notebook.read(lambda client: client.last_number())
+            state["newest"] = await notebook.ask(lambda client: client.last_number())
         except Refusal as refusal:
             if refusal.status == 401:
                 reason = refusal.notice if is_private(request.scope) else Notice("page_code_needs_https")

@@ -38,7 +38,7 @@ PROBE_SECONDS = 0.5
 millisecond.
 """
 
-Purpose = Literal["read", "write"]
+Purpose = Literal["read", "ask", "write"]
 
 _begun_at: ContextVar[float] = ContextVar("_begun_at", default=float("inf"))
 """In a thread that runs a call: when that call began, in seconds of the monotonic clock."""
@@ -73,13 +73,17 @@ class PageNotebook:
         """
         return await self._call(self._threads.reading, "read", work)
 
+    async def ask(self, work: Callable[[Client], T]) -> T:
+        """Do what `read` does, for `work` that takes only a moment: it does not wait for calls of `read`, which may be long."""
+        return await self._call(self._threads.asking, "ask", work)
+
     async def write(self, work: Callable[[Client], T]) -> T:
         """Call `work` in a thread with a client for writing, and return its result. Raises a `Refusal` as `read` does."""
         return await self._call(self._threads.writing, "write", work)
 
     def close(self) -> None:
-        """Close the clients that `read` and `write` use, and stop asking the server. Calls that wait for an answer end with an
-        error.
+        """Close the clients that `read`, `ask` and `write` use, and stop asking the server. Calls that wait for an answer end
+        with an error.
         """
         with self._opening:
             self._is_closed = True
@@ -87,7 +91,7 @@ class PageNotebook:
         self._close_clients()
 
     def _close_clients(self) -> None:
-        """Close the clients that `read` and `write` use. Their next calls open new ones. Blocks for a moment."""
+        """Close the clients that `read`, `ask` and `write` use. Their next calls open new ones. Blocks for a moment."""
         with self._opening:
             clients = list(self._clients.values())
             self._clients.clear()
@@ -95,17 +99,17 @@ class PageNotebook:
             client.close()
 
     def open_client(self, on_notice: Callable[[Notice], None]) -> Client:
-        """Open a client of this notebook in addition to those that `read` and `write` use. The caller must close it. For
+        """Open a client of this notebook in addition to those that `read`, `ask` and `write` use. The caller must close it. For
         `on_notice` see `Client`.
         """
         return self._open_client(on_notice)
 
     async def _ask(self) -> NotebookStatus:
         """Ask the server for its status. Raises as `ServerWatch.check` does."""
-        return await self._threads.probing.run(lambda: self._client("read").status(PROBE_SECONDS, saves=True))
+        return await self._threads.probing.run(lambda: self._client("ask").status(PROBE_SECONDS, saves=True))
 
     async def _call(self, threads: WorkerThreads, purpose: Purpose, work: Callable[[Client], T]) -> T:
-        """Call `work` in one of `threads` with the client for `purpose`, as `read` and `write` do.
+        """Call `work` in one of `threads` with the client for `purpose`, as `read` does.
 
         If the call takes long, ask meanwhile whether the server answers, and give the call up if it does not.
         """

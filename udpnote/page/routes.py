@@ -23,13 +23,13 @@ from udpnote.model.entry import SEQUENCE_MAX, WRITTEN_AT_MAX, WRITTEN_AT_MIN, Ki
 from udpnote.page.access import is_local
 from udpnote.page.json_objects import note_object, outcome_object, read_entries, seen_object, version_object, wrong_outcome
 from udpnote.page.live_events import STREAMS_MAX, parse_cursor
+from udpnote.page.note_list import Place, list_notes
 from udpnote.page.page_notebook import CALL_SECONDS, PageNotebook
 from udpnote.page.rates import host_of_client
 from udpnote.page.requests import BodyRoom, body_of
 from udpnote.page.responses import EndingStream, Refusal, json_response, malformed, unavailable
 from udpnote.page.sessions import Opened
 from udpnote.text.calendar_image import calendar_image
-from udpnote.text.query_words import QueryWords, parse_words
 
 NOTES, NOTES_MAX = 50, 200
 """How many notes a list has by default, and the most that a request may ask for."""
@@ -63,9 +63,6 @@ _EXPORT_TYPES: dict[Form, tuple[str, str]] = {
 }
 """For each format of an export, its media type and the ending of the file's name."""
 
-Place = tuple[int, int]
-"""The place of a note in the order of all notes: its `noted_at` and its number."""
-
 
 class ReadingRoutes:
     """The routes that read. `notebook_of` returns the notebook that a request may use, or raises a `Refusal`.
@@ -90,7 +87,7 @@ class ReadingRoutes:
         ]
 
     async def _notes(self, request: Request) -> Response:
-        """Answer with a list of notes (see `_list_notes`)."""
+        """Answer with a list of notes (see `list_notes`)."""
         notebook, query = self._notebook_of(request).notebook, request.query_params
         limit = _number(query, "limit", NOTES_MAX, default=NOTES)
         before, after = _place(query, "before"), _place(query, "after")
@@ -98,12 +95,12 @@ class ReadingRoutes:
         text = _text(query, "q")
         # A shell would have split the text into arguments at white space, but not between quotes; `parse_words` does that.
         arguments = [text] if set(text) & set(QUOTES) else text.split()
-        return json_response(await notebook.read(lambda client: _list_notes(client, arguments, filters, limit, before, after)))
+        return json_response(await notebook.read(lambda client: list_notes(client, arguments, filters, limit, before, after)))
 
     async def _note(self, request: Request) -> Response:
         """Answer with one whole note. Raises a `Refusal` (404, 410) as `_path_number` and `_whole_note` do."""
         notebook, number = self._notebook_of(request).notebook, _path_number(request)
-        return json_response(await notebook.read(lambda client: _whole_note(client, number)))
+        return json_response(await notebook.ask(lambda client: _whole_note(client, number)))
 
     async def _history(self, request: Request) -> Response:
         """Answer with the latest versions of a note. Raises a `Refusal` (404) if there is no such note."""
@@ -182,62 +179,6 @@ def _begin_export(client: Client, form: Form) -> tuple[Iterator[bytes], bytes]:
     return pieces, next(pieces, b"")
 
 
-def _list_notes(
-    client: Client,
-    arguments: list[str],
-    filters: dict[str, Any],
-    limit: int,
-    before: Place | None,
-    after: Place | None,
-) -> dict[str, object]:
-    """Return a JSON object with at most `limit` notes that match the words in `arguments` and the `filters`, the newest first.
-
-    Only notes between the places `before` and `after` are listed; None sets no bound. If more than `limit` notes match, the
-    newest of them are listed. With `after`, the oldest are.
-
-    The object says where the next list begins: its field `before` is the `before` of the next request, or None if there are no
-    more notes. With `after`, it has a field `after` in place of `before`. Its field `newest` is the number of the notebook's
-    newest entry before the notes were read.
-    """
-    newest = client.last_number()
-    words = parse_words(arguments) if arguments else None
-    notes = _notes_between(client, words, filters, limit + 1, before=before, after=after)
-    has_more, notes = len(notes) > limit, notes[:limit]
-    further = "{}-{}".format(*notes[-1][0]) if has_more else None
-    if after is not None:
-        notes.reverse()
-    return {"notes": [note for _, note in notes], "before" if after is None else "after": further, "newest": newest}
-
-
-def _notes_between(
-    client: Client, words: QueryWords | None, filters: dict[str, Any], amount: int, *, before: Place | None, after: Place | None
-) -> list[tuple[Place, dict[str, object]]]:
-    """Return at most `amount` notes between the places `before` and `after`: the place of each, and its JSON object.
-
-    The newest come first or, with `after`, the oldest. The filters of `client` have times for bounds, not places, and several
-    notes may have the same time. So some of the notes that are read may not be between the places. Then more notes are read,
-    until `amount` are between them or there are no more.
-    """
-    if before is not None:
-        filters = {**filters, "until": before[0] + 1}
-    if after is not None:
-        filters = {**filters, "since": after[0]}
-    highlighted, as_typed = (words.wanted, words.as_typed) if words else ((), ())
-    asked = amount
-    while True:
-        read = 0
-        notes: list[tuple[Place, dict[str, object]]] = []  # not the entries: their texts may be very long
-        for stored in client.entries(words=as_typed, newest_first=after is None, limit=asked, **filters):
-            read += 1
-            place = (stored.noted_at, stored.number)
-            is_between = (before is None or place < before) and (after is None or place > after)
-            if is_between and len(notes) < amount:
-                notes.append((place, note_object(stored, highlighted)))
-        if len(notes) == amount or read < asked:
-            return notes
-        asked *= 4
-
-
 def _whole_note(client: Client, number: int) -> dict[str, object]:
     """Return the JSON object of the note that has a version with this `number`, with its whole latest text. The field
     `latest` identifies the note's latest version.
@@ -294,7 +235,7 @@ def _path_number(request: Request) -> int:
 def _place(query: QueryParams, field: str) -> Place | None:
     """Return the place in the `field` of a request. Return None if the field is empty or missing.
 
-    The field has the form `NOTED_AT-NUMBER`, in which `_list_notes` gives it to browsers. `NOTED_AT` is negative before 1970.
+    The field has the form `NOTED_AT-NUMBER`, in which `list_notes` gives it to browsers. `NOTED_AT` is negative before 1970.
     Raises a `Refusal` if the field has another form.
     """
     text = query.get(field)

@@ -12,9 +12,9 @@ from udpnote.page.responses import unavailable
 T = TypeVar("T")
 
 
-READING_THREADS, WRITING_THREADS, PROBING_THREADS = 8, 8, 2
+READING_THREADS, ASKING_THREADS, WRITING_THREADS, PROBING_THREADS = 8, 4, 8, 2
 """How many calls of each kind run at a time. Entries of calls that run together share datagrams and fsyncs. Each reading call
-keeps the whole texts of about one page of results in memory.
+keeps the whole texts of a few results in memory.
 """
 
 WAITING_CALLS_MAX = 200
@@ -56,16 +56,19 @@ class WorkerThreads:
 
 
 class Threads:
-    """The threads of a page, in three groups: for reading, for writing, and for asking the server whether it answers."""
+    """The threads of a page, in four groups: for reading, for questions that the notebook's server answers in a moment, for
+    writing, and for asking the server whether it answers.
+    """
 
     def __init__(self) -> None:
         self.reading = WorkerThreads(READING_THREADS, WAITING_CALLS_MAX)
+        self.asking = WorkerThreads(ASKING_THREADS, WAITING_CALLS_MAX)
         self.writing = WorkerThreads(WRITING_THREADS, WAITING_CALLS_MAX)
         self.probing = WorkerThreads(PROBING_THREADS, WAITING_CALLS_MAX)
 
     def close(self) -> None:
         """Start no more calls."""
-        for each in (self.reading, self.writing, self.probing):
+        for each in (self.reading, self.asking, self.writing, self.probing):
             each.close()
 
 
