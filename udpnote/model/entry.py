@@ -36,6 +36,11 @@ WRITTEN_AT_MAX = 253_402_214_400_000_000
 `datetime` covers the years 1 to 9999. One day is left at each end, so that `datetime` can show these times in any time zone."""
 
 
+new_tuple = tuple.__new__
+"""`new_tuple(Class, values)` makes a NamedTuple in half the time that `Class(*values)` takes. It is used where that is done for
+every entry or datagram: a busy server makes 100,000 of them a second."""
+
+
 class Kind(IntEnum):
     """The effect of an entry on the notebook: it adds a note, replaces the text of a note, or deletes a note."""
 
@@ -344,8 +349,8 @@ def split(entry: Entry, part_bytes_max: int, restored: Restored | None = None) -
     data = text.encode()
     size = len(data)
     header = (client_id, sequence, kind, written_at, utc_offset, author, size)
-    if size <= part_bytes_max:  # nearly always; `tuple.__new__` takes half the time of `Part(...)`
-        return [tuple.__new__(Part, (*header, 0, data, revises, seen_entry, restored))]
+    if size <= part_bytes_max:  # nearly always
+        return [new_tuple(Part, (*header, 0, data, revises, seen_entry, restored))]
     return cut(Part(*header, 0, data, revises, seen_entry, restored), part_bytes_max)
 
 

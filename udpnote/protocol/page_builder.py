@@ -8,14 +8,11 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from udpnote.errors import InvalidQuery
-from udpnote.model.entry import StoredEntry
+from udpnote.model.entry import StoredEntry, new_tuple
 from udpnote.model.query import Cursor, IndexBehind, Lookup, LookupStep, PausePoint, SearchRunning, Tally, cursor_after
 from udpnote.protocol.codec.reading import PAGE_OVERHEAD_BYTES, entry_overhead_bytes, pack_part, pack_tally, pack_whole
 from udpnote.protocol.envelope import BODY_BYTES_MAX
 from udpnote.protocol.reading_messages import PageState, Read
-
-_new = tuple.__new__
-"""`_new(Class, values)` makes a NamedTuple in half the time that `Class(*values)` takes."""
 
 
 class BuiltPage(NamedTuple):
@@ -135,7 +132,7 @@ class _PagePacker:
 
     def end_page(self, state: PageState, indexed: int = 0) -> None:
         """End the current page, and begin the next one. `state` and `indexed` are fields of the ended page (see `Page`)."""
-        self._pages.append(_new(BuiltPage, (self._items, self._reached(), state, indexed, self._are_tallies)))
+        self._pages.append(new_tuple(BuiltPage, (self._items, self._reached(), state, indexed, self._are_tallies)))
         self._items, self._room, self._are_tallies = [], self._room_max, False
         self.is_full = self.is_full or len(self._pages) >= self.pages_max
 
@@ -190,7 +187,7 @@ class _PagePacker:
 
         If results come in the order of their numbers, this method computes it without that function, which is slower.
         """
-        return _new(Cursor, (stored[0] + self._step, 0, 0)) if self._step else cursor_after(stored, self._query)
+        return new_tuple(Cursor, (stored[0] + self._step, 0, 0)) if self._step else cursor_after(stored, self._query)
 
     def _add_entry(self, packed: bytes, stored: StoredEntry) -> None:
         """Put the entry `stored`, or its last part, onto the current page, and count it for the READ's limit.

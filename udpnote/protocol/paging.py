@@ -21,7 +21,7 @@ from typing import NamedTuple
 
 from udpnote.errors import StorageError
 from udpnote.model.address import Datagram
-from udpnote.model.entry import NOTHING_SEEN, SeenEntry
+from udpnote.model.entry import NOTHING_SEEN, SeenEntry, new_tuple
 from udpnote.model.query import Cursor, Lookup
 from udpnote.protocol.codec.reading import READ_BYTES, page_body_of
 from udpnote.protocol.envelope import Envelope, Requester
@@ -317,5 +317,5 @@ def _page(
     pad the body to `padded_bytes`.
     """
     items, following, state, indexed, are_tallies = built
-    page = tuple.__new__(Page, (read.stream_id, read.burst, state, start, following, burst_end, newest, indexed, ()))
+    page = new_tuple(Page, (read.stream_id, read.burst, state, start, following, burst_end, newest, indexed, ()))
     return envelope.wrap(page_body_of(page, items, are_tallies=are_tallies, padded_bytes=padded_bytes))

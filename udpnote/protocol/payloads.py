@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from itertools import repeat
 from operator import sub
 
-from udpnote.model.entry import NO_PREDECESSOR, Bundle, Entry, Identity, Kind, NoteRun, Part, Restored, split
+from udpnote.model.entry import NO_PREDECESSOR, Bundle, Entry, Identity, Kind, NoteRun, Part, Restored, new_tuple, split
 from udpnote.protocol.codec.bundles import (
     BUNDLE_BYTES_MAX,
     Writer,
@@ -47,9 +47,6 @@ PayloadKey = tuple[bytes, int, int]
 ShortNote = tuple[Entry, bytes, Restored | None]
 """A short note, its text in UTF-8, and its `Restored`, which is None unless the note is imported."""
 
-_new = tuple.__new__
-"""`_new(Class, values)` makes a NamedTuple in half the time that `Class(*values)` takes."""
-
 
 class PartPayload:
     """One `part` of `entry` to deliver.
@@ -81,7 +78,7 @@ class PartPayload:
 
     def body(self, notebook_id: bytes, token: bytes) -> bytes:
         """The body of the APPEND or RESTORE for the latest attempt to send this part. For the arguments see `Append`."""
-        return append_body(_new(Append, (notebook_id, token, len(self.sent_at), self.part)))
+        return append_body(new_tuple(Append, (notebook_id, token, len(self.sent_at), self.part)))
 
 
 class NotesPayload:
@@ -127,7 +124,7 @@ def _run(entries: list[Entry], texts: list[bytes]) -> NotesPayload:
     """The run of `entries`, which are alike and in the order of their sequence numbers. `texts` has their texts in UTF-8."""
     first, written_at = entries[0], tuple([entry.written_at for entry in entries])
     fields = (first.client_id, first.sequence, first.utc_offset, first.author, written_at, ())  # no texts: see `pack_notes`
-    return NotesPayload(RUN, entries, pack_notes(_new(NoteRun, fields), texts))
+    return NotesPayload(RUN, entries, pack_notes(new_tuple(NoteRun, fields), texts))
 
 
 def _bundle(notes: list[ShortNote]) -> NotesPayload:

@@ -58,6 +58,11 @@ class storage_errors:  # noqa: N801 - a class only because that is faster than a
             raise _error_of_system(self._path, error) from error
 
 
+def primary_code(error: BaseException | None) -> int:
+    """SQLite's primary code of an error; 0 if the error is not from SQLite itself, or is None."""
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF
+
+
 def _error_of_system(path: str, error: OSError) -> StorageError:
     """The `StorageError` for an error of the system with the file `path`: `NoSpace` if its disk is full."""
     if error.errno == errno.ENOSPC:
@@ -75,7 +80,7 @@ def _error_of_sqlite(path: str, error: sqlite3.Error) -> StorageError:
     extended_code = getattr(error, "sqlite_errorcode", 0)
     if extended_code == sqlite3.SQLITE_IOERR_SHORT_READ:  # SQLite's index counts more of the log than there is
         return StorageError("log_removed_in_use", path=path, log=f"{path}-wal")
-    code = extended_code & 0xFF  # the primary code
+    code = primary_code(error)
     if code == sqlite3.SQLITE_FULL or (code in _CODES_ON_FULL_DISK and is_disk_full(path)):
         return NoSpace("no_inode" if has_no_inode(path) else "disk_full", path=path)
     if code == sqlite3.SQLITE_BUSY:

@@ -21,6 +21,7 @@ from udpnote.model.entry import (
     Bundle,
     Entry,
     Kind,
+    new_tuple,
 )
 from udpnote.protocol.codec.fields import check_padding
 from udpnote.protocol.codec.runs import RUN_NOTES_MAX, RUN_NOTES_MIN, RUN_START
@@ -44,9 +45,6 @@ of its text, one for the index of its writer."""
 BUNDLE_BYTES_MAX = BODY_BYTES_MAX - RUN_START.size - _HEAD.size
 """The most bytes that the notes and the writers of a bundle take together: the sum of `bundled_note_bytes` for each note and of
 `writer_bytes` for each writer."""
-
-_new = tuple.__new__
-"""`_new(Class, values)` makes a NamedTuple in half the time that `Class(*values)` takes."""
 
 
 def bundled_note_bytes(text: bytes) -> int:
@@ -108,9 +106,9 @@ def parse_bundle(body: bytes) -> Run:
     for index, sequence, time, (begin, end) in zip(indices, sequences, written_at, pairwise(starts), strict=True):
         client_id, utc_offset, author = writers[index]
         text = body[begin:end].decode()
-        notes.append(_new(Entry, (client_id, sequence, Kind.NOTE, time, utc_offset, author, text, 0, NOTHING_SEEN)))
-    bundle = _new(Bundle, (tuple(notes), stored_at, after_client, after_sequence))
-    return _new(Run, (notebook_id, token, attempt, bundle, run_check(body[RUN_START.size : starts[-1]])))
+        notes.append(new_tuple(Entry, (client_id, sequence, Kind.NOTE, time, utc_offset, author, text, 0, NOTHING_SEEN)))
+    bundle = new_tuple(Bundle, (tuple(notes), stored_at, after_client, after_sequence))
+    return new_tuple(Run, (notebook_id, token, attempt, bundle, run_check(body[RUN_START.size : starts[-1]])))
 
 
 def _parse_writers(body: bytes, count: int) -> tuple[list[Writer], int]:

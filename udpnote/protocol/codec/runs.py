@@ -18,6 +18,7 @@ from udpnote.model.entry import (
     WRITTEN_AT_MAX,
     WRITTEN_AT_MIN,
     NoteRun,
+    new_tuple,
 )
 from udpnote.protocol.codec.fields import HEADERS, check_padding
 from udpnote.protocol.envelope import BODY_BYTES_MAX
@@ -42,9 +43,6 @@ note was written, number of notes, length of the author. The author, the `_numbe
 _NOTE_OVERHEAD_BYTES = 6
 """How many bytes a note takes in addition to its text: four for the time since the note before, two for the length of its
 text."""
-
-_new = tuple.__new__
-"""`_new(Class, values)` makes a NamedTuple in half the time that `Class(*values)` takes."""
 
 
 def notes_that_fit(texts: list[bytes], author: str) -> int:
@@ -114,8 +112,8 @@ def parse_run(body: bytes) -> Run:
         check_padding(body, starts[-1])
     texts = tuple([body[begin:end].decode() for begin, end in pairwise(starts)])
     author = body[author_at:numbers_at].decode()
-    notes = _new(NoteRun, (client_id, sequence, utc_offset, author, written_at, texts))
-    return _new(Run, (notebook_id, token, attempt, notes, run_check(body[start : starts[-1]])))
+    notes = new_tuple(NoteRun, (client_id, sequence, utc_offset, author, written_at, texts))
+    return new_tuple(Run, (notebook_id, token, attempt, notes, run_check(body[start : starts[-1]])))
 
 
 @lru_cache(maxsize=RUN_NOTES_MAX + 1)

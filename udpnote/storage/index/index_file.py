@@ -12,7 +12,7 @@ from enum import Enum, auto
 from typing import TYPE_CHECKING, NamedTuple, Self
 
 from udpnote.storage.database import IN_MEMORY, Schema, check_log_index, open_database
-from udpnote.storage.disk_errors import storage_errors
+from udpnote.storage.disk_errors import primary_code, storage_errors
 
 if TYPE_CHECKING:
     from tempfile import TemporaryDirectory
@@ -153,8 +153,9 @@ def trouble_of(error: BaseException | None) -> Trouble:
     """What an error of SQLite or of the operating system means for the index; any other error, or None, counts as damage."""
     if isinstance(error, OSError):
         return Trouble.UNWRITABLE
-    code = getattr(error, "sqlite_errorcode", 0)
-    return Trouble.DAMAGED if code == sqlite3.SQLITE_IOERR_SHORT_READ else _TROUBLES.get(code & 0xFF, Trouble.DAMAGED)
+    if getattr(error, "sqlite_errorcode", 0) == sqlite3.SQLITE_IOERR_SHORT_READ:
+        return Trouble.DAMAGED
+    return _TROUBLES.get(primary_code(error), Trouble.DAMAGED)
 
 
 _TEMPORARY_CODES = {
@@ -165,7 +166,7 @@ _TEMPORARY_CODES = {
 
 def may_be_temporary(error: BaseException) -> bool:
     """Whether `error`, from reading the index, may be temporary. If not, the index counts as damaged."""
-    return getattr(error, "sqlite_errorcode", 0) & 0xFF in _TEMPORARY_CODES
+    return primary_code(error) in _TEMPORARY_CODES
 
 
 def index_path(path: str) -> str:

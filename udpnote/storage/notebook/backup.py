@@ -22,7 +22,7 @@ from typing import NamedTuple, Self
 from udpnote.errors import InvalidSetting, NotebookInUse, NotebookOpen, Notice, StorageError
 from udpnote.model.entry import SeenEntry
 from udpnote.storage.database import check_belongs_to_none, check_folder, uri_of
-from udpnote.storage.disk_errors import storage_errors
+from udpnote.storage.disk_errors import primary_code, storage_errors
 from udpnote.storage.key_file import NotebookKeys, key_path, read_key_file, remove_key_file, write_key_file
 from udpnote.storage.new_files import draft_of, link_draft, own_like, sync_folder
 from udpnote.storage.notebook.damaged_copy import damaged_copy
@@ -203,7 +203,7 @@ def _copy(source: sqlite3.Connection, notebook: str, draft: str, mark: Mark, on_
         try:
             source.backup(copy, pages=STEP_BYTES // SCHEMA.page_bytes, progress=report)
         except sqlite3.DatabaseError as error:
-            if _code(error) in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+            if primary_code(error) in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
                 raise StorageError("database_damaged", path=notebook, problem=str(error)) from error
             raise
         # the copied header says that the database has a write-ahead log, so SQLite writes the mark into one
@@ -229,7 +229,7 @@ def _problem_of(draft: str, content: Content, mark: Mark) -> Notice | str | None
             if found == "ok" and (Content.read(copy), Mark.read(copy)) != (content, mark):
                 return Notice("copy_has_other_entries")
         except sqlite3.DatabaseError as error:
-            if _code(error) == sqlite3.SQLITE_INTERRUPT:
+            if primary_code(error) == sqlite3.SQLITE_INTERRUPT:
                 raise
             return str(error)
     return None if found == "ok" else Notice("database_inconsistent", problem=str(found))
@@ -247,16 +247,11 @@ def _interruptible(connection: sqlite3.Connection) -> Iterator[None]:
     try:
         yield
     except sqlite3.DatabaseError as error:
-        if _code(error) == sqlite3.SQLITE_INTERRUPT:
+        if primary_code(error) == sqlite3.SQLITE_INTERRUPT:
             raise KeyboardInterrupt from error
         raise
     finally:
         connection.set_progress_handler(None, 0)
-
-
-def _code(error: sqlite3.Error) -> int:
-    """SQLite's primary code of an error; 0 if the error is not from SQLite but from Python's module."""
-    return getattr(error, "sqlite_errorcode", 0) & 0xFF
 
 
 def _checked_keys(

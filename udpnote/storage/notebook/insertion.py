@@ -9,12 +9,10 @@ import sqlite3
 from collections.abc import Sequence
 from functools import lru_cache
 
-from udpnote.model.entry import Bundle, Kind, NoteRun, Part
+from udpnote.model.entry import Bundle, Kind, NoteRun, Part, new_tuple
 from udpnote.protocol.envelope import BODY_BYTES_MAX
 
 _COLUMNS = "client, sequence, kind, written_at, utc_offset, author, text, stored_at"
-_new = tuple.__new__
-"""`_new(Class, values)` makes a NamedTuple in half the time that `Class(*values)` takes."""
 
 _UNLESS_STORED = "ON CONFLICT (client, sequence) DO NOTHING"
 ROWS_AT_ONCE = 128
@@ -109,7 +107,7 @@ def _joined(whole: Sequence[tuple[int, Part | NoteRun]]) -> list[tuple[int, Part
         last = joined[-1][1] if joined else None
         if isinstance(last, NoteRun) and isinstance(notes, NoteRun) and _continues(last, notes):
             both = *last[:4], last.written_at + notes.written_at, last.texts + notes.texts
-            joined[-1] = client, _new(NoteRun, both)
+            joined[-1] = client, new_tuple(NoteRun, both)
         else:
             joined.append((client, notes))
     return joined

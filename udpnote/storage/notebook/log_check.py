@@ -42,7 +42,7 @@ from udpnote.storage.database import (
     is_database,
     uri_of,
 )
-from udpnote.storage.disk_errors import storage_errors
+from udpnote.storage.disk_errors import primary_code, storage_errors
 from udpnote.storage.log_file import is_damaged, is_log
 from udpnote.storage.new_files import aside_name, files_set_aside
 from udpnote.storage.notebook.file_guard import FileGuard
@@ -121,9 +121,9 @@ def check_complete(path: str) -> None:
 
     The file must exist. Call this while no other program uses it, and before SQLite opens it.
     """
-    check_is_whole(path)  # first, because the other checks let SQLite make its index of the log anew
+    _check_is_whole(path)  # first, because the other checks let SQLite make its index of the log anew
     check_log(path)
-    check_has_its_log(path)
+    _check_has_its_log(path)
 
 
 def check_log(path: str) -> None:
@@ -147,7 +147,7 @@ def check_log(path: str) -> None:
             raise StorageError("log_of_another_file", path=path, log=log, aside=aside_name(log))
 
 
-def check_is_whole(path: str) -> None:
+def _check_is_whole(path: str) -> None:
     """Raise `StorageError` if the log of the notebook at `path` is damaged or was cut, so that stored entries are lost.
 
     Call this with the notebook locked, before SQLite opens it. If there is no log, this does nothing.
@@ -158,7 +158,7 @@ def check_is_whole(path: str) -> None:
             raise StorageError("log_damaged", path=path, log=log)
 
 
-def check_has_its_log(path: str) -> None:
+def _check_has_its_log(path: str) -> None:
     """Raise `StorageError` if the mark of the notebook at `path` shows that the log is missing or was cut.
 
     The log may be missing if the mark is open or is the last one of a server that ended. A missing or empty notebook is no
@@ -217,7 +217,7 @@ def _mark_in(connection: sqlite3.Connection) -> Mark | None:
     try:
         return Mark.read(connection)
     except sqlite3.DatabaseError as error:
-        if error.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+        if primary_code(error) in (sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
             return None
         raise
 

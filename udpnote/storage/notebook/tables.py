@@ -17,7 +17,7 @@ from contextlib import suppress
 from typing import Any
 
 from udpnote.errors import Notice, StorageError
-from udpnote.model.entry import NOTHING_SEEN, Entry, Kind, SeenEntry, StoredEntry
+from udpnote.model.entry import NOTHING_SEEN, Entry, Kind, SeenEntry, StoredEntry, new_tuple
 from udpnote.model.query import Cursor
 from udpnote.storage.database import Schema
 from udpnote.storage.disk_errors import storage_errors
@@ -125,9 +125,6 @@ _NOTE_COLUMNS = _COLUMNS.replace(" text,", f" CASE WHEN {_IS_UNREVISED} THEN tex
 _KINDS = {int(kind): kind for kind in Kind}
 _KIND, _ERASED = _COLUMNS.split(", ").index("kind"), int(Kind.ERASED)
 """The position of `kind` among `_COLUMNS`, and the kind of erased entries, as integers: they are used for each note."""
-
-_new = tuple.__new__
-"""`_new(Class, values)` makes a NamedTuple in half the time that `Class(*values)` takes; this is done twice for each row."""
 
 
 def entries_from(connection: sqlite3.Connection, clause: str, values: tuple[object, ...]) -> Iterator[StoredEntry]:
@@ -297,7 +294,7 @@ def _stored_entry(row: Any) -> StoredEntry:
     """The `StoredEntry` in a row with the columns `_COLUMNS`."""
     number, stored_at, client_id, sequence, kind, written_at, utc_offset, author, text, revises = row
     fields = (client_id, sequence, _KINDS[kind], written_at, utc_offset, author, text, revises, NOTHING_SEEN)
-    return _new(StoredEntry, (number, stored_at, _new(Entry, fields), number))
+    return new_tuple(StoredEntry, (number, stored_at, new_tuple(Entry, fields), number))
 
 
 def _revised(connection: sqlite3.Connection, note: StoredEntry, latest: int) -> StoredEntry | None:
