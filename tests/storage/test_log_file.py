@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.killed_notebook import FRAME_BYTES, NOTES, Damage, Killed, cut, flip, zero
+from tests.support.killed_database import FRAME_BYTES, NOTES, Damage, Killed, cut, flip, zero
 from udpnote.storage.database import LOG_HEADER_BYTES
 from udpnote.storage.log_file import has_frames_up_to, is_damaged
 from udpnote.storage.notebook.tables import SCHEMA

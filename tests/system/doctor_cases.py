@@ -4,7 +4,7 @@ import signal
 from collections.abc import Callable
 from typing import NamedTuple
 
-from tests.support.killed_outbox import damage, killed_outbox
+from tests.support.killed_database import damage_last_frame, killed_outbox
 from tests.system.conftest import Pair
 from tests.system.lab import Host, Lab, Server, shell
 from tests.system.network import firewall
@@ -329,7 +329,7 @@ def the_log_of_the_outbox_is_damaged(lab: Lab) -> list[Case]:
     hosts = pair(lab)
     attic = lab.host("attic", hosts.lan, ipv6=False)
     killed_outbox(attic.home / "outbox.sqlite3")
-    damage(attic.home / "outbox.sqlite3")
+    damage_last_frame(attic.home / "outbox.sqlite3")
     return [Case(attic, {"outbox_needs_its_log"})]
 
 

@@ -7,7 +7,7 @@ import signal
 
 import pytest
 
-from tests.support.killed_notebook import NOTES, Killed, flip
+from tests.support.killed_database import NOTES, Killed, flip
 from tests.support.machine import Machine, note
 from tests.support.notebook_files import read
 

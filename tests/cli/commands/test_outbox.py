@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from wcwidth import wcswidth
 
-from tests.support.killed_outbox import NOTES, damage, files, killed_outbox
+from tests.support.killed_database import OUTBOX_NOTES, damage_last_frame, files, killed_outbox
 from tests.support.machine import NOW, Machine
 from tests.support.processes import COMMAND, memory_bytes_max
 from udpnote.model.entry import Status
@@ -164,12 +164,12 @@ def test_a_damaged_log_of_the_outbox_is_kept_and_named_once_and_the_next_note_fo
 ) -> None:
     machine.home.mkdir()
     killed_outbox(machine.outbox)
-    damage(machine.outbox)
+    damage_last_frame(machine.outbox)
     damaged, aside = files(machine.outbox)["-wal"], Path(f"{machine.outbox}-wal.1.old")
     said = [machine.run(command).err for command in ("send --wait 0 another", "outbox")]
     assert [str(aside) in each for each in said] == [True, False]
     assert (aside.read_bytes(), aside.stat().st_mode & 0o777) == (damaged, 0o600)
-    expected = [*(f"note {number}" for number in range(NOTES - 1)), "another"]
+    expected = [*(f"note {number}" for number in range(OUTBOX_NOTES - 1)), "another"]
     assert [each["text"] for each in machine.json("outbox --json")] == expected
 
 
@@ -197,4 +197,4 @@ def test_the_log_of_an_outbox_that_is_gone_is_kept_and_named_once_and_its_notes_
     ]  # fmt: skip
     Path(aside).rename(folder / "outbox.sqlite3-wal")
     assert served.run("outbox --send", UDPNOTE_HOME=str(folder), **served.discovering).code == 0
-    assert (served.texts(), served.waiting()) == ([f"note {number}" for number in range(NOTES)], ["new"])
+    assert (served.texts(), served.waiting()) == ([f"note {number}" for number in range(OUTBOX_NOTES)], ["new"])

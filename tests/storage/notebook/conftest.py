@@ -18,6 +18,11 @@ KEPT, REFUSED, CONFLICT = (Verdict(status, 0) for status in (Status.PART_KEPT, S
 
 
 @pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "notebook.sqlite3"
+
+
+@pytest.fixture
 def notebook() -> Iterator[Notebook]:
     with closing(Notebook(IN_MEMORY)) as notebook:
         yield notebook

@@ -8,7 +8,7 @@ import pytest
 
 from tests.storage.notebook.conftest import read, write
 from tests.support.errors import raises
-from tests.support.killed_notebook import NOTES, Damage, Killed, cut, flip, zero
+from tests.support.killed_database import NOTES, Damage, Killed, cut, flip, zero
 from udpnote.errors import InvalidSetting, StorageError
 from udpnote.storage.key_file import NotebookKeys, read_key_file, write_key_file
 from udpnote.storage.notebook.backup import Backup, back_up

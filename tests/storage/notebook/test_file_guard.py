@@ -24,9 +24,8 @@ from udpnote.storage.notebook.notebook import Notebook
     ("lose", "loss"), [*LOSSES.values(), (lambda path: path.with_name("second").hardlink_to(path), "linked")]
 )
 def test_nothing_is_acknowledged_once_a_notebook_or_its_log_is_not_in_its_place(
-    tmp_path: Path, place_of: Callable[[Path], Path], kind: str, lose: Callable[[Path], object], loss: str
+    path: Path, place_of: Callable[[Path], Path], kind: str, lose: Callable[[Path], object], loss: str
 ) -> None:
-    path = tmp_path / "notebook"
     notebook = Notebook(path)
     assert notebook.store([part(1, "before")], NOW) == [stored(1)]
     lose(place_of(path))
@@ -39,19 +38,18 @@ def test_nothing_is_acknowledged_once_a_notebook_or_its_log_is_not_in_its_place(
     notebook.close()
 
 
-def test_the_log_of_a_notebook_that_was_emptied_is_kept(tmp_path: Path) -> None:
-    path = tmp_path / "notebook"
+def test_the_log_of_a_notebook_that_was_emptied_is_kept(path: Path) -> None:
     notebook = Notebook(path)
     notebook.store([part(1, "acknowledged")], NOW)
     os.truncate(path, 0)
     for use in notebook.check_file, notebook.close:
         with raises(NotebookLost, "notebook_lost", path=str(path), loss="emptied"):
             use()
-    assert b"acknowledged" in path.with_name("notebook-wal").read_bytes()
+    assert b"acknowledged" in log_of(path).read_bytes()
 
 
-def test_a_log_put_aside_is_used_when_its_own_notebook_is_back(tmp_path: Path) -> None:
-    path, own = tmp_path / "notebook", tmp_path / "own"
+def test_a_log_put_aside_is_used_when_its_own_notebook_is_back(path: Path, tmp_path: Path) -> None:
+    own = tmp_path / "own"
     for number in (1, 2):  # the second time, the other notebook has been used in this place, and has a log of its own there
         notebook = Notebook(path)
         add(notebook, f"acknowledged {number}")
@@ -68,8 +66,10 @@ def test_a_log_put_aside_is_used_when_its_own_notebook_is_back(tmp_path: Path) -
 
 
 @pytest.mark.parametrize("left", [".0123456789abcdef.udpnote", ".1.old"])
-def test_a_file_with_two_names_is_served_under_neither_unless_a_killed_program_left_one(tmp_path: Path, left: str) -> None:
-    path, second = tmp_path / "notebook", tmp_path / "second"
+def test_a_file_with_two_names_is_served_under_neither_unless_a_killed_program_left_one(
+    path: Path, tmp_path: Path, left: str
+) -> None:
+    second = tmp_path / "second"
     Notebook(path).close()
     second.hardlink_to(path)
     before = set(os.listdir(tmp_path))
@@ -82,8 +82,8 @@ def test_a_file_with_two_names_is_served_under_neither_unless_a_killed_program_l
     assert not path.with_name(f"{path.name}{left}").exists()
 
 
-def test_another_path_to_the_same_file_does_not_let_a_second_server_in(tmp_path: Path) -> None:
-    path, second = tmp_path / "notebook", tmp_path / "second"
+def test_another_path_to_the_same_file_does_not_let_a_second_server_in(path: Path, tmp_path: Path) -> None:
+    second = tmp_path / "second"
     attempt = f"from udpnote.storage.notebook.notebook import Notebook; Notebook({str(second)!r})"
     with closing(Notebook(path)):
         path.rename(second)  # the other path, as under a bind mount
@@ -95,8 +95,8 @@ def test_another_path_to_the_same_file_does_not_let_a_second_server_in(tmp_path:
     assert printed_by(attempt) == ""
 
 
-def test_a_second_opening_in_one_process_is_refused_and_leaves_sqlites_locks_on_the_file(tmp_path: Path) -> None:
-    path, link = tmp_path / "notebook", tmp_path / "link"
+def test_a_second_opening_in_one_process_is_refused_and_leaves_sqlites_locks_on_the_file(path: Path, tmp_path: Path) -> None:
+    link = tmp_path / "link"
     link.symlink_to(path)
     reading = f"import sqlite3; c = sqlite3.connect({str(path)!r}); c.execute('SELECT * FROM entries').fetchall(); c.close()"
     with closing(Notebook(path)) as notebook:
@@ -107,8 +107,7 @@ def test_a_second_opening_in_one_process_is_refused_and_leaves_sqlites_locks_on_
         assert notebook.store([part(1)], NOW) == [stored(1)], "the other process has not removed the log"
 
 
-def test_a_file_that_this_or_another_process_guards_is_recognized(tmp_path: Path) -> None:
-    path = tmp_path / "notebook.sqlite3"
+def test_a_file_that_this_or_another_process_guards_is_recognized(path: Path) -> None:
     assert not is_guarded(str(path))
     with closing(Notebook(path)):
         asked = printed_by(f"from {is_guarded.__module__} import is_guarded; print(is_guarded({str(path)!r}))")
@@ -119,8 +118,7 @@ def test_a_file_that_this_or_another_process_guards_is_recognized(tmp_path: Path
     assert is_guarded(str(path))
 
 
-def test_a_server_starts_although_another_program_holds_a_shared_lock_for_a_moment(tmp_path: Path) -> None:
-    path = tmp_path / "notebook"
+def test_a_server_starts_although_another_program_holds_a_shared_lock_for_a_moment(path: Path) -> None:
     Notebook(path).close()
     looking = os.open(path, os.O_RDONLY)
     fcntl.flock(looking, fcntl.LOCK_SH)
@@ -130,8 +128,7 @@ def test_a_server_starts_although_another_program_holds_a_shared_lock_for_a_mome
     end.join()
 
 
-def test_a_server_does_not_wait_for_ever_for_a_program_that_keeps_its_shared_lock(tmp_path: Path) -> None:
-    path = tmp_path / "notebook"
+def test_a_server_does_not_wait_for_ever_for_a_program_that_keeps_its_shared_lock(path: Path) -> None:
     Notebook(path).close()
     with open(path, "rb") as file:
         fcntl.flock(file, fcntl.LOCK_SH)
@@ -139,8 +136,7 @@ def test_a_server_does_not_wait_for_ever_for_a_program_that_keeps_its_shared_loc
             Notebook(path)
 
 
-def test_a_server_that_can_open_no_more_files_says_so_and_blames_no_other_file(tmp_path: Path) -> None:
-    path = tmp_path / "notebook"
+def test_a_server_that_can_open_no_more_files_says_so_and_blames_no_other_file(path: Path) -> None:
     write(path, "kept")
     assert next(left for left in range(20) if can_be_served(path, left)) > 4
     assert read(path) == ["kept"]

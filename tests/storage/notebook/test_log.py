@@ -31,11 +31,6 @@ LOG_BYTES_MAX = log_bytes_max(LOG_BYTES)
 LONG = "x" * (LOG_BYTES >> 4)
 
 
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "notebook.sqlite3"
-
-
 def opened(path: str | Path) -> Notebook:
     return Notebook(path, log_bytes=LOG_BYTES)
 
@@ -43,6 +38,20 @@ def opened(path: str | Path) -> Notebook:
 def back_up(path: Path, to: Path) -> None:
     with closing(sqlite3.connect(path)) as source, closing(sqlite3.connect(to)) as copy:
         source.backup(copy)
+
+
+def overwritten(path: Path) -> pytest.RaisesExc[NotebookLost]:
+    """Expect the error that the log of the notebook at `path` was overwritten."""
+    return raises(NotebookLost, "log_overwritten", path=str(path), log=str(log_of(path)))
+
+
+def assert_lost(notebook: Notebook, path: Path) -> None:
+    """Assert that the notebook takes no more entries, because its log was overwritten, and says so when it is closed."""
+    for _ in range(2):
+        with overwritten(path):
+            add(notebook, "two")
+    with overwritten(path):
+        notebook.close()
 
 
 def crash(path: Path, folder: Path) -> Path:
@@ -144,12 +153,12 @@ def test_a_log_that_another_program_has_overwritten_is_not_copied_into_the_file(
     with open(log_of(path), "r+b") as log:
         log.seek(3000)
         log.write(bytes(2000))
-    with raises(NotebookLost, "log_overwritten", path=str(path), log=str(log_of(path))):
+    with overwritten(path):
         for _ in range(is_copied_by_thread * 3 * LOG_BYTES // len(LONG)):
             add(notebook, LONG)
         notebook.close()
     if is_copied_by_thread:
-        with raises(NotebookLost, "log_overwritten", path=str(path), log=str(log_of(path))):
+        with overwritten(path):
             notebook.close()
     assert path.read_bytes() == before
 
@@ -169,11 +178,7 @@ def test_nothing_is_acknowledged_once_another_program_has_cut_the_log(path: Path
     notebook.preallocate_log()
     add(notebook, "one")
     os.truncate(log_of(path), bytes_left)
-    for _ in range(2):
-        with raises(NotebookLost, "log_overwritten", path=str(path), log=str(log_of(path))):
-            add(notebook, "two")
-    with raises(NotebookLost, "log_overwritten", path=str(path), log=str(log_of(path))):
-        notebook.close()
+    assert_lost(notebook, path)
 
 
 def test_nothing_is_acknowledged_once_another_program_has_overwritten_the_log_from_its_beginning(path: Path) -> None:
@@ -187,11 +192,7 @@ def test_nothing_is_acknowledged_once_another_program_has_overwritten_the_log_fr
     with open(log_of(path), "r+b") as log:
         log.write(bytes(5000))
     assert log_of(path).stat().st_size == before
-    for _ in range(2):
-        with raises(NotebookLost, "log_overwritten", path=str(path), log=str(log_of(path))):
-            add(notebook, "two")
-    with raises(NotebookLost, "log_overwritten", path=str(path), log=str(log_of(path))):
-        notebook.close()
+    assert_lost(notebook, path)
 
 
 @pytest.mark.parametrize("mode", ["PASSIVE", "RESTART", "TRUNCATE"])
@@ -210,7 +211,7 @@ def test_a_log_begun_anew_after_the_checkpoint_of_another_program_is_not_called_
     assert len(set(headers)) == 4
     with open(log_of(path), "r+b") as log:
         log.write(headers[-2])
-    with raises(NotebookLost, "log_overwritten", path=str(path), log=str(log_of(path))):
+    with overwritten(path):
         add(notebook, "lost")
     with suppress(NotebookLost):
         notebook.close()

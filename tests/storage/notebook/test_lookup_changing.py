@@ -27,9 +27,9 @@ from udpnote.storage.notebook.notebook import Notebook
 
 
 @pytest.fixture
-def searched(tmp_path: Path) -> Iterator[Shelf]:
+def searched(path: Path) -> Iterator[Shelf]:
     """Three notes in a file, whose index is up to date."""
-    with closing(Notebook(tmp_path / "notebook.sqlite3")) as notebook:
+    with closing(Notebook(path)) as notebook:
         shelf = Shelf(notebook)
         for _ in range(3):
             shelf.note("开会")

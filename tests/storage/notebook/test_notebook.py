@@ -48,11 +48,6 @@ OTHER_CLIENT = b"fedcba9876543210"
 NO_SPACE = Verdict(Status.NO_SPACE, 0)
 
 
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "notebook.sqlite3"
-
-
 def test_entries_are_stored_under_consecutive_numbers_and_a_duplicate_once_under_its_own(notebook: Notebook) -> None:
     assert notebook.last_number == 0
     assert notebook.store([part(7), part(7), part(3)], NOW) == [stored(1), stored_already(1), stored(2)]

@@ -47,12 +47,12 @@ def store_each(notebook: Notebook, parts: list[Part]) -> list[Verdict | None]:
 
 @pytest.mark.parametrize("order", list(permutations(range(3))), ids=str)
 def test_parts_in_any_order_make_the_entry_when_the_last_one_is_there_also_after_restarts(
-    tmp_path: Path, order: tuple[int, ...]
+    path: Path, order: tuple[int, ...]
 ) -> None:
     parts = in_parts(entry(1, LONG))
     verdicts: list[Verdict | None] = []
     for index in order:
-        with closing(Notebook(tmp_path / "notebook.sqlite3")) as notebook:
+        with closing(Notebook(path)) as notebook:
             verdicts += notebook.store([parts[index]], NOW)
             entries, left = list(notebook.entries_after(0)), unfinished(notebook._connection)
     assert verdicts == [KEPT, KEPT, stored(1)]
@@ -141,12 +141,12 @@ def test_forgotten_and_expired_entries_make_room_and_rolled_back_ones_take_none(
     assert connection.execute("SELECT count(*) FROM parts").fetchone() == (3,)
 
 
-def test_parts_whose_batch_was_rolled_back_are_counted_only_when_they_are_kept(tmp_path: Path) -> None:
+def test_parts_whose_batch_was_rolled_back_are_counted_only_when_they_are_kept(path: Path) -> None:
     text = b"x" * TEXT_BYTES_MAX
     count = PARTIAL_ENTRIES_BYTES_MAX // len(text) // 2 + 1  # twice as many do not fit
     parts = [part(number)._replace(total_bytes=len(text), data=text[1:]) for number in range(1, count + 1)]
     rejected = part(count + 1)._replace(author=None)  # type: ignore[arg-type]
-    with closing(Notebook(tmp_path / "notebook.sqlite3")) as notebook:
+    with closing(Notebook(path)) as notebook:
         assert notebook.store([*parts, rejected], NOW) == [KEPT] * count + [REFUSED]
         assert unfinished(notebook._connection) == list(range(1, count + 1))
 

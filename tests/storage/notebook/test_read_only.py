@@ -13,7 +13,7 @@ import pytest
 from tests.storage.notebook.conftest import TEXT, add, write
 from tests.support.errors import raises
 from tests.support.killed import printed_by
-from tests.support.killed_notebook import NOTES, Killed, flip, is_held, open_elsewhere
+from tests.support.killed_database import NOTES, Killed, flip, is_held, open_elsewhere
 from udpnote.errors import Notice, StorageError
 from udpnote.model.entry import StoredEntry
 from udpnote.model.query import FIRST, Query
@@ -61,7 +61,7 @@ def test_a_log_that_a_server_changes_or_removes_during_its_check_is_not_damaged(
     program = f"""if True:
         import os, sqlite3, subprocess, sys
         from pathlib import Path
-        from tests.support.killed_notebook import open_elsewhere
+        from tests.support.killed_database import open_elsewhere
         from udpnote.storage.notebook.read_only import ReadOnlyNotebook
         path, opened = Path({str(killed.path)!r}), []
         serve = f"from udpnote.storage.notebook.notebook import Notebook; Notebook({{str(path)!r}}).close()"
@@ -177,9 +177,8 @@ def erase(path: str) -> None:
 @pytest.mark.parametrize("number", [2**63 - 1, 2**63 - 4, 2**40])
 @pytest.mark.parametrize("use", [serve, read_only, to_copy, erase])
 def test_a_notebook_with_a_number_that_its_size_rules_out_is_damaged_and_stays(
-    tmp_path: Path, use: Callable[[str], None], number: int
+    path: Path, use: Callable[[str], None], number: int
 ) -> None:
-    path = tmp_path / "notebook.sqlite3"
     write(path, "first", "second")
     with closing(sqlite3.connect(path)) as connection, connection:
         connection.execute("UPDATE entries SET number = ? WHERE number = 2", (number,))
@@ -190,8 +189,7 @@ def test_a_notebook_with_a_number_that_its_size_rules_out_is_damaged_and_stays(
     assert path.read_bytes() == before
 
 
-def test_the_key_that_was_recorded_last_is_read(tmp_path: Path) -> None:
-    path = tmp_path / "notebook.sqlite3"
+def test_the_key_that_was_recorded_last_is_read(path: Path) -> None:
     with closing(Notebook(path)) as notebook, closing(ReadOnlyNotebook(str(path))) as reading:
         assert reading.used_key_id is None
         for key_id in (b"first", b"second", b"second"):

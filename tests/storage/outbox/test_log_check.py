@@ -10,8 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.errors import raises
-from tests.support.killed_notebook import is_held, open_elsewhere
-from tests.support.killed_outbox import NOTES, damage, files, killed_outbox
+from tests.support.killed_database import OUTBOX_NOTES, damage_last_frame, files, is_held, killed_outbox, open_elsewhere
 from udpnote.errors import StorageError
 from udpnote.storage.outbox.log_check import move_lone_log
 from udpnote.storage.outbox.outbox import Outbox
@@ -30,7 +29,7 @@ def texts(outbox: Outbox) -> list[str]:
 
 @pytest.mark.parametrize("is_read_only", [False, True])
 def test_an_outbox_with_a_damaged_log_is_not_opened_and_its_files_stay(path: Path, is_read_only: bool) -> None:
-    damage(path)
+    damage_last_frame(path)
     before = files(path)
     for _ in range(2):
         with raises(StorageError, "outbox_log_damaged", path=str(path), log=f"{path}-wal"):
@@ -74,21 +73,21 @@ def test_a_log_that_was_removed_when_all_of_it_was_in_the_file_is_not_missed(pat
         for suffix in ("", "-shm"):
             shutil.copy(f"{path}{suffix}", f"{copied}{suffix}")
     with closing(Outbox(copied)) as outbox:
-        assert len(texts(outbox)) == NOTES
+        assert len(texts(outbox)) == OUTBOX_NOTES
 
 
 def test_a_log_from_before_the_machine_was_started_may_be_what_a_power_failure_has_left(path: Path) -> None:
-    damage(path)
+    damage_last_frame(path)
     os.utime(f"{path}-wal", (0, 0))
     with closing(Outbox(path)) as outbox:
-        assert len(texts(outbox)) == NOTES - 1
+        assert len(texts(outbox)) == OUTBOX_NOTES - 1
 
 
 def test_while_another_command_uses_the_outbox_its_log_is_not_checked(path: Path) -> None:
     with open_elsewhere(path):
-        damage(path)
+        damage_last_frame(path)
         with closing(Outbox(path)) as outbox:
-            assert len(texts(outbox)) == NOTES
+            assert len(texts(outbox)) == OUTBOX_NOTES
 
 
 @pytest.mark.parametrize(
@@ -97,7 +96,7 @@ def test_while_another_command_uses_the_outbox_its_log_is_not_checked(path: Path
 def test_a_second_outbox_in_a_process_leaves_the_first_one_its_locks(path: Path, name_again: Callable[[Path], str]) -> None:
     with closing(Outbox(path)) as outbox:
         outbox._file.connection.execute("BEGIN")
-        assert len(texts(outbox)) == NOTES
+        assert len(texts(outbox)) == OUTBOX_NOTES
         Outbox(name_again(path), is_read_only=True).close()
         assert is_held(path)
         outbox._file.connection.execute("COMMIT")

@@ -1,4 +1,4 @@
-"""A notebook whose server was killed, and damage to its log."""
+"""A notebook whose server was killed, an outbox whose command was killed, and damage to their logs."""
 
 import shutil
 import subprocess
@@ -14,10 +14,12 @@ from udpnote.storage.database import LOG_HEADER_BYTES
 from udpnote.storage.notebook.log_check import locked
 from udpnote.storage.notebook.notebook import Notebook
 from udpnote.storage.notebook.tables import SCHEMA, last_number
+from udpnote.storage.outbox.outbox import Outbox
 from udpnote.storage.reading_database import open_for_reading
 
 FRAME_BYTES = 24 + SCHEMA.page_bytes
-NOTES = 6
+NOTES, OUTBOX_NOTES = 6, 3
+SUFFIXES = ("", "-wal", "-shm")
 
 Damage = Callable[[bytearray, int], None]
 """Damages the frame that begins at an offset in a log."""
@@ -35,6 +37,40 @@ def cut(log: bytearray, offset: int) -> None:
     del log[offset:]
 
 
+def frames(log: bytes | bytearray) -> list[int]:
+    """The frames (copies of a page) in `log` that its program has written: the offset of each."""
+    offsets = range(LOG_HEADER_BYTES, len(log), 24 + int.from_bytes(log[8:12]))  # the header says how long a page is
+    return [offset for offset in offsets if log[offset + 8 : offset + 16] == log[16:24]]
+
+
+def copy(path: Path, to: Path) -> None:
+    """Copy a database that is open, with its log, as a killed program would leave it."""
+    for suffix in SUFFIXES:
+        shutil.copy(f"{path}{suffix}", f"{to}{suffix}")
+
+
+def files(path: Path) -> dict[str, bytes]:
+    """Return the bytes of the database at `path`, of its log and of the index of the log, by the suffixes of the files."""
+    return {suffix: Path(f"{path}{suffix}").read_bytes() for suffix in SUFFIXES}
+
+
+def killed_outbox(path: Path) -> None:
+    """Make an outbox as a killed command leaves it, after `OUTBOX_NOTES` notes, each in a transaction of its own."""
+    used = path.with_name("used")
+    with closing(Outbox(used)) as outbox:
+        for number in range(OUTBOX_NOTES):
+            outbox.add([f"note {number}"], author="amy@pi", written_at=1, utc_offset=0)
+        copy(used, path)
+    used.unlink()
+
+
+def damage_last_frame(path: Path) -> None:
+    """Damage the last frame in the log of the database at `path`."""
+    log = bytearray(Path(f"{path}-wal").read_bytes())
+    flip(log, frames(log)[-1])
+    Path(f"{path}-wal").write_bytes(log)
+
+
 class Killed:
     """A notebook whose server was killed after it had stored `NOTES` notes, each in a transaction of its own."""
 
@@ -47,26 +83,18 @@ class Killed:
             for number in range(1, NOTES):
                 notebook.store([part(number, f"note {number}")], NOW)
             notebook.store([part(NOTES, "x" * 5000)], NOW)
-            for suffix in ("", "-wal", "-shm"):
-                shutil.copy(f"{served}{suffix}", f"{self.path}{suffix}")
+            copy(served, self.path)
         self.log = Path(f"{self.path}-wal")
         self.index = Path(f"{self.path}-shm")
         self._log, self._index = self.log.read_bytes(), self.index.read_bytes()
-
-    @property
-    def frames(self) -> list[int]:
-        """The frames (copies of a page) that the server has written: the offset of each in the notebook's log."""
-        own = self._log[16:24]
-        offsets = range(LOG_HEADER_BYTES, len(self._log) - FRAME_BYTES, FRAME_BYTES)
-        return [offset for offset in offsets if self._log[offset + 8 : offset + 16] == own]
+        self.frames = frames(self._log)
 
     def content(self, frame: int) -> bytes:
         """Return the bytes of the frame at the offset `frame`, as the server has written it."""
         return self._log[frame : frame + FRAME_BYTES]
 
     def files(self) -> dict[str, bytes]:
-        """Return the bytes of the notebook's file, of its log and of the index of the log, by the names of the files."""
-        return {each.name: each.read_bytes() for each in (self.path, self.log, self.index)}
+        return files(self.path)
 
     def damage(self, damage: Damage, offset: int, *, has_index: bool | None = True) -> None:
         """Write the log as the server has left it, but with `damage` at `offset`.
