@@ -1,4 +1,4 @@
-"""Answers a shell that completes a command line.
+"""Answers a shell that completes a command line, and installs what makes the shell ask.
 
 `udpnote --install-completion` installs scripts of typer in the shell. Such a script calls `udpnote` with `_UDPNOTE_COMPLETE` in
 the environment, and with the command line up to the cursor in other variables. bash, fish and PowerShell take each printed line
@@ -8,9 +8,10 @@ as a suggestion. zsh runs the printed text as a command.
 import shlex
 import signal
 from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, NoReturn
 
 from udpnote.cli.completion.word_at_cursor import Suggestion, read_table, word_at_cursor
+from udpnote.errors import Notice, UdpnoteError
 from udpnote.text.language import gettext as _
 
 SECONDS_MAX = 1.0
@@ -138,3 +139,38 @@ ANSWERS: dict[str, Callable[[Sequence[Suggestion], TypedLine], str]] = {
     **dict.fromkeys(POWERSHELLS, _for_powershell),
 }
 """For each value of `_UDPNOTE_COMPLETE` that udpnote answers itself: the function that makes the text to print."""
+
+
+class CompletionRefused(UdpnoteError):
+    """Completion cannot be installed in this shell."""
+
+
+def install_completion() -> Notice:
+    """Let typer install completion in the shell that has started udpnote. Return the message for the user.
+
+    Raises `CompletionRefused` if typer does not know this shell.
+    """
+    from contextlib import redirect_stdout
+    from io import StringIO
+
+    import typer.completion  # here, because no suggestion needs typer, whose import takes longer than all the rest
+
+    try:
+        with redirect_stdout(StringIO()):  # typer speaks English only
+            shell, path = typer.completion.install(prog_name="udpnote")  # type: ignore[attr-defined]
+    except typer.Exit:
+        raise CompletionRefused("completion_not_installed") from None
+    return Notice("completion_installed", shell=shell, path=str(path))
+
+
+def leave_to_typer() -> NoReturn:
+    """Let typer print the script for a shell. Raises `SystemExit`.
+
+    typer reads from `sys.argv` and from the environment what it has to do, and for which shell.
+    """
+    import typer  # here, too
+
+    app = typer.Typer(pretty_exceptions_enable=False)
+    app.callback()(lambda: None)  # typer needs a command to which it adds its options
+    app(prog_name="udpnote")
+    raise AssertionError("typer always raises `SystemExit`")
