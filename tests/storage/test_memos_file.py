@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.disks import make_unwritable
 from tests.support.errors import raises
 from udpnote.errors import InvalidImport, StorageError
 from udpnote.storage.memos_file import read_memos
@@ -41,6 +42,23 @@ def test_memos_come_by_time_with_the_fields_of_their_version(tmp_path: Path, sch
         assert (first["creatorUsername"], second["creatorUsername"], first["pinned"]) == ("lin", "", 1)
         assert (first["rowStatus"], first["visibility"], first["updatedTs"]) == ("ARCHIVED", "PRIVATE", 11)
         assert [(len(memo["resourceList"]), len(memo["relationList"])) for memo in (first, second)] == [(2, 1), (0, 0)]
+
+
+def test_memos_are_read_from_a_disk_that_cannot_be_written(small_disk: Path) -> None:
+    path = small_disk / "memos.db"
+    with closing(sqlite3.connect(path)) as memos:
+        memos.executescript("PRAGMA journal_mode=WAL;" + OLD)
+    make_unwritable(small_disk, "read-only")
+    assert [memo["content"] for memo in read_memos(str(path))] == ["one", "第二"]
+
+
+def test_a_database_that_cannot_be_opened_is_not_called_unwritable(tmp_path: Path) -> None:
+    path = tmp_path / "memos.db"
+    with closing(sqlite3.connect(path)) as memos:
+        memos.executescript("PRAGMA journal_mode=WAL;" + OLD)
+    (tmp_path / "memos.db-wal").mkdir()
+    with raises(StorageError, "database_not_opened", path=str(path)):
+        list(read_memos(str(path)))
 
 
 def test_a_text_that_is_not_utf8_hinders_no_other_memo(tmp_path: Path) -> None:

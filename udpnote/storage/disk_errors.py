@@ -95,7 +95,9 @@ def _error_of_sqlite(path: str, error: sqlite3.Error) -> StorageError:
     kind = "disk_fails" if code == sqlite3.SQLITE_IOERR else "database_failed"
     if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
         kind = "database_damaged"
-    elif code in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM):
+    elif code in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM):
+        kind = "database_not_opened"
+    elif code == sqlite3.SQLITE_READONLY:
         kind = "database_not_writable"
     return StorageError(kind, path=path, problem=str(error))
 

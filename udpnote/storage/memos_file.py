@@ -1,15 +1,15 @@
 """Reads the memos in a database of usememos/memos: the SQLite file `memos_prod.db`, of any version."""
 
-import os
 import sqlite3
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing
 from typing import Any
-from urllib.parse import quote
 
 from udpnote.errors import InvalidImport, StorageError
+from udpnote.storage.database import uri_of
 from udpnote.storage.disk_errors import storage_errors
+from udpnote.storage.reading_database import reading_mode
 
 _UIDS = ("uid", "resource_name")
 """The columns that may have the random id of a memo, depending on the version; before 0.19 there was none."""
@@ -33,8 +33,9 @@ def read_memos(path: str) -> Iterator[dict[str, Any]]:
 def _memos(path: str) -> Iterator[dict[str, Any]]:
     """Do the work of `read_memos`, but raise the `StorageError` of `storage_errors` if the database is damaged."""
     with storage_errors(path):
-        uri = f"file:{quote(os.path.abspath(path))}?mode=ro"
-        with closing(sqlite3.connect(uri, uri=True)) as connection:
+        # Even to read it, SQLite makes files beside the database, unless it may take for granted that nobody writes there.
+        mode = "immutable=1" if reading_mode(path) == "immutable=1" else "mode=ro"
+        with closing(sqlite3.connect(uri_of(path, mode), uri=True)) as connection:
             connection.text_factory = lambda data: data.decode(errors="surrogateescape")
             columns = _columns(connection, "memo")
             if not {"id", "created_ts", "content"} <= columns:

@@ -90,7 +90,7 @@ SCHEMA = Schema(
 ROWS_AT_ONCE = 128
 """How many entries one statement adds. More at once save no more time."""
 
-_UNWRITABLE = ("database_not_writable", "database_writable_again", "disk_read_only")
+_UNWRITABLE = ("database_not_opened", "database_not_writable", "database_writable_again", "disk_read_only")
 """The kinds of errors, other than `NoSpace`, that say why an outbox cannot be written."""
 
 SEEN = "seen_number, seen_client, seen_sequence"

@@ -262,6 +262,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
         "the disk that holds {path} reports an error ({problem}). `sudo dmesg` shows what the system knows about it. "
         "Reconnect or repair the disk, and try again"
     ),
+    "database_not_opened": "cannot open {path} ({problem}): check its permissions, its folder's, and those of files beside it",
     "database_not_writable": "cannot write {path} ({problem}): check its permissions and its folder's, or choose another file",
     "database_writable_again": (
         "nothing was saved: {path} could not be written when this command opened it. It can be written now, so run the command "
