@@ -1,7 +1,7 @@
-"""How many requests each host may make, and which addresses count as one host."""
+"""How many requests each host may make, how much of something it may have, and which addresses count as one host."""
 
 import ipaddress
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 
 from starlette.types import Scope
 
@@ -86,3 +86,25 @@ class RatePerHost:
                 self._rates.popitem(last=False)
         self._rates.move_to_end(host)
         return rate.take(now)
+
+
+class Places:
+    """Places for what takes a while, such as streams: `places_max` in all, and at most `places_per_host_max` for one host."""
+
+    def __init__(self, places_max: int, places_per_host_max: int) -> None:
+        self._places_max, self._places_per_host_max = places_max, places_per_host_max
+        self._taken: Counter[str] = Counter()
+
+    def take(self, host: str, *, is_local: bool) -> bool:
+        """Take a place for `host`, a result of `counted_host`, and return whether one was free for it. If `is_local`, the host
+        is this machine, which may take all.
+        """
+        is_full = not is_local and self._taken[host] >= self._places_per_host_max
+        if is_full or self._taken.total() >= self._places_max:
+            return False
+        self._taken[host] += 1
+        return True
+
+    def give_back(self, host: str) -> None:
+        """Give back a place that `host` has taken."""
+        self._taken -= Counter([host])  # `-=` also removes a host that has no place any more

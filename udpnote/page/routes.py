@@ -4,7 +4,6 @@ The page keeps no entries. It reports an entry as stored only if the notebook ha
 sends the entry again, with the same client id and sequence, so the notebook stores it only once.
 """
 
-from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import date
 from typing import Any, get_args
@@ -25,7 +24,7 @@ from udpnote.page.json_objects import note_object, outcome_object, read_entries,
 from udpnote.page.live_events import STREAMS_MAX, parse_cursor
 from udpnote.page.note_list import Place, list_notes
 from udpnote.page.page_notebook import CALL_SECONDS, PageNotebook
-from udpnote.page.rates import host_of_client
+from udpnote.page.rates import Places, host_of_client
 from udpnote.page.requests import BodyRoom, body_of
 from udpnote.page.responses import EndingStream, Refusal, json_response, malformed, unavailable
 from udpnote.page.sessions import Opened
@@ -73,7 +72,7 @@ class ReadingRoutes:
 
     def __init__(self, notebook_of: Callable[[Request], Opened]) -> None:
         self._notebook_of = notebook_of
-        self._exports: Counter[str] = Counter()
+        self._exports = Places(EXPORTS_MAX, EXPORTS_PER_HOST_MAX)
 
     def routes(self) -> list[Route]:
         """Return the routes, for the application."""
@@ -139,24 +138,19 @@ class ReadingRoutes:
         notebook, form = self._notebook_of(request).notebook, _form(request.query_params.get("format", "jsonl"))
         media_type, ending = _EXPORT_TYPES[form]
         host = host_of_client(request.scope)
-        is_full = not is_local(request.scope) and self._exports[host] >= EXPORTS_PER_HOST_MAX
-        if is_full or self._exports.total() >= EXPORTS_MAX:
+        if not self._exports.take(host, is_local=is_local(request.scope)):
             raise unavailable(Notice("page_busy"))
-        self._exports[host] += 1
         try:
             pieces, first = await notebook.read(lambda client: _begin_export(client, form))
         except BaseException:
-            self._forget_export(host)
+            self._exports.give_back(host)
             raise
         return EndingStream(
             _export_stream(notebook, first, pieces),
             headers={"Cache-Control": "no-store", "Content-Disposition": f'attachment; filename="notes.{ending}"'},
             media_type=media_type,
-            on_end=lambda: self._forget_export(host),
+            on_end=lambda: self._exports.give_back(host),
         )
-
-    def _forget_export(self, host: str) -> None:
-        self._exports -= Counter([host])  # `-=` also removes a host that has no export any more
 
 
 async def _export_stream(notebook: PageNotebook, first: bytes, pieces: Iterator[bytes]) -> AsyncIterator[bytes]:
@@ -302,7 +296,7 @@ class StreamRoutes:
 
     def __init__(self, notebook_of: Callable[[Request], Opened]) -> None:
         self._notebook_of = notebook_of
-        self._streams: Counter[str] = Counter()
+        self._streams = Places(STREAMS_MAX, STREAMS_PER_HOST_MAX)
 
     def routes(self) -> list[Route]:
         """Return the routes, for the application."""
@@ -319,18 +313,14 @@ class StreamRoutes:
         text = request.headers.get("last-event-id") or request.query_params.get("after")
         cursor = parse_cursor(text) if text else None
         host = host_of_client(request.scope)
-        is_full = not is_local(request.scope) and self._streams[host] >= STREAMS_PER_HOST_MAX
-        if is_full or self._streams.total() >= STREAMS_MAX:
+        if not self._streams.take(host, is_local=is_local(request.scope)):
             raise unavailable(Notice("page_too_many_streams"))
         if request.method == "HEAD":
+            self._streams.give_back(host)
             return Response(headers={"Cache-Control": "no-store"}, media_type="text/event-stream")
-        self._streams[host] += 1
         return EndingStream(
             opened.live.stream(cursor),
             headers={"Cache-Control": "no-store"},
             media_type="text/event-stream",
-            on_end=lambda: self._forget(host),
+            on_end=lambda: self._streams.give_back(host),
         )
-
-    def _forget(self, host: str) -> None:
-        self._streams -= Counter([host])  # `-=` also removes a host that has no stream any more
