@@ -25,7 +25,7 @@ from tests.benchmarks.measures import HeldNotes
 from tests.benchmarks.references import ECHO_BUFFER_BYTES, Sent, new_file
 from tests.benchmarks.workers import process, results_together, wait_for_start
 from tests.support.processes import processor_seconds
-from udpnote.client.results import SentEntry, State
+from udpnote.client.sending.results import SentEntry, State
 from udpnote.model.entry import Entry, Kind, check_text
 from udpnote.storage.notebook.tables import NOTED_AT, SCHEMA
 

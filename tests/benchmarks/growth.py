@@ -30,7 +30,7 @@ from tests.benchmarks.measures import (
 from tests.benchmarks.references import new_file
 from tests.benchmarks.workers import process
 from tests.benchmarks.writing import append_rates, send_one_by_one
-from udpnote.client.reading import ReadSession
+from udpnote.client.reading.through_server import ReadSession
 from udpnote.client.session import Peer
 from udpnote.model.address import Address
 from udpnote.model.entry import Kind, Part

@@ -26,7 +26,7 @@ from tests.benchmarks.references import REDIS, Sent, commit_rate, echo_rate, new
 from tests.benchmarks.workers import results_together, wait_for_start
 from tests.support.processes import processor_seconds
 from udpnote.cli.commands.demo import LossyEndpoint
-from udpnote.client.results import State
+from udpnote.client.sending.results import State
 from udpnote.lan.interfaces import no_interfaces
 
 SECONDS = 2.0

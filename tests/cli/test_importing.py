@@ -16,8 +16,8 @@ from udpnote.cli.importing.comparison import identities_in
 from udpnote.cli.importing.exports import JsonLines
 from udpnote.cli.importing.source_file import LINE_BYTES_MAX, SourceFile
 from udpnote.cli.importing.source_folder import FILE_BYTES_MAX, SourceFolder
-from udpnote.client.file_reader import FileReader
-from udpnote.client.importing import import_into_file
+from udpnote.client.reading.file_reader import FileReader
+from udpnote.client.sending.importing import import_into_file
 from udpnote.errors import InvalidImport, Notice, StorageError
 from udpnote.model.entry import StoredEntry
 from udpnote.text.import_format import Format

@@ -70,9 +70,9 @@ IN_CHINESE = {*WORDLESS, "send more", "outbox"}
 
 ONE_SHOT_UNUSED = (
     "bisect ctypes ipaddress random signal udpnote.cli.commands udpnote.cli.command_line.declared_command "
-    "udpnote.cli.terminal.progress "
-    "udpnote.client.filters udpnote.client.reading udpnote.model.query udpnote.protocol.examination_messages "
-    "udpnote.protocol.codec.reading udpnote.server udpnote.storage.notebook udpnote.storage.outbox.log_check "
+    "udpnote.cli.terminal.progress udpnote.client.reading.filters udpnote.client.reading.through_server "
+    "udpnote.model.query udpnote.protocol.examination_messages udpnote.protocol.codec.reading udpnote.server "
+    "udpnote.storage.notebook udpnote.storage.outbox.log_check "
 )
 
 
@@ -234,7 +234,7 @@ def test_a_file_of_another_kind_is_named_and_left_alone(
         ("list -n 5", 0, "", "udpnote.cli.entry_sender udpnote.server udpnote.text.messages udpnote.text.search_terms"),
         ("search one", 0, "", "udpnote.server"), ("show 1", 0, "json", "udpnote.server"),
         ("stats", 0, "json rich", "udpnote.server"), ("outbox", 0, "json rich", "udpnote.server"),
-        ("find --timeout 0.2", 0, "", "udpnote.server udpnote.client.reading"),
+        ("find --timeout 0.2", 0, "", "udpnote.server udpnote.client.reading.through_server"),
     ],
 )  # fmt: skip
 def test_a_command_imports_only_what_it_uses_and_nothing_of_sealing_where_nothing_is_sealed(

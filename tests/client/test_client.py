@@ -16,7 +16,7 @@ from tests.support.lan import CELLAR, KITCHEN, Lan
 from tests.support.network import PORT, STARTED_AT
 from tests.support.processes import few_files
 from udpnote import Client
-from udpnote.client.results import State
+from udpnote.client.sending.results import State
 from udpnote.errors import (
     EntryRefused,
     InvalidEntry,

@@ -21,9 +21,9 @@ from tests.support.loopback import Loopback
 from tests.support.processes import DEADLINE_SECONDS, eventually
 from tests.support.source import modules
 from udpnote import Client
-from udpnote.client import send_call
 from udpnote.client.connection import Connection, SystemClock, SystemRandomness
-from udpnote.client.results import SentEntry
+from udpnote.client.sending import send_call
+from udpnote.client.sending.results import SentEntry
 from udpnote.errors import ClientClosed, Notice, UdpnoteError
 from udpnote.lan.interfaces import no_interfaces
 from udpnote.lan.probing_endpoint import ProbingEndpoint

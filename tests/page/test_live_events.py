@@ -16,8 +16,8 @@ from tests.support.loopback import Loopback
 from tests.support.notebook_files import erase
 from tests.support.page_server import ADA, Event, PageServer, entry
 from tests.support.processes import DEADLINE_SECONDS, eventually
-from udpnote.client.answers import unreachable_notice
 from udpnote.client.client import Client
+from udpnote.client.finding.answers import unreachable_notice
 from udpnote.errors import ClientClosed, Notice
 from udpnote.lan.udp_socket import SendError
 from udpnote.model.entry import NOTHING_SEEN, SeenEntry, StoredEntry

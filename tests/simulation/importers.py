@@ -7,7 +7,7 @@ from tests.simulation.history import Violation
 from tests.simulation.lan import Lan
 from tests.simulation.processes import Process
 from udpnote.client.client import Client
-from udpnote.client.import_queue import Imported, ImportOutcome
+from udpnote.client.sending.import_queue import Imported, ImportOutcome
 from udpnote.errors import StorageError
 from udpnote.model.entry import StoredEntry
 

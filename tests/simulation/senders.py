@@ -10,7 +10,7 @@ from tests.simulation.lan import Lan
 from tests.simulation.processes import JoinAgain, Process
 from tests.simulation.witness import Written, written
 from udpnote.client.client import Client
-from udpnote.client.results import SentEntry, State
+from udpnote.client.sending.results import SentEntry, State
 from udpnote.errors import EntryRefused, Queued
 from udpnote.model.entry import Entry
 

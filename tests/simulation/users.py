@@ -12,7 +12,7 @@ from tests.simulation.readers import ReadingUsers
 from tests.simulation.scenario import AUTHORS, Scenario, draw_file, draw_lines, draw_query, draw_revised, draw_text
 from tests.simulation.senders import Installation
 from tests.simulation.servers import ServerHost
-from udpnote.client.import_queue import Imported
+from udpnote.client.sending.import_queue import Imported
 from udpnote.model.entry import Kind, StoredEntry
 from udpnote.model.query import Query, View
 

@@ -14,7 +14,7 @@ from tests.simulation.servers import ServerHost
 from tests.simulation.traffic import UNHEARD_SECONDS_MAX
 from tests.simulation.users import Users
 from tests.support.network import CALM, PORT, REPLAY_SECONDS, noise
-from udpnote.client.import_queue import ImportOutcome
+from udpnote.client.sending.import_queue import ImportOutcome
 from udpnote.model.address import Address
 from udpnote.model.entry import TEXT_BYTES_MAX, Entry, Kind, split
 from udpnote.model.query import Query, View

@@ -10,7 +10,7 @@ import pytest
 from tests.support.loopback import Loopback
 from tests.support.requirements import acting_as, needs_root
 from udpnote import Client, Server
-from udpnote.client.file_reader import FileReader
+from udpnote.client.reading.file_reader import FileReader
 from udpnote.errors import Notice, StorageError
 from udpnote.settings import find_places
 from udpnote.storage.permissions import TOLD_BYTES_MAX, close_to_others, too_open, untold

@@ -13,7 +13,7 @@ from tests.support.disks import fill
 from tests.support.errors import raises
 from tests.support.exports import mixed_log, notes
 from tests.support.processes import DEADLINE_SECONDS, eventually
-from udpnote.client.file_reader import FileReader
+from udpnote.client.reading.file_reader import FileReader
 from udpnote.errors import NoSpace, Notice, StorageError
 from udpnote.model.entry import StoredEntry, split
 from udpnote.storage.notebook.notebook import Notebook

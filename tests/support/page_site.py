@@ -17,7 +17,7 @@ from tests.support import notebook_files
 from tests.support.page_server import OUTBOX, PageServer
 from tests.support.processes import COMMAND_WITHOUT_SITE, Process, free_port
 from udpnote import Client, Server
-from udpnote.client.results import State
+from udpnote.client.sending.results import State
 from udpnote.lan.interfaces import no_interfaces
 from udpnote.lan.probing_endpoint import ProbingEndpoint
 from udpnote.machine.clock import wall_microseconds

@@ -23,7 +23,7 @@ from typing import Any, NamedTuple, TypeVar
 from tests.support.processes import COMMAND_WITHOUT_SITE, Process, Result, Terminal, eventually
 from udpnote import Client
 from udpnote import Server as ThreadServer
-from udpnote.client.results import State
+from udpnote.client.sending.results import State
 from udpnote.model.entry import StoredEntry
 from udpnote.storage.notebook.notebook import Notebook
 

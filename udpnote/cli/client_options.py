@@ -9,7 +9,7 @@ from udpnote.errors import InvalidSetting, Notice
 
 if TYPE_CHECKING:
     from udpnote.client.client import Client
-    from udpnote.client.results import SentEntry
+    from udpnote.client.sending.results import SentEntry
     from udpnote.settings import Flags
     from udpnote.storage.outbox.outbox import Outbox
 

@@ -12,7 +12,7 @@ from udpnote.cli.terminal.streams import output_error, say, text_encoding, typed
 from udpnote.cli.terminal.text import in_json, line_for_writer
 from udpnote.cli.waiting_elsewhere import waiting_elsewhere
 from udpnote.client.client import Client
-from udpnote.client.results import SentEntry, State
+from udpnote.client.sending.results import SentEntry, State
 from udpnote.errors import InvalidEntry, InvalidSetting, Notice, StorageError
 from udpnote.model.entry import check_text
 

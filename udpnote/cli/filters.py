@@ -8,7 +8,7 @@ from udpnote.errors import InvalidSetting
 from udpnote.machine.clock import wall_seconds
 
 if TYPE_CHECKING:
-    from udpnote.client.filters import Filters as ParsedFilters
+    from udpnote.client.reading.filters import Filters as ParsedFilters
 
 
 class FilterOptions(NamedTuple):

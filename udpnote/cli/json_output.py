@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from udpnote.client.results import SentEntry
+from udpnote.client.sending.results import SentEntry
 from udpnote.model.entry import Kind, StoredEntry
 from udpnote.text.jsonl import iso_time
 from udpnote.text.search_terms import tags

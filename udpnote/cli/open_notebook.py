@@ -12,14 +12,14 @@ from udpnote.cli.client_options import ClientOptions
 from udpnote.cli.terminal.progress import IndexingProgress
 from udpnote.cli.terminal.streams import say
 from udpnote.cli.terminal.styles import Printer
-from udpnote.client.notebook_reader import NotebookReader
+from udpnote.client.reading.notebook_reader import NotebookReader
 from udpnote.errors import InvalidSetting, Notice, UdpnoteError
 from udpnote.model.entry import Kind
 from udpnote.settings import find_places, load_settings
 
 if TYPE_CHECKING:
     from udpnote.client.client import Client
-    from udpnote.client.results import SentEntry
+    from udpnote.client.sending.results import SentEntry
 
 DELIVERY_WAIT_SECONDS = 1.0
 """How long a command that does something else, and also delivers queued entries, waits for an answer to them."""
@@ -44,7 +44,7 @@ def opened(
     with IndexingProgress() as progress:
         printer = Printer(on_print=progress.clear)
         if file is not None:
-            from udpnote.client.file_reader import FileReader
+            from udpnote.client.reading.file_reader import FileReader
 
             path = notebook_path(file, options)
             with FileReader(path, on_indexing=progress.show_indexed, on_notice=progress.say) as reader:

@@ -13,8 +13,8 @@ from udpnote.cli.terminal.progress import IndexingProgress
 from udpnote.cli.terminal.streams import say
 from udpnote.cli.terminal.text import change_label, in_json, local_time, shortened, zoned_time
 from udpnote.client.client import Client
-from udpnote.client.notebook_reader import NoteState
-from udpnote.client.results import SentEntry, State
+from udpnote.client.reading.notebook_reader import NoteState
+from udpnote.client.sending.results import SentEntry, State
 from udpnote.errors import EntryRefused, Notice, Queued, UdpnoteError
 from udpnote.model.entry import Kind, StoredEntry
 from udpnote.settings import load_settings

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from itertools import islice
 
-from udpnote.client.filters import Filters
-from udpnote.client.notebook_reader import NotebookReader
+from udpnote.client.reading.filters import Filters
+from udpnote.client.reading.notebook_reader import NotebookReader
 from udpnote.text.query_words import BEGINNINGS_MAX, QueryWords
 from udpnote.text.search_terms import terms
 

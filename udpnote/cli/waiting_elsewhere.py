@@ -1,7 +1,7 @@
 """The notice that the outbox has entries that are not sent to the notebook that a command has used."""
 
 from udpnote.client.client import Client
-from udpnote.client.destination import waits_for
+from udpnote.client.finding.destination import waits_for
 from udpnote.errors import Notice
 from udpnote.model.notebook import KnownNotebook, display_name, name_or_id
 from udpnote.model.outbox_entries import WaitingCount

@@ -7,33 +7,23 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from udpnote.client.connection import ClientEndpoint, Clock, opened_connection
-from udpnote.client.destination import destination_of
 from udpnote.client.driver import Driver
-from udpnote.client.entry_arguments import check_number, checked_entries, seen_entry
+from udpnote.client.entry_arguments import check_number, check_written, checked_entries, seen_entry
+from udpnote.client.finding.destination import destination_of
+from udpnote.client.finding.notebook_finder import LOCATE_SECONDS_MIN, NotebookFinder
+from udpnote.client.finding.trust import Keyring, named_key_of, own_key
 from udpnote.client.notebook_choice import NotebookChoice, decide_notebook
-from udpnote.client.notebook_finder import LOCATE_SECONDS_MIN, NotebookFinder
-from udpnote.client.notebook_reader import NotebookReader
 from udpnote.client.optional_writes import opened_outbox
 from udpnote.client.outbox_access import OutboxAccess
-from udpnote.client.results import Outcomes, SentEntry, State
-from udpnote.client.send_call import SendCall
-from udpnote.client.sending import Sender
-from udpnote.client.text_source import TextSource
-from udpnote.client.trust import Keyring, named_key_of, own_key
+from udpnote.client.reading.notebook_reader import NotebookReader
+from udpnote.client.sending.results import Outcomes, SentEntry, State
+from udpnote.client.sending.send_call import SendCall
+from udpnote.client.sending.sender import Sender
+from udpnote.client.sending.text_source import TextSource
 from udpnote.errors import ClientClosed, EntryRefused, InvalidSetting, Notice, NotTakenBack, Queued
 from udpnote.lan.probing_endpoint import ProbeAttempt
 from udpnote.model.argument_types import check_functions, check_options, check_several, check_type
-from udpnote.model.entry import (
-    Entry,
-    Kind,
-    SeenEntry,
-    StoredEntry,
-    Verdict,
-    WritingTime,
-    check_author,
-    check_text,
-    check_writing_time,
-)
+from udpnote.model.entry import Entry, Kind, SeenEntry, StoredEntry, Verdict, WritingTime, check_author, check_text
 from udpnote.model.notebook import KnownNotebook
 from udpnote.model.randomness import Randomness
 from udpnote.protocol.discovery import DISCOVERY_SECONDS
@@ -41,11 +31,11 @@ from udpnote.settings import UNSET, Flags, Settings, load_settings
 from udpnote.storage.outbox.outbox import Outbox
 
 if TYPE_CHECKING:
-    from udpnote.client.finding import FoundNotebook
-    from udpnote.client.forwarding import Forwarder
-    from udpnote.client.import_queue import Imported
-    from udpnote.client.reading import Overtaken
+    from udpnote.client.finding.all_notebooks import FoundNotebook
+    from udpnote.client.reading.through_server import Overtaken
     from udpnote.client.round_trips import RoundTrips
+    from udpnote.client.sending.forwarding import Forwarder
+    from udpnote.client.sending.import_queue import Imported
     from udpnote.client.status import NotebookStatus
     from udpnote.client.undoing import Undo
     from udpnote.model.query import Item, Selection
@@ -228,8 +218,7 @@ class Client(NotebookReader, OutboxAccess, NotebookChoice):
         check_several("texts", texts, "an iterable of strs")
         check_author(author)
         if written is not None:
-            check_type("written", written, WritingTime)
-            check_writing_time(written)
+            check_written(written)
         source = TextSource(iter(texts), written=written, may_block=not isinstance(texts, Sized))
         return SendCall(self._sender, source, author=author, wait_seconds=self._seconds(wait)).outcomes()
 
@@ -285,7 +274,7 @@ class Client(NotebookReader, OutboxAccess, NotebookChoice):
         Several threads may forward at once, also the same entry. Raises the errors of `deliver`, and those of
         `entry_arguments.check_entry` before anything is sent.
         """
-        from udpnote.client.forwarding import Forwarder  # here, because a one-shot send forwards nothing
+        from udpnote.client.sending.forwarding import Forwarder  # here, because a one-shot send forwards nothing
 
         checked, wait_seconds = checked_entries(entries), self._seconds(wait)
         if self._forwarder is None:
@@ -301,7 +290,7 @@ class Client(NotebookReader, OutboxAccess, NotebookChoice):
         an entry, and the errors of `deliver` if the notebook cannot be reached. After an error, the caller imports all
         `entries` again, which adds those that are missing.
         """
-        from udpnote.client.importing import import_through  # here, because a one-shot send imports nothing
+        from udpnote.client.sending.importing import import_through  # here, because a one-shot send imports nothing
 
         return import_through(self._driver, entries, revised, before=self.last_number(), wait_seconds=self._wait)
 
@@ -311,7 +300,7 @@ class Client(NotebookReader, OutboxAccess, NotebookChoice):
         Each revision is returned only once: after that, the outbox forgets it. The list is empty if the client's notebook is
         not known without a discovery. Raises the errors of reading (see `NotebookReader`).
         """
-        from udpnote.client.reading import overtaken_revisions  # here, because a one-shot send reads nothing
+        from udpnote.client.reading.through_server import overtaken_revisions  # here, because a one-shot send reads nothing
 
         return overtaken_revisions(self, self._driver)
 
@@ -321,7 +310,9 @@ class Client(NotebookReader, OutboxAccess, NotebookChoice):
         Raises `ServerNotFound` if the host name of the named server cannot be resolved, and no notebook has answered there
         before.
         """
-        from udpnote.client.finding import find_notebooks  # here, because a one-shot send asks only for one notebook
+        from udpnote.client.finding.all_notebooks import (
+            find_notebooks,  # here, because a one-shot send asks only for one notebook
+        )
 
         return find_notebooks(self._driver, timeout)
 
@@ -382,7 +373,7 @@ class Client(NotebookReader, OutboxAccess, NotebookChoice):
         return self._connection.clock.microseconds()
 
     def _read(self, selection: "Selection") -> "Iterator[list[Item]]":
-        from udpnote.client.reading import read  # here, because a one-shot send reads nothing
+        from udpnote.client.reading.through_server import read  # here, because a one-shot send reads nothing
 
         return read(self._driver, selection, wait_seconds=self._wait, on_indexing=self._on_indexing)
 

@@ -6,11 +6,11 @@ and returns the events. What the events of the rediscovery mean for people becom
 
 from collections.abc import Callable, Iterator
 
-from udpnote.client.answers import impostor_notice, served_twice_notice, unreachable_notice
 from udpnote.client.connection import Connection
-from udpnote.client.notebook_finder import Located, NotebookFinder
+from udpnote.client.finding.answers import impostor_notice, served_twice_notice, unreachable_notice
+from udpnote.client.finding.notebook_finder import Located, NotebookFinder
+from udpnote.client.finding.trust import Keyring
 from udpnote.client.session import Event, Peer, Session
-from udpnote.client.trust import Keyring
 from udpnote.errors import Notice, OldKey
 from udpnote.lan.udp_socket import format_address, format_host
 from udpnote.model.notebook import KnownNotebook, SilentServer, address_of, display_name

@@ -55,6 +55,15 @@ def check_number(name: str, number: int, *, least: int = 1) -> None:
         raise InvalidQuery("argument_out_of_range", name=name, number=number, least=least, most=SEQUENCE_MAX)
 
 
+def check_written(written: WritingTime) -> None:
+    """Check the argument `written` of `Client.send_many`.
+
+    Raises `TypeError` for another type, and `InvalidEntry` for a time out of range.
+    """
+    check_type("written", written, WritingTime)
+    check_writing_time(written)
+
+
 def seen_entry(seen: StoredEntry | SeenEntry | None) -> SeenEntry | None:
     """The argument `seen` of `Client.revise` as a `SeenEntry`; None if it is None.
 

@@ -9,11 +9,11 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from udpnote.client.connection import Connection
-from udpnote.client.destination import check_nothing_waits, matches
 from udpnote.client.driver import Driver
-from udpnote.client.notebook_finder import LOCATE_SECONDS_MIN, NotebookFinder
-from udpnote.client.sending import Sender
-from udpnote.client.trust import Keyring
+from udpnote.client.finding.destination import check_nothing_waits, matches
+from udpnote.client.finding.notebook_finder import LOCATE_SECONDS_MIN, NotebookFinder
+from udpnote.client.finding.trust import Keyring
+from udpnote.client.sending.sender import Sender
 from udpnote.errors import InvalidSetting, Notice, OldKey, ServerNotFound, UdpnoteError, WrongNotebook
 from udpnote.model.argument_types import check_type, checked_text
 from udpnote.model.notebook import Destination, KnownNotebook, display_name, short_id
@@ -22,7 +22,7 @@ from udpnote.protocol.rediscovery import known_notebook
 from udpnote.storage.outbox.outbox import Outbox
 
 if TYPE_CHECKING:
-    from udpnote.client.forwarding import Forwarder
+    from udpnote.client.sending.forwarding import Forwarder
 
 
 class NotebookChoice:

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from udpnote.client.connection import Connection
-from udpnote.client.destination import is_place, place_name
 from udpnote.client.driver import Driver
 from udpnote.client.entry_arguments import check_number, check_numbers
+from udpnote.client.finding.destination import is_place, place_name
 from udpnote.client.notebook_choice import named_notebook
 from udpnote.errors import EntriesWait, InvalidSetting, Notice
 from udpnote.model.argument_types import check_type, checked_text

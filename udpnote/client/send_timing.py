@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from udpnote.client.client import Client
-from udpnote.client.results import SentEntry, State
+from udpnote.client.sending.results import SentEntry, State
 from udpnote.errors import EntryRefused, Queued, UdpnoteError
 from udpnote.model.durations import Durations
 

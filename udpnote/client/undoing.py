@@ -6,8 +6,8 @@ from enum import Enum
 from typing import NamedTuple
 
 from udpnote.client.driver import Driver
-from udpnote.client.notebook_finder import LOCATE_SECONDS_MIN
-from udpnote.client.notebook_reader import NotebookReader
+from udpnote.client.finding.notebook_finder import LOCATE_SECONDS_MIN
+from udpnote.client.reading.notebook_reader import NotebookReader
 from udpnote.errors import NotTakenBack, ServerNotFound, UdpnoteError, Unreachable
 from udpnote.model.argument_types import check_type
 from udpnote.model.entry import Kind, SeenEntry, StoredEntry

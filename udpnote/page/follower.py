@@ -12,9 +12,9 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import NamedTuple
 
-from udpnote.client.answers import LOOKING_KINDS
 from udpnote.client.client import Client
-from udpnote.client.notebook_reader import NotebookReader
+from udpnote.client.finding.answers import LOOKING_KINDS
+from udpnote.client.reading.notebook_reader import NotebookReader
 from udpnote.errors import ClientClosed, Notice, UdpnoteError
 from udpnote.model.entry import NOTHING_SEEN, Kind, SeenEntry, StoredEntry
 from udpnote.page.json_objects import event_object

@@ -14,8 +14,8 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from udpnote.client.client import Client
-from udpnote.client.exporting import Form, export_pieces
-from udpnote.client.filters import Filters
+from udpnote.client.reading.exporting import Form, export_pieces
+from udpnote.client.reading.filters import Filters
 from udpnote.errors import Notice
 from udpnote.machine.clock import wall_seconds
 from udpnote.model.entry import SEQUENCE_MAX, WRITTEN_AT_MAX, WRITTEN_AT_MIN, Kind

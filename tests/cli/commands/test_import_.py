@@ -11,7 +11,7 @@ import pytest
 from tests.support.exports import mixed_log, notes
 from tests.support.machine import Machine
 from udpnote.cli.importing.report import ImportReport
-from udpnote.client.import_queue import Imported, ImportOutcome
+from udpnote.client.sending.import_queue import Imported, ImportOutcome
 from udpnote.errors import EntryRefused, ServerNotFound
 from udpnote.text.import_format import Format
 from udpnote.text.jsonl import parse_jsonl

@@ -10,7 +10,7 @@ from udpnote.client.diagnosis.examination import UNMEASURED, ReportingServer, Wa
 from udpnote.client.diagnosis.findings import Finding, Verdict
 from udpnote.client.diagnosis.network_checks import NETWORK_CHECKS
 from udpnote.client.diagnosis.network_facts import Expected, NetworkFacts
-from udpnote.client.finding import FoundNotebook
+from udpnote.client.finding.all_notebooks import FoundNotebook
 from udpnote.errors import Notice
 from udpnote.lan.echo import Echo
 from udpnote.lan.endpoint import DISCOVERY_GROUP

@@ -12,7 +12,7 @@ from udpnote.cli.temporary_server import default_settings
 from udpnote.cli.terminal.streams import say
 from udpnote.cli.terminal.text import count, local_time, padded, shortened
 from udpnote.client.client import Client
-from udpnote.client.results import State
+from udpnote.client.sending.results import State
 from udpnote.errors import Notice, ServerNotFound
 from udpnote.lan.interfaces import Interface, lan_interfaces, no_interfaces
 from udpnote.lan.probing_endpoint import ProbingEndpoint

@@ -12,7 +12,7 @@ from udpnote.cli.options import Json, Numbers, WritingClient
 from udpnote.cli.revision_sender import RevisionSender, sending
 from udpnote.cli.terminal.streams import say, typed_text
 from udpnote.cli.terminal.typed_input import is_confirmed, typed_entry
-from udpnote.client.notebook_reader import NoteState
+from udpnote.client.reading.notebook_reader import NoteState
 from udpnote.errors import InvalidEntry, Notice, Unreachable
 
 DELETED_WITHOUT_QUESTION_MAX = 3

@@ -15,9 +15,9 @@ from udpnote.cli.options import NotebookFile, ReadingClient
 from udpnote.cli.terminal.interruption import interruptible_until_last_step
 from udpnote.cli.terminal.progress import Progress
 from udpnote.cli.terminal.streams import prepare_for_json, say
-from udpnote.client.exporting import Form, export_pieces
-from udpnote.client.filters import Filters as ParsedFilters
-from udpnote.client.notebook_reader import NotebookReader
+from udpnote.client.reading.exporting import Form, export_pieces
+from udpnote.client.reading.filters import Filters as ParsedFilters
+from udpnote.client.reading.notebook_reader import NotebookReader
 from udpnote.errors import InvalidSetting, Notice
 from udpnote.model.entry import StoredEntry
 from udpnote.settings import check_path

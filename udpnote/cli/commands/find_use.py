@@ -13,8 +13,8 @@ from udpnote.cli.terminal.streams import say, terminal_columns
 from udpnote.cli.terminal.text import fitted, in_json, padded, padded_left
 from udpnote.cli.waiting_elsewhere import waiting_elsewhere
 from udpnote.client.client import Client
-from udpnote.client.destination import destination_of, matches, named_by
-from udpnote.client.finding import FoundNotebook
+from udpnote.client.finding.all_notebooks import FoundNotebook
+from udpnote.client.finding.destination import destination_of, matches, named_by
 from udpnote.errors import InvalidSetting, Notice
 from udpnote.lan.probing_endpoint import NAMED_SERVER, THIS_MACHINE, ProbeAttempt
 from udpnote.lan.udp_socket import format_host

@@ -14,7 +14,7 @@ from udpnote.cli.options import ENTRIES_MAX, Json, NotebookFile, ReadingClient
 from udpnote.cli.terminal.interruption import ending_in_order
 from udpnote.cli.terminal.live_entries import LiveEntries
 from udpnote.cli.terminal.text import in_json
-from udpnote.client.notebook_reader import NotebookReader
+from udpnote.client.reading.notebook_reader import NotebookReader
 from udpnote.errors import UdpnoteError
 from udpnote.model.entry import Kind, StoredEntry
 

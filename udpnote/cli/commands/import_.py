@@ -16,9 +16,9 @@ from udpnote.cli.importing.source_folder import SourceFolder
 from udpnote.cli.open_notebook import QueuedDelivery, notebook_path
 from udpnote.cli.options import Json, ReadingClient
 from udpnote.cli.terminal.progress import IndexingProgress, Progress
-from udpnote.client.file_reader import FileReader
-from udpnote.client.import_queue import Imported
-from udpnote.client.importing import import_into_file
+from udpnote.client.reading.file_reader import FileReader
+from udpnote.client.sending.import_queue import Imported
+from udpnote.client.sending.importing import import_into_file
 from udpnote.errors import InvalidImport, UdpnoteError
 from udpnote.settings import check_path, load_settings
 from udpnote.text.import_format import Format

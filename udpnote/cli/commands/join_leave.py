@@ -13,7 +13,7 @@ from udpnote.cli.terminal.interruption import giving_terminal_back, noticing_sig
 from udpnote.cli.terminal.streams import say
 from udpnote.cli.terminal.text import in_json
 from udpnote.client.client import Client
-from udpnote.client.destination import waits_for
+from udpnote.client.finding.destination import waits_for
 from udpnote.errors import InvalidKey, InvalidSetting, Notice
 from udpnote.model.join_code import join_code, parse_join_code
 from udpnote.model.notebook import display_name

@@ -17,8 +17,8 @@ from udpnote.cli.terminal.pager import paged
 from udpnote.cli.terminal.streams import say
 from udpnote.cli.terminal.styles import Printer
 from udpnote.cli.terminal.text import in_json, local_time
-from udpnote.client.filters import Filters as ParsedFilters
-from udpnote.client.notebook_reader import NotebookReader
+from udpnote.client.reading.filters import Filters as ParsedFilters
+from udpnote.client.reading.notebook_reader import NotebookReader
 from udpnote.errors import InvalidSetting, Notice
 from udpnote.model.entry import StoredEntry
 from udpnote.text.harmless import harmless

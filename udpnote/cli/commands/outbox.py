@@ -22,8 +22,8 @@ from udpnote.cli.terminal.text import (
     shortened,
 )
 from udpnote.client.client import Client
-from udpnote.client.destination import destinations_of, lacks_key, options_for, place_name
-from udpnote.client.results import SentEntry
+from udpnote.client.finding.destination import destinations_of, lacks_key, options_for, place_name
+from udpnote.client.sending.results import SentEntry
 from udpnote.errors import InvalidSetting, Notice, UdpnoteError, Unreachable
 from udpnote.model.entry import SEQUENCE_MAX
 from udpnote.model.notebook import Destination, KnownNotebook, display_name

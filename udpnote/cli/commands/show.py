@@ -16,7 +16,7 @@ from udpnote.cli.terminal.pager import paged
 from udpnote.cli.terminal.streams import say
 from udpnote.cli.terminal.styles import Printer, author_colour
 from udpnote.cli.terminal.text import in_json, local_time, zoned_time
-from udpnote.client.notebook_reader import NotebookReader, NoteState
+from udpnote.client.reading.notebook_reader import NotebookReader, NoteState
 from udpnote.errors import Notice
 from udpnote.model.entry import Kind, StoredEntry
 from udpnote.text.harmless import harmless

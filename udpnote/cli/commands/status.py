@@ -9,8 +9,8 @@ from udpnote.cli.client_options import NO_OPTIONS, ClientOptions
 from udpnote.cli.command_line.declared_command import DeclaredCommands
 from udpnote.cli.options import Json, ReadingClient
 from udpnote.cli.terminal.text import in_json, padded
-from udpnote.client.destination import destination_of, named_by, place_name
-from udpnote.client.notebook_finder import LOCATE_SECONDS_MIN
+from udpnote.client.finding.destination import destination_of, named_by, place_name
+from udpnote.client.finding.notebook_finder import LOCATE_SECONDS_MIN
 from udpnote.client.status import HostedNotebook, NotebookStatus, find_sources, hosted_notebook, source_of_place
 from udpnote.errors import Notice, ServerNotFound, UdpnoteError
 from udpnote.lan.udp_socket import format_host

@@ -15,7 +15,7 @@ from udpnote.cli.terminal.pager import paged
 from udpnote.cli.terminal.streams import say
 from udpnote.cli.terminal.styles import Printer
 from udpnote.cli.terminal.text import cell_count, in_json, local_time, padded, padded_left, shortened
-from udpnote.client.notebook_reader import NotebookReader, Stats
+from udpnote.client.reading.notebook_reader import NotebookReader, Stats
 from udpnote.errors import InvalidSetting, Notice
 from udpnote.machine.clock import wall_seconds
 from udpnote.model.query import Tally

@@ -17,7 +17,7 @@ from udpnote.cli.terminal.interruption import noticing_signals
 from udpnote.cli.terminal.streams import text_encoding, typed_line
 from udpnote.cli.terminal.text import line_for_writer
 from udpnote.client.client import Client
-from udpnote.client.results import SentEntry
+from udpnote.client.sending.results import SentEntry
 from udpnote.errors import InvalidQuery, Notice, Queued, UdpnoteError
 from udpnote.model.entry import Kind
 from udpnote.settings import load_settings

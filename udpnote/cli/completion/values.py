@@ -13,7 +13,7 @@ from udpnote.settings import load_settings
 from udpnote.text.language import gettext as _
 
 if TYPE_CHECKING:
-    from udpnote.client.notebook_reader import NotebookReader
+    from udpnote.client.reading.notebook_reader import NotebookReader
     from udpnote.model.notebook import KnownNotebook
     from udpnote.storage.outbox.outbox import Outbox
 
@@ -122,7 +122,7 @@ def _read(work: "Callable[[NotebookReader], list[Item]]", given: dict[str, str])
     """
     file, port = given.get("--file"), given.get("--port")
     if file is not None:
-        from udpnote.client.file_reader import FileReader
+        from udpnote.client.reading.file_reader import FileReader
 
         with FileReader(load_settings({"file": file}).file) as reader:
             return work(reader)

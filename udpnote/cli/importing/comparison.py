@@ -4,8 +4,8 @@ from collections.abc import Collection, Iterable, Iterator
 from itertools import chain, count, islice
 
 from udpnote.cli.terminal.progress import shown_percentage
-from udpnote.client.import_queue import Imported, ImportOutcome
-from udpnote.client.notebook_reader import NotebookReader
+from udpnote.client.reading.notebook_reader import NotebookReader
+from udpnote.client.sending.import_queue import Imported, ImportOutcome
 from udpnote.errors import Notice
 from udpnote.model.entry import Identity, Kind, StoredEntry
 from udpnote.text.query_check import QUERY_NUMBERS_MAX

@@ -12,7 +12,7 @@ from udpnote.cli.importing.report import ImportReport
 from udpnote.cli.importing.source_file import SourceFile, decoding
 from udpnote.cli.importing.source_folder import SourceFolder
 from udpnote.cli.times import localize, offset_at
-from udpnote.client.notebook_reader import NotebookReader
+from udpnote.client.reading.notebook_reader import NotebookReader
 from udpnote.errors import InvalidImport
 from udpnote.model.entry import StoredEntry
 from udpnote.storage.memos_file import read_memos

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from udpnote.cli import exit_codes
 from udpnote.cli.terminal.streams import say
-from udpnote.client.import_queue import Imported, ImportOutcome, is_rest_missing
+from udpnote.client.sending.import_queue import Imported, ImportOutcome, is_rest_missing
 from udpnote.errors import InvalidImport, Notice, StorageError, UdpnoteError
 from udpnote.model.entry import Kind, StoredEntry
 from udpnote.text.import_format import Format

@@ -10,8 +10,8 @@ from udpnote.client.diagnosis.findings import Finding, Verdict
 from udpnote.client.diagnosis.host_checks import HOST_CHECKS, HostFacts
 from udpnote.client.diagnosis.network_checks import NETWORK_CHECKS
 from udpnote.client.diagnosis.network_facts import Expected, NetworkFacts, own_hosts
-from udpnote.client.finding import FoundNotebook, notebooks_by_address
-from udpnote.client.trust import named_key_of
+from udpnote.client.finding.all_notebooks import FoundNotebook, notebooks_by_address
+from udpnote.client.finding.trust import named_key_of
 from udpnote.errors import Notice, ServerNotFound, StorageError, UdpnoteError
 from udpnote.lan.echo import ECHO_TOKEN_BYTES, Echo, listen_for_echoes
 from udpnote.lan.host_network import (

@@ -7,7 +7,7 @@ from ipaddress import ip_address, ip_network
 from typing import NamedTuple
 
 from udpnote.client.diagnosis.examination import UNMEASURED, ReportingServer, Way, WayKind
-from udpnote.client.finding import FoundNotebook
+from udpnote.client.finding.all_notebooks import FoundNotebook
 from udpnote.errors import Notice
 from udpnote.lan.echo import Echo
 from udpnote.lan.host_network import HostInterface, PortUser

@@ -9,7 +9,7 @@ from enum import Enum, auto
 from types import TracebackType
 from typing import Self
 
-from udpnote.client.notebook_reader import NotebookReader
+from udpnote.client.reading.notebook_reader import NotebookReader
 from udpnote.errors import ClientClosed, Notice, StorageError
 from udpnote.machine.clock import wall_microseconds
 from udpnote.model.entry import StoredEntry

@@ -14,9 +14,9 @@ from tests.support.exports import Log, mixed_log, notes
 from tests.support.golden import CLIENT_ID, NOTEBOOK_ID, OTHER_CLIENT_ID
 from tests.support.lan import CELLAR, Lan, SimulatedServer
 from udpnote import Client
-from udpnote.client.file_reader import FileReader
-from udpnote.client.import_queue import CHARACTERS_MAX, Imported, ImportOutcome, Prepared
-from udpnote.client.importing import ImportSession, import_into_file
+from udpnote.client.reading.file_reader import FileReader
+from udpnote.client.sending.import_queue import CHARACTERS_MAX, Imported, ImportOutcome, Prepared
+from udpnote.client.sending.importing import ImportSession, import_into_file
 from udpnote.client.session import Peer
 from udpnote.errors import EntryRefused, NoSpace, NotebookInUse, ServerNotFound, StorageError
 from udpnote.machine.clock import wall_microseconds

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from tests.support.errors import raises
-from udpnote.client.filters import query_of
-from udpnote.client.notebook_reader import NotebookReader
+from udpnote.client.reading.filters import query_of
+from udpnote.client.reading.notebook_reader import NotebookReader
 from udpnote.errors import InvalidQuery
 from udpnote.model.entry import WRITTEN_AT_MAX, WRITTEN_AT_MIN
 from udpnote.model.query import Query, Selection, View

@@ -11,8 +11,8 @@ from udpnote.model.entry import Kind, StoredEntry
 if TYPE_CHECKING:
     from datetime import date
 
-    from udpnote.client.filters import Filters
-    from udpnote.client.queries import Queries
+    from udpnote.client.reading.filters import Filters
+    from udpnote.client.reading.queries import Queries
     from udpnote.model.query import Item, Selection, Tally
 
 SMALL_RANGE_NOTES_MAX = 1000
@@ -221,7 +221,7 @@ class NotebookReader(ABC):
 
     @property
     def _queries(self) -> "Queries":
-        from udpnote.client.queries import Queries  # here, because a one-shot send reads nothing
+        from udpnote.client.reading.queries import Queries  # here, because a one-shot send reads nothing
 
         return Queries(self._read, self._now)
 

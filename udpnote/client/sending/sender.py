@@ -1,13 +1,13 @@
 """The session in which all calls of a client send, and the delivery of what waits in the outbox.
 
-What one call does, with its texts and their outcomes, is in `client.send_call`.
+What one call does, with its texts and their outcomes, is in `client.sending.send_call`.
 """
 
 from udpnote.client.driver import Driver
-from udpnote.client.notebook_finder import LOCATE_SECONDS_MIN, Located
+from udpnote.client.finding.notebook_finder import LOCATE_SECONDS_MIN, Located
 from udpnote.client.optional_writes import OptionalWrites
-from udpnote.client.results import Outcomes, reason_to_wait
-from udpnote.client.send_session import SendSession
+from udpnote.client.sending.results import Outcomes, reason_to_wait
+from udpnote.client.sending.send_session import SendSession
 from udpnote.errors import JoinedOrLeftMeanwhile, Notice, OldKey
 from udpnote.model.entry import Entry
 

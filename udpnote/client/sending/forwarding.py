@@ -14,7 +14,7 @@ from collections.abc import Collection, Iterable, Sequence
 from copy import copy
 
 from udpnote.client.driver import Driver
-from udpnote.client.notebook_finder import LOCATE_SECONDS_MIN
+from udpnote.client.finding.notebook_finder import LOCATE_SECONDS_MIN
 from udpnote.client.session import Peer, Session, delivery_to
 from udpnote.errors import JoinedOrLeftMeanwhile, UdpnoteError
 from udpnote.model.entry import Entry, Identity, Verdict

@@ -7,7 +7,7 @@ from itertools import count, repeat
 from operator import attrgetter
 from typing import NamedTuple
 
-from udpnote.client.send_session import Renewed, SendSession
+from udpnote.client.sending.send_session import Renewed, SendSession
 from udpnote.errors import Notice
 from udpnote.model.entry import Entry, Kind, Status, new_tuple
 from udpnote.model.notebook import SilentServer

@@ -1,6 +1,6 @@
 """Judges the answers to a discovery: which one is from the notebook that the user has named, and which are from impostors.
 
-An impostor is a server that claims to have a sealed notebook, but does not have its key (see `client.trust`).
+An impostor is a server that claims to have a sealed notebook, but does not have its key (see `client.finding.trust`).
 
 Also makes notices for several modules of the client: about an impostor, about a notebook that two servers have, and about an
 address that datagrams do not reach.
@@ -11,8 +11,8 @@ import os
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from udpnote.client.destination import matches
-from udpnote.client.trust import ImpostorDetector
+from udpnote.client.finding.destination import matches
+from udpnote.client.finding.trust import ImpostorDetector
 from udpnote.errors import Notice, NotSealed, OldKey, ServerNotFound, SeveralNotebooks, UdpnoteError, WrongNotebook
 from udpnote.lan.udp_socket import SendError, format_address
 from udpnote.model.address import Address

@@ -4,9 +4,9 @@ import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from udpnote.client.answers import unreachable_notice
 from udpnote.client.connection import Connection
-from udpnote.client.destination import matches
+from udpnote.client.finding.answers import unreachable_notice
+from udpnote.client.finding.destination import matches
 from udpnote.errors import Notice, ServerNotFound
 from udpnote.lan.udp_socket import format_address
 from udpnote.model.address import Address

@@ -13,9 +13,9 @@ import pytest
 
 from tests.support.errors import raises
 from tests.support.lan import CELLAR, KITCHEN, Lan
-from udpnote.client.file_reader import FIRST_PAGE_ITEMS, FileReader
-from udpnote.client.notebook_reader import NotebookReader, is_overtaken
-from udpnote.client.queries import NUMBERS_PER_QUERY
+from udpnote.client.reading.file_reader import FIRST_PAGE_ITEMS, FileReader
+from udpnote.client.reading.notebook_reader import NotebookReader, is_overtaken
+from udpnote.client.reading.queries import NUMBERS_PER_QUERY
 from udpnote.errors import BadAnswer, InvalidQuery, JoinedOrLeftMeanwhile, StorageError
 from udpnote.model.entry import Entry, Kind, StoredEntry
 from udpnote.model.query import SUMMARY_LABELS, Item, Selection, Tally

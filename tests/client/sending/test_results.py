@@ -3,7 +3,7 @@
 from collections import deque
 from contextlib import closing
 
-from udpnote.client.results import Outcomes, SentEntry, State
+from udpnote.client.sending.results import Outcomes, SentEntry, State
 from udpnote.model.entry import Entry, Kind
 from udpnote.storage.database import IN_MEMORY
 from udpnote.storage.outbox.outbox import Outbox

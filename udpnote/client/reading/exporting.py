@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterator
 from itertools import chain
 from typing import Literal
 
-from udpnote.client.filters import Filters
-from udpnote.client.notebook_reader import NotebookReader
+from udpnote.client.reading.filters import Filters
+from udpnote.client.reading.notebook_reader import NotebookReader
 from udpnote.model.entry import StoredEntry
 from udpnote.text.export_formats import csv_table, markdown, web_page
 from udpnote.text.jsonl import jsonl_line

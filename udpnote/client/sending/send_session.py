@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from typing import NamedTuple
 
+from udpnote.client.sending.text_source import PENDING_ENTRIES_MAX
 from udpnote.client.session import Peer, Session, delivery_to
-from udpnote.client.text_source import PENDING_ENTRIES_MAX
 from udpnote.model.entry import NOTHING_SEEN, SEQUENCE_MAX, Entry, Kind, Status
 from udpnote.model.outbox_entries import StoredRun
 from udpnote.protocol.congestion import WINDOW_MAX

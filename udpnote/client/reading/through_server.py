@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from udpnote.client.driver import Driver
-from udpnote.client.notebook_finder import LOCATE_SECONDS_MIN
-from udpnote.client.notebook_reader import NotebookReader, is_overtaken
+from udpnote.client.finding.notebook_finder import LOCATE_SECONDS_MIN
+from udpnote.client.reading.notebook_reader import NotebookReader, is_overtaken
 from udpnote.client.session import Peer, Session
 from udpnote.errors import BadAnswer, InvalidQuery, Notice, ServerNotFound, StorageError, UdpnoteError
 from udpnote.model.entry import NOTHING_SEEN, SeenEntry, StoredEntry

@@ -10,7 +10,7 @@ from random import Random
 
 import pytest
 
-from udpnote.client.send_session import Renewed, SendSession
+from udpnote.client.sending.send_session import Renewed, SendSession
 from udpnote.client.session import Peer
 from udpnote.errors import StorageError
 from udpnote.model.address import Address

@@ -7,7 +7,7 @@ import pytest
 from tests.support.errors import raises
 from tests.support.lan import CELLAR, KITCHEN, Lan
 from tests.support.network import PORT, Weather
-from udpnote.client.finding import notebooks_by_address
+from udpnote.client.finding.all_notebooks import notebooks_by_address
 from udpnote.errors import Notice, Queued
 from udpnote.lan.probing_endpoint import NAMED_SERVER, ProbeAttempt
 from udpnote.model.address import Address

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import NamedTuple
 
-from udpnote.client.answers import Judge, impostor_notice, served_twice_notice
 from udpnote.client.driver import Driver
+from udpnote.client.finding.answers import Judge, impostor_notice, served_twice_notice
 from udpnote.errors import ClientClosed, Notice
 from udpnote.lan.udp_socket import format_address, format_host
 from udpnote.model.address import Address

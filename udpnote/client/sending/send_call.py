@@ -4,9 +4,9 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from functools import partial
 
-from udpnote.client.results import SentEntry, State, silence
-from udpnote.client.sending import Sender
-from udpnote.client.text_source import TextSource
+from udpnote.client.sending.results import SentEntry, State, silence
+from udpnote.client.sending.sender import Sender
+from udpnote.client.sending.text_source import TextSource
 from udpnote.errors import JoinedOrLeftMeanwhile, Notice, StorageError, UdpnoteError
 from udpnote.model.entry import Entry, Kind
 from udpnote.model.notebook import KnownNotebook

@@ -14,8 +14,8 @@ from collections.abc import Collection, Iterable, Iterator
 from itertools import groupby
 
 from udpnote.client.driver import Driver
-from udpnote.client.import_queue import Imported, ImportQueue, Prepared
-from udpnote.client.notebook_finder import LOCATE_SECONDS_MIN
+from udpnote.client.finding.notebook_finder import LOCATE_SECONDS_MIN
+from udpnote.client.sending.import_queue import Imported, ImportQueue, Prepared
 from udpnote.client.session import Peer, Session, delivery_to
 from udpnote.errors import NotebookInUse, ServerNotFound
 from udpnote.machine.clock import wall_microseconds

@@ -9,8 +9,8 @@ from tests.support.disks import make_unwritable
 from tests.support.errors import raises
 from tests.support.lan import CELLAR, KITCHEN, Lan
 from tests.support.network import PORT
-from udpnote.client.results import SentEntry, State
-from udpnote.client.trust import ImpostorDetector
+from udpnote.client.finding.trust import ImpostorDetector
+from udpnote.client.sending.results import SentEntry, State
 from udpnote.errors import (
     EntriesWait,
     InvalidKey,

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from itertools import chain
 
-from udpnote.client.filters import Filters, query_of
+from udpnote.client.reading.filters import Filters, query_of
 from udpnote.errors import BadAnswer
 from udpnote.model.entry import StoredEntry
 from udpnote.model.query import SUMMARY_LABELS, Item, Query, Selection, Tally, View

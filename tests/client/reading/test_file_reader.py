@@ -10,7 +10,7 @@ from pathlib import Path
 from tests.support.errors import raises
 from tests.support.killed import FORKING, printed_by
 from tests.writings import Writings
-from udpnote.client.file_reader import FileReader
+from udpnote.client.reading.file_reader import FileReader
 from udpnote.errors import ClientClosed, Notice
 
 
@@ -34,7 +34,7 @@ def test_several_threads_may_use_one_reader_and_a_child_process_may_not(tmp_path
         writings.fill([f"note {number} #work" for number in range(100)])
     program = f"""{FORKING}
 from threading import Thread
-from udpnote.client.file_reader import FileReader
+from udpnote.client.reading.file_reader import FileReader
 def read():
     for _ in range(30):
         assert len(list(reader.entries())) == 100 and reader.tags()[0].amount == 100

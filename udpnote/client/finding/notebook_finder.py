@@ -1,19 +1,19 @@
 """Finds the client's notebook: in the outbox, by discovery on the LAN, or at the server that the user names.
 
-`client.destination` decides which notebook is the client's, and `client.answers` which answer to a discovery comes from it. A
-known notebook is recognized by its id, even if it has moved or has a new name. A name that the user gives must be the
-notebook's current one.
+`client.finding.destination` decides which notebook is the client's, and `client.finding.answers` which answer to a discovery
+comes from it. A known notebook is recognized by its id, even if it has moved or has a new name. A name that the user gives must
+be the notebook's current one.
 """
 
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from udpnote.client.answers import Judge, served_twice_notice
 from udpnote.client.connection import Connection
-from udpnote.client.destination import choose
-from udpnote.client.named_server import NamedServer
+from udpnote.client.finding.answers import Judge, served_twice_notice
+from udpnote.client.finding.destination import choose
+from udpnote.client.finding.named_server import NamedServer
+from udpnote.client.finding.trust import Keyring
 from udpnote.client.optional_writes import OptionalWrites
-from udpnote.client.trust import Keyring
 from udpnote.errors import JoinedOrLeftMeanwhile, Notice, OldKey, UdpnoteError
 from udpnote.lan.probing_endpoint import NAMED_SERVER, ProbeAttempt
 from udpnote.lan.udp_socket import format_host

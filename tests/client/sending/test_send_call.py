@@ -15,7 +15,7 @@ from tests.support.disks import fill, mounted
 from tests.support.errors import raises
 from tests.support.lan import CELLAR, KITCHEN, Lan
 from tests.support.network import PORT
-from udpnote.client.results import SentEntry, State
+from udpnote.client.sending.results import SentEntry, State
 from udpnote.errors import (
     EntryRefused,
     InvalidEntry,

@@ -5,7 +5,7 @@ from contextlib import nullcontext
 import pytest
 
 from tests.support.errors import raises
-from udpnote.client.destination import (
+from udpnote.client.finding.destination import (
     check_nothing_waits,
     choose,
     destination_of,

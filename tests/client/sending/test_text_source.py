@@ -5,7 +5,13 @@ from itertools import chain, repeat
 
 import pytest
 
-from udpnote.client.text_source import ALONE_TEXTS, HELD_SECONDS_MAX, PENDING_CHARACTERS_MAX, PENDING_ENTRIES_MAX, TextSource
+from udpnote.client.sending.text_source import (
+    ALONE_TEXTS,
+    HELD_SECONDS_MAX,
+    PENDING_CHARACTERS_MAX,
+    PENDING_ENTRIES_MAX,
+    TextSource,
+)
 
 
 def at_once() -> float:

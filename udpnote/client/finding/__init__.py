@@ -1,0 +1,1 @@
+"""Which notebook a client means, and finding its server."""

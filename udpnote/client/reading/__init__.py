@@ -1,0 +1,1 @@
+"""Reading a notebook, through its server or from its file."""

@@ -1,0 +1,1 @@
+"""Sending, forwarding and importing entries."""
