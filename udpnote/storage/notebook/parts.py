@@ -57,7 +57,7 @@ class PartialEntries:
     @property
     def are_kept(self) -> bool:
         """Whether any partial entry is kept."""
-        return self._add_cost(0) > 0
+        return self._cost() > 0
 
     def keep(self, part: Part, now: int) -> KeptPart:
         """Keep `part`, which arrived at `now` (microseconds since 1970 UTC). Return its status, see `KeptPart`.
@@ -149,7 +149,7 @@ class PartialEntries:
 
         The row `spared` is never removed.
         """
-        while self._add_cost(0) > self._bytes_max:
+        while self._cost() > self._bytes_max:
             row = self._connection.execute(
                 "SELECT partial_entry FROM partial_entries WHERE partial_entry <> ? ORDER BY touched_at, partial_entry LIMIT 1",
                 (spared,),
@@ -167,19 +167,17 @@ class PartialEntries:
         self._connection.execute("DELETE FROM partial_entries WHERE partial_entry = ?", (partial_entry,))
         self._add_cost(-cost)
 
-    def _add_cost(self, cost_bytes: int) -> int:
-        """Add `cost_bytes`, which may be negative, to the disk space of all partial entries, and return the sum in bytes.
-
-        The caller has written this change into the tables already.
-        """
-        if self._cost_bytes is None:  # then the sum of the rows includes the change
-            (self._cost_bytes,) = self._connection.execute(
-                "SELECT coalesce(sum(cost_bytes), 0) FROM partial_entries"
-            ).fetchone()
-        else:
-            self._cost_bytes += cost_bytes
-        assert self._cost_bytes is not None
+    def _cost(self) -> int:
+        """The disk space of all partial entries, in bytes. It is counted when it is first needed."""
+        if self._cost_bytes is None:
+            (cost_bytes,) = self._connection.execute("SELECT coalesce(sum(cost_bytes), 0) FROM partial_entries").fetchone()
+            self._cost_bytes = int(cost_bytes)
         return self._cost_bytes
+
+    def _add_cost(self, cost_bytes: int) -> None:
+        """Add `cost_bytes`, which may be negative, to the disk space of all partial entries. The tables have it already."""
+        if self._cost_bytes is not None:
+            self._cost_bytes += cost_bytes
 
 
 DIGEST_BYTES = 16
