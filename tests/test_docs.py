@@ -26,8 +26,8 @@ from udpnote.model.address import DATAGRAM_BYTES_MAX
 from udpnote.protocol import envelope, messages
 from udpnote.protocol.codec import codec, reading
 from udpnote.protocol.codec.discovery import DISCOVER_BYTES
+from udpnote.protocol.codec.examination import EXAMINE_BYTES_MIN, HEARD_HOSTS_MAX
 from udpnote.protocol.examination import EXAMINATIONS_MAX
-from udpnote.protocol.examination_messages import EXAMINE_BYTES_MIN, HEARD_HOSTS_MAX
 from udpnote.settings import PORTS, Settings
 from udpnote.text.times import read_time
 

@@ -3,9 +3,10 @@
 from tests.support.golden import NOTEBOOK_ID, SERVER_ID, STORED_AT, TOKEN
 from udpnote.model.address import Address
 from udpnote.protocol.codec.codec import decode, encode
+from udpnote.protocol.codec.examination import EXAMINE_BYTES_MIN, HEARD_HOSTS_MAX
 from udpnote.protocol.envelope import BODY_BYTES_MAX, OPEN, Requester
 from udpnote.protocol.examination import EXAMINATIONS_MAX, Reporter
-from udpnote.protocol.examination_messages import EXAMINE_BYTES_MIN, HEARD_HOSTS_MAX, WAY_MAX, Examine, HeardHost, Report
+from udpnote.protocol.examination_messages import WAY_MAX, Examine, HeardHost, Report
 
 LAPTOP: Address = ("192.168.1.7", 40_000)
 PHONE: Address = ("fe80::9%eth0", 40_001, 0, 2)

@@ -8,8 +8,9 @@ notebook answers only clients that have its key.
 
 from udpnote.model.address import Address, is_loopback
 from udpnote.protocol.codec.codec import encode
+from udpnote.protocol.codec.examination import HEARD_HOSTS_MAX, heard_hosts_max
 from udpnote.protocol.envelope import Requester
-from udpnote.protocol.examination_messages import HEARD_HOSTS_MAX, Examine, HeardHost, Report, heard_hosts_max
+from udpnote.protocol.examination_messages import Examine, HeardHost, Report
 
 UNSENT_MICROSECONDS = 60_000_000
 """If the system has refused to send an answer, REPORTs say so for this long after the latest refusal. After that, the

@@ -23,8 +23,9 @@ from udpnote.lan.endpoint import DISCOVERY_GROUP
 from udpnote.lan.probing_endpoint import THIS_MACHINE, ProbeAttempt
 from udpnote.model.address import Address, Datagram
 from udpnote.protocol.codec.codec import decode, encode
+from udpnote.protocol.codec.examination import EXAMINE_BYTES_MIN
 from udpnote.protocol.envelope import BODY_BYTES_MAX, OPEN
-from udpnote.protocol.examination_messages import EXAMINE_BYTES_MIN, Examine, HeardHost, Report
+from udpnote.protocol.examination_messages import Examine, HeardHost, Report
 
 LAPTOP = ("192.0.2.100", 50_000)
 OWN_IPV6 = "2001:db8::100"

@@ -21,8 +21,9 @@ from udpnote.lan.probing_endpoint import THIS_MACHINE
 from udpnote.lan.udp_socket import SendError
 from udpnote.model.address import Address, is_loopback
 from udpnote.protocol.codec.codec import decode, encode
+from udpnote.protocol.codec.examination import EXAMINE_BYTES_MIN
 from udpnote.protocol.envelope import BODY_BYTES_MAX, Envelope
-from udpnote.protocol.examination_messages import EXAMINE_BYTES_MIN, WAY_MAX, Examine, HeardHost, Report
+from udpnote.protocol.examination_messages import WAY_MAX, Examine, HeardHost, Report
 
 ROUNDS_SECONDS = (0.0, 0.2, 0.5)
 """When all hosts are asked, in seconds after the beginning. The later rounds are for Wi-Fi that loses datagrams."""

@@ -195,7 +195,8 @@ def _body_of_other(message: "Discover | Offer | Read | Page | Examine | Report")
             return read_body(message)
         case Page():
             return page_body(message)
-    from udpnote.protocol.examination_messages import Examine, Report, examine_body, report_body
+    from udpnote.protocol.codec.examination import examine_body, report_body
+    from udpnote.protocol.examination_messages import Examine, Report
 
     match message:
         case Examine():
@@ -320,13 +321,13 @@ def _decode_refuse(body: bytes) -> Refuse:
 
 
 def _decode_examine(body: bytes) -> "Examine":
-    from udpnote.protocol.examination_messages import parse_examine
+    from udpnote.protocol.codec.examination import parse_examine
 
     return parse_examine(body)
 
 
 def _decode_report(body: bytes) -> "Report":
-    from udpnote.protocol.examination_messages import parse_report
+    from udpnote.protocol.codec.examination import parse_report
 
     return parse_report(body)
 
