@@ -11,7 +11,7 @@ from zlib import crc32
 
 from udpnote.errors import ServerNotFound
 from udpnote.lan.host_names import HostLookup, resolve
-from udpnote.lan.probing_endpoint import ProbeAttempt
+from udpnote.lan.probing_endpoint import THIS_MACHINE, ProbeAttempt
 from udpnote.lan.udp_socket import SendError
 from udpnote.model.address import Address, Datagram
 from udpnote.protocol.envelope import VERSION
@@ -106,7 +106,8 @@ class Network:
 
     `watcher` is called with each datagram that is sent. Datagrams from the hosts in `mute`, and to the hosts in `deaf`, are
     lost. A client that sends to an address in `closed` gets the error ECONNREFUSED at once. The client's own system refuses to
-    send to the addresses in `unroutable`, with the error ENETUNREACH.
+    send to the addresses in `unroutable`, with the error ENETUNREACH. If `is_down`, the clients are on no network: their
+    systems refuse to send anything.
     """
 
     def __init__(
@@ -117,6 +118,7 @@ class Network:
         self.deaf: set[str] = set()
         self.closed: set[Address] = set()
         self.unroutable: set[Address] = set()
+        self.is_down = False
         self.receivers: dict[Address, Receiver] = {}
         self.watcher: Callable[[bytes, Address, Address], None] = lambda *_: None
         self._clock, self._random, self._coverage, self._tell = clock, random, coverage, tell
@@ -242,7 +244,7 @@ class SimulatedEndpoint:
 
     def send(self, datagrams: Sequence[Datagram], /) -> None:
         for data, destination in datagrams:
-            if destination in self._network.unroutable:
+            if self._network.is_down or destination in self._network.unroutable:
                 self._errors[destination] = SendError(ENETUNREACH, came_by_icmp=False)
                 continue
             self._network.send(data, self.address, destination)
@@ -250,6 +252,8 @@ class SimulatedEndpoint:
                 self._errors[destination] = SendError(ECONNREFUSED, came_by_icmp=True)
 
     def probe(self, data: bytes, ports: Collection[int], /) -> list[ProbeAttempt]:
+        if self._network.is_down:
+            return [ProbeAttempt(THIS_MACHINE, "127.0.0.1", None)]
         for port in ports:
             self._network.broadcast(data, self.address, port)
         return [ProbeAttempt("eth0", "192.0.2.255", None)]

@@ -133,7 +133,14 @@ UNANSWERED = {
 """The kinds of the notices that say that no server has answered."""
 
 
+def _has_obstacle(server: object) -> bool:
+    """Whether `server` is a `SilentServer`, and the user knows why this machine sends nothing to it."""
+    return getattr(server, "obstacle", None) is not None
+
+
 def recommend_doctor(reasons: Iterable[Notice]) -> None:
-    """If one of the notices `reasons` says that no server has answered, print a message that recommends `udpnote doctor`."""
-    if any(reason.kind in UNANSWERED for reason in reasons):
+    """If one of the notices `reasons` says that no server has answered, and not why, print a message that recommends `udpnote
+    doctor`.
+    """
+    if any(reason.kind in UNANSWERED and not _has_obstacle(reason.values.get("server")) for reason in reasons):
         streams.say(Notice("ask_the_doctor"))

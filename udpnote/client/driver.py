@@ -4,6 +4,8 @@ In each round, a `Driver` sends the datagrams that are due, waits for a datagram
 and returns the events. What the events of the rediscovery mean for people becomes a notice.
 """
 
+import errno
+import os
 from collections.abc import Callable, Iterator
 
 from udpnote.client.connection import Connection
@@ -12,7 +14,8 @@ from udpnote.client.finding.notebook_finder import Located, NotebookFinder
 from udpnote.client.finding.trust import Keyring
 from udpnote.client.session import Event, Peer, Session
 from udpnote.errors import Notice, OldKey
-from udpnote.lan.udp_socket import format_address, format_host
+from udpnote.lan.probing_endpoint import THIS_MACHINE
+from udpnote.lan.udp_socket import SendError, format_address, format_host
 from udpnote.model.notebook import KnownNotebook, SilentServer, address_of, display_name
 from udpnote.protocol.rediscovery import (
     AnotherNotebookFound,
@@ -24,6 +27,13 @@ from udpnote.protocol.rediscovery import (
 )
 from udpnote.protocol.server_contact import KeyChanged
 from udpnote.storage.outbox.outbox import Outbox
+
+CUT_OFF_PATIENCE = 0.2
+"""The part of the usual time for which a client waits for a server while nothing can leave this machine: most probably it is on
+no network. The rest is for a server on this machine, and for a network that is just being joined."""
+
+_NO_WAY_OUT = (errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN)
+"""The errors with which the system says that it has no way to an address."""
 
 _REPORTED = (LookingForServer, ServerMoved, AnswersOnlyDiscovery, ImpostorFound, AnotherNotebookFound, ServedTwice)
 """The events that become notices for the user."""
@@ -75,9 +85,10 @@ class Driver:
         """Drive `session` round by round. A generator: it yields None after each round.
 
         It holds the lock of the connection during a round, and not while it yields. It ends before a round if `is_done` returns
-        True. It also ends when the session has made no progress for `patience_seconds`, counted from the monotonic time
-        `started` at the earliest; time between two rounds does not count. After each round `on_events` is called with the
-        events of the round, with the lock held. Raises the errors of `round`. The session must be a listener of the connection.
+        True. It also ends when the session has made no progress for `patience_seconds` (see `patience`), counted from the
+        monotonic time `started` at the earliest; time between two rounds does not count. After each round `on_events` is called
+        with the events of the round, with the lock held. Raises the errors of `round`. The session must be a listener of the
+        connection.
         """
         is_given_up = False
         while not is_given_up:
@@ -85,9 +96,10 @@ class Driver:
                 session.prepare(self.now())
                 if is_done is not None and is_done():
                     return
-                given_up_at = max(started, session.progressed_at) + patience_seconds
+                since = max(started, session.progressed_at)
+                given_up_at = since + patience(session, patience_seconds)
                 on_events(self.round(session, given_up_at))
-                has_progressed = max(started, session.progressed_at) + patience_seconds > given_up_at
+                has_progressed = max(started, session.progressed_at) > since
                 is_given_up = self.now() >= given_up_at and not has_progressed
                 yielded_at = self.now()
             yield
@@ -136,7 +148,8 @@ class Driver:
         """A description of the server of the session's notebook, for the message that it does not answer."""
         notebook, another = session.notebook, session.another
         name = display_name(notebook, [*self.outbox.notebooks(), *([another] if another is not None else [])])
-        return SilentServer(name, format_host(address_of(notebook)), notebook.key_id is not None, another)
+        obstacle = None if session.has_sent else session.obstacle
+        return SilentServer(name, format_host(address_of(notebook)), notebook.key_id is not None, another, obstacle)
 
     def _exchange(self, session: Session[Event], until: float) -> None:
         """Send due datagrams, wait until `until` at the latest, and pass what arrives to all sessions, `session` included."""
@@ -161,20 +174,32 @@ class Driver:
             session.handle_timeout(now)
         self._send_due(session)
 
-    def _record_errors(self, session: Session[Event], now: float) -> None:
-        """If the system says that the server of `session` cannot be reached, have the session look for it."""
+    def _record_errors(self, session: Session[Event], now: float) -> SendError | None:
+        """If the system says that the server of `session` cannot be reached, have the session look for it. Returns the error;
+        None if the system does not say this.
+        """
+        found = None
         for address, error in self.connection.endpoint.errors().items():
             if address[:2] == session.address[:2]:
+                found = error
                 self._unreachable = unreachable_notice(address, error)
                 session.record_unreachable(now)
+        return found
 
     def _send_due(self, session: Session[Event]) -> None:
-        """Send the datagrams and probes of `session` that are due."""
+        """Send the datagrams and probes of `session` that are due, and record in the session whether they have left."""
         datagrams = session.datagrams_to_send()
         if datagrams:
             self.connection.endpoint.send(datagrams)
+            error = self._record_errors(session, self.now())
+            has_no_way = error is not None and not error.came_by_icmp and error.number in _NO_WAY_OUT
+            session.obstacle = os.strerror(error.number) if error is not None and has_no_way else None
+            session.has_sent = session.has_sent or not has_no_way
+            session.is_cut_off = session.is_cut_off and has_no_way
         for probe in session.probes_to_send():
             self.finder.probe_again(probe, session.notebook)
+            have_left = any(each.error is None and each.interface != THIS_MACHINE for each in self.finder.attempts)
+            session.is_cut_off = session.obstacle is not None and not have_left
 
     def _report(
         self,
@@ -187,7 +212,8 @@ class Driver:
         """
         match event:
             case LookingForServer():
-                self.on_notice(self._unreachable or Notice("server_silent"))
+                if session.waits_for_ever or not session.is_cut_off:  # else the outcome says the same, and is near
+                    self.on_notice(self._unreachable or Notice("server_silent"))
                 self._unreachable = None
             case ServerMoved(address):
                 if self.outbox.notebook(session.notebook.notebook_id) != session.notebook:
@@ -202,3 +228,8 @@ class Driver:
                 self.on_notice(served_twice_notice(answer, self.outbox.notebooks()))
             case AnotherNotebookFound() if session.waits_for_ever:
                 self.on_notice(Notice("another_notebook_answers", server=self.silent_server(session)))
+
+
+def patience(session: Session[Event], seconds: float) -> float:
+    """How long to wait for the server of `session`: usually `seconds`, but less while nothing can leave this machine."""
+    return seconds * CUT_OFF_PATIENCE if session.is_cut_off else seconds

@@ -84,6 +84,12 @@ class Session(Generic[Event]):
         """How many answers the conversation had received when its events were taken last."""
         self._is_unreachable = False
         """Whether `record_unreachable` has begun to look for the server, and the server has not answered since."""
+        self.has_sent = False
+        """Whether the system has sent the server any request of this session, apart from those that are surely answered."""
+        self.obstacle: str | None = None
+        """The system's reason if it had no way to the server for the latest datagrams; None if it has sent them."""
+        self.is_cut_off = False
+        """Whether there is an `obstacle`, and the latest probe did not leave this machine either."""
         self._events: list[Event | RediscoveryEvent] = []
 
     @property

@@ -55,13 +55,15 @@ class SilentServer(NamedTuple):
 
     `name` is the `display_name` of its notebook, `host` is its host as messages show it, and `is_sealed` says whether the
     notebook is sealed. `another` is a notebook with the same name or address that has answered in its place; None if no such
-    notebook has.
+    notebook has. `obstacle` is the system's reason for which this machine could not send anything to the server; None if it
+    has sent something.
     """
 
     name: str | Notice
     host: str
     is_sealed: bool
     another: KnownNotebook | None = None
+    obstacle: str | None = None
 
 
 class Destination(NamedTuple):

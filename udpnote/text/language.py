@@ -92,6 +92,16 @@ def ngettext(singular: str, plural: str, count: int) -> str:
     return _catalogue(name).ngettext(singular, plural, count)
 
 
+def system_text(value: object) -> object:
+    """Return the translation of `value`, a text of the operating system or another program. In English, return it as it is. If
+    the catalogues do not translate it, put it into quotation marks. A value that is not a text stays as it is.
+    """
+    if not isinstance(value, str) or not value or language() == ENGLISH:
+        return value
+    translation = gettext(value)
+    return translation if translation != value else gettext("'{text}'").format(text=value)
+
+
 def _catalogue(name: str) -> "Catalogue":
     if name not in _catalogues:
         from udpnote.text.catalogue import Catalogue  # imported here, because English needs no catalogue

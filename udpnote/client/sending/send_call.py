@@ -4,6 +4,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from functools import partial
 
+from udpnote.client.driver import patience
 from udpnote.client.sending.results import SentEntry, State, silence
 from udpnote.client.sending.sender import Sender
 from udpnote.client.sending.text_source import TextSource
@@ -199,7 +200,8 @@ class SendCall:
         session.prepare(now)
         if not pending:
             session.flush()  # the next text may come in an hour
-        given_up_at = max(self._waits_since, session.answered_at) + self._wait_seconds if pending else now + IDLE_SECONDS
+        waits_since, seconds = max(self._waits_since, session.answered_at), patience(session, self._wait_seconds)
+        given_up_at = waits_since + seconds if pending else now + IDLE_SECONDS
         may_wait = wakes == self._connection.wakes and not self._outcomes.are_ready(pending)
         self._sender.round(session, given_up_at if may_wait else 0.0, is_key_checked=is_key_checked)
         if pending and session.postponed_for is not None:

@@ -111,6 +111,8 @@ class SendSession(Session[Stored | Rejected | Renewed]):
         """
         if not entries:
             return
+        if not self._delivery.outstanding:
+            self.has_sent = False
         first = entries[0]  # all entries of one call are of one kind, and either all of them are held or none is
         if is_held(first):
             self.look_into_outbox()
@@ -158,6 +160,7 @@ class SendSession(Session[Stored | Rejected | Renewed]):
         fresh = [entry for entry in waiting if entry.sequence not in passed_over]
         self._may_find_more = bool(fresh)
         if fresh:
+            self.has_sent = False
             self._outbox.make_durable()  # another process may just be adding them
             self._delivery.add(fresh, now)
 

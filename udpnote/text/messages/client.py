@@ -5,7 +5,7 @@
 
 from collections.abc import Callable, Sequence
 
-from udpnote.model.notebook import KnownNotebook, SilentServer, short_id
+from udpnote.model.notebook import KnownNotebook, short_id
 from udpnote.text.joining import in_sentences, listed
 from udpnote.text.language import gettext as _
 from udpnote.text.language import marked, ngettext
@@ -144,60 +144,6 @@ def _waits_elsewhere(entries: int, name: str, argument: str) -> str:
     ).format(count=entries, name=name, argument=quote(argument))
 
 
-def _no_answer_yet(server: SilentServer) -> str:
-    if server.another is not None:
-        start = _("no answer from {name} at {host} yet, so the entry may or may not be stored. It stays in the outbox").format(
-            name=server.name, host=server.host
-        )
-        end = _(
-            "Another notebook, {name} ({argument}), answers at {host}. `udpnote use {argument}` chooses it. `udpnote "
-            "outbox --to {argument} --send` moves the waiting notes to it, and sends them"
-        )
-        return in_sentences(start, _with_notebook(end, server.another))
-    start = _(
-        "no answer from {name} at {host} yet, so the entry may or may not be stored. It stays in the outbox, and is sent "
-        "again with the next entry or by `udpnote outbox --send`"
-    ).format(name=server.name, host=server.host)
-    return _with_key_hint(start, server)
-
-
-def _no_answer_to_reading(server: SilentServer) -> str:
-    if server.another is not None:
-        return _another_answers(server, server.another)
-    start = _(
-        "no answer from {name} at {host}: check that `udpnote serve` runs there. On that host, `--file FILE` reads the "
-        "notebook's file"
-    ).format(name=server.name, host=server.host)
-    return _with_key_hint(start, server)
-
-
-def _no_answer_to_import(server: SilentServer) -> str:
-    if server.another is not None:
-        return _another_answers(server, server.another)
-    return _(
-        "no answer from {name} at {host}: check that `udpnote serve` runs there. To go on, import the same file again"
-    ).format(name=server.name, host=server.host)
-
-
-def _another_answers(server: SilentServer, another: KnownNotebook) -> str:
-    """Two sentences: the server is silent, and the notebook `another` answers in its place; how to choose that."""
-    start = _("no answer from {name} at {host}").format(name=server.name, host=server.host)
-    end = _("Another notebook, {name} ({argument}), answers at {host}: `udpnote use {argument}` chooses it")
-    return in_sentences(start, _with_notebook(end, another))
-
-
-def _with_notebook(template: str, notebook: KnownNotebook) -> str:
-    return template.format(name=notebook.name, host=notebook.host, argument=short_id(notebook))
-
-
-def _with_key_hint(start: str, server: SilentServer) -> str:
-    """Return `start`. If the notebook is sealed, add a sentence: the server may ignore the client for having an old key."""
-    if not server.is_sealed:
-        return start
-    end = _("If the server runs, the key may have been changed: join with the code that `udpnote key show` prints there")
-    return in_sentences(start, end)
-
-
 def _entry_erased(number: int) -> str:
     if number:
         return _(
@@ -290,7 +236,6 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
         "{name}. The entries still wait for {origin}. To move them anyway, add `--send-open`"
     ),
     # The outcome of an entry
-    "no_answer_yet": _no_answer_yet,
     "not_waited": (
         "udpnote did not wait for an answer, so the entry may or may not be stored. It stays in the outbox until the next "
         "`udpnote send` or `udpnote outbox --send` gets the answer"
@@ -337,7 +282,6 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     ),
     # The server
     "server_silent": "the server does not answer: looking for it on the LAN",
-    "another_notebook_answers": _no_answer_to_reading,
     "server_port_closed": "the host of {address} says that no program receives there: still looking for the server",
     "server_unreachable": "this machine cannot reach {address} ({reason}): still looking for the server",
     "server_found_again": "the server answers again, at {address}",
@@ -352,7 +296,6 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
         "{error}. But the notebook has stored what was sent: do not send it again, even if `udpnote outbox` still shows it"
     ),
     # Reading
-    "no_answer_to_reading": _no_answer_to_reading,
     "answer_invalid": (
         "the server sent an invalid answer: check that it is a udpnote server, and that its udpnote is as new as this one"
     ),
@@ -381,7 +324,6 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "since_not_before_until": "since {since!r} is not earlier than until {until!r}: no note can be between them",
     "time_filter_invalid": "{name}: {problem}",
     # Importing
-    "no_answer_to_import": _no_answer_to_import,
     "import_into_served_file": ("a server uses {path}: import through the server, without --file, or stop the server first"),
     "import_refused": _import_refused,
     "notebook_not_writable_to_import": (

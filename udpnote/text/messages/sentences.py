@@ -8,9 +8,8 @@ templates itself, with `gettext` and `ngettext`. In a template, a tuple is a lis
 from collections.abc import Callable
 
 from udpnote.errors import Notice
-from udpnote.model.language import ENGLISH
 from udpnote.text.joining import listed
-from udpnote.text.language import gettext, language
+from udpnote.text.language import gettext, system_text
 from udpnote.text.messages import (
     backup,
     client,
@@ -27,12 +26,13 @@ from udpnote.text.messages import (
     server,
     service,
     settings,
+    silent_servers,
     storage,
     writing,
 )
 
 TABLES = (
-    writing, entries, importing, settings, storage, client, server, command_line, reading, backup, sealing,
+    writing, entries, importing, settings, storage, client, silent_servers, server, command_line, reading, backup, sealing,
     notebooks, measuring, service, erasing, diagnosis, page,
 )  # fmt: skip
 
@@ -53,7 +53,7 @@ def sentence_of(notice: Notice) -> str:
     sentence = SENTENCES.get(notice.kind)
     if sentence is None:
         return notice.kind
-    values = {name: _system_text(value) if name in SYSTEM_TEXTS else value for name, value in notice.values.items()}
+    values = {name: system_text(value) if name in SYSTEM_TEXTS else value for name, value in notice.values.items()}
     try:
         return _filled(sentence, values) if isinstance(sentence, str) else sentence(**values)
     except (LookupError, TypeError, ValueError, AttributeError):  # a value is missing, or is of another type
@@ -64,13 +64,3 @@ def _filled(template: str, values: dict[str, object]) -> str:
     """Translate `template`, and fill in `values`."""
     shown = {name: listed(map(str, value)) if isinstance(value, tuple) else value for name, value in values.items()}
     return gettext(template).format(**shown)
-
-
-def _system_text(value: object) -> object:
-    """Return the translation of `value`, a text of another program. In English, return it as it is. If the catalogues do not
-    translate it, put it into quotation marks. A value that is not a text stays as it is.
-    """
-    if not isinstance(value, str) or not value or language() == ENGLISH:
-        return value
-    translation = gettext(value)
-    return translation if translation != value else gettext("'{text}'").format(text=value)

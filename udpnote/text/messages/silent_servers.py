@@ -1,0 +1,84 @@
+"""The sentences about a server that does not answer, or that this machine cannot reach: what that means for a note."""
+
+from collections.abc import Callable
+
+from udpnote.model.notebook import KnownNotebook, SilentServer, short_id
+from udpnote.text.joining import in_sentences
+from udpnote.text.language import gettext as _
+from udpnote.text.language import system_text
+
+
+def _no_answer_yet(server: SilentServer) -> str:
+    if server.another is not None:
+        start = _("no answer from {name} at {host} yet, so the entry may or may not be stored. It stays in the outbox").format(
+            name=server.name, host=server.host
+        )
+        end = _(
+            "Another notebook, {name} ({argument}), answers at {host}. `udpnote use {argument}` chooses it. `udpnote "
+            "outbox --to {argument} --send` moves the waiting notes to it, and sends them"
+        )
+        return in_sentences(start, _with_notebook(end, server.another))
+    if server.obstacle is not None:
+        return _(
+            "this machine cannot reach {name} at {host} ({obstacle}), so the entry was not sent now. It stays in the outbox, "
+            "and is sent with the next entry or by `udpnote outbox --send`"
+        ).format(name=server.name, host=server.host, obstacle=system_text(server.obstacle))
+    start = _(
+        "no answer from {name} at {host} yet, so the entry may or may not be stored. It stays in the outbox, and is sent "
+        "again with the next entry or by `udpnote outbox --send`"
+    ).format(name=server.name, host=server.host)
+    return _with_key_hint(start, server)
+
+
+def _no_answer_to_reading(server: SilentServer) -> str:
+    if server.another is not None:
+        return _another_answers(server, server.another)
+    if server.obstacle is not None:
+        return _cannot_reach(server, server.obstacle)
+    start = _(
+        "no answer from {name} at {host}: check that `udpnote serve` runs there. On that host, `--file FILE` reads the "
+        "notebook's file"
+    ).format(name=server.name, host=server.host)
+    return _with_key_hint(start, server)
+
+
+def _no_answer_to_import(server: SilentServer) -> str:
+    if server.another is not None:
+        return _another_answers(server, server.another)
+    if server.obstacle is not None:
+        return _cannot_reach(server, server.obstacle)
+    return _(
+        "no answer from {name} at {host}: check that `udpnote serve` runs there. To go on, import the same file again"
+    ).format(name=server.name, host=server.host)
+
+
+def _cannot_reach(server: SilentServer, obstacle: str) -> str:
+    sentence = _("this machine cannot reach {name} at {host} ({obstacle}): check its connection to the network")
+    return sentence.format(name=server.name, host=server.host, obstacle=system_text(obstacle))
+
+
+def _another_answers(server: SilentServer, another: KnownNotebook) -> str:
+    """Two sentences: the server is silent, and the notebook `another` answers in its place; how to choose that."""
+    start = _("no answer from {name} at {host}").format(name=server.name, host=server.host)
+    end = _("Another notebook, {name} ({argument}), answers at {host}: `udpnote use {argument}` chooses it")
+    return in_sentences(start, _with_notebook(end, another))
+
+
+def _with_notebook(template: str, notebook: KnownNotebook) -> str:
+    return template.format(name=notebook.name, host=notebook.host, argument=short_id(notebook))
+
+
+def _with_key_hint(start: str, server: SilentServer) -> str:
+    """Return `start`. If the notebook is sealed, add a sentence: the server may ignore the client for having an old key."""
+    if not server.is_sealed:
+        return start
+    end = _("If the server runs, the key may have been changed: join with the code that `udpnote key show` prints there")
+    return in_sentences(start, end)
+
+
+SENTENCES: dict[str, str | Callable[..., str]] = {
+    "no_answer_yet": _no_answer_yet,
+    "no_answer_to_reading": _no_answer_to_reading,
+    "no_answer_to_import": _no_answer_to_import,
+    "another_notebook_answers": _no_answer_to_reading,
+}
