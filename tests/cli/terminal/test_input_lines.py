@@ -40,7 +40,7 @@ def test_each_line_is_a_text_blank_ones_are_counted_and_bad_ones_reported(
     (tmp_path / "typed").write_bytes(typed)
     bad_lines: list[Notice] = []
     with open(tmp_path / "typed", "rb") as file:
-        lines = InputLines(file.fileno(), on_ready=lambda: None, on_idle=lambda: None, on_bad=bad_lines.append)
+        lines = InputLines(file.fileno(), "utf-8", on_ready=lambda: None, on_idle=lambda: None, on_bad=bad_lines.append)
         assert [text for text in lines if text is not None] == texts
     assert (lines.blank_lines, [each.values["line"] for each in bad_lines]) == (blank, bad)
     assert (lines.bytes_read, lines.error) == (len(typed), None)
@@ -57,7 +57,7 @@ def test_a_line_of_which_only_the_beginning_is_kept_is_called_too_long_and_is_no
 
     threading.Thread(target=write, daemon=True).start()
     bad: list[Notice] = []
-    lines = InputLines(reading, on_ready=lambda: None, on_idle=lambda: None, on_bad=bad.append)
+    lines = InputLines(reading, "utf-8", on_ready=lambda: None, on_idle=lambda: None, on_bad=bad.append)
     assert [text for text in lines if text is not None] == []
     assert [getattr(each.values["problem"], "notice", None) for each in bad] == [
         Notice("text_longer_than", bytes_max=1 << 20)
@@ -69,7 +69,7 @@ def test_the_thread_that_reads_ahead_takes_nothing_from_a_file_that_gets_the_sam
     reading, writing = os.pipe()
     chunks: list[None] = []
     os.write(writing, b"\xff\xfe")
-    lines = InputLines(reading, on_ready=lambda: chunks.append(None), on_idle=lambda: None, on_bad=lambda _: None)
+    lines = InputLines(reading, "utf-8", on_ready=lambda: chunks.append(None), on_idle=lambda: None, on_bad=lambda _: None)
     assert [text for text in lines if text is not None] == []  # nothing more is taken from the thread: the text is UTF-16
     next_reading, next_writing = os.pipe()
     os.dup2(next_reading, reading)

@@ -82,8 +82,8 @@ class DeclaredCommand:
     """A command: the function `work`, which returns an exit code, and the options and arguments that its parameters declare.
 
     The annotation of each parameter of `work` has an `Option`, an `Argument` or an `OptionGroup`. `name` is how the command is
-    typed, by default the name of `work`. `help` is its help text, by default the docstring of `work`. With `changes`, `work`
-    changes something: then it goes on if its results cannot be printed (see `exit_code_of_change`). `changes_with` names
+    typed; if it is empty, the name of `work`. `help` is its help text; if it is empty, the docstring of `work`. With `changes`,
+    `work` changes something: then it goes on if its results cannot be printed (see `exit_code_of_change`). `changes_with` names
     parameters: `work` changes something if one of these has a value. With `takes_text`, the last argument is a text to store,
     and all options stand before the text. With `takes_query`, the last argument is a text to search for, and all options stand
     before it.
@@ -93,12 +93,12 @@ class DeclaredCommand:
         self,
         work: Work,
         *,
-        name: str = "",
-        help: str = "",  # noqa: A002 - as in the other declarations
-        changes: bool = False,
-        changes_with: Sequence[str] = (),
-        takes_text: bool = False,
-        takes_query: bool = False,
+        name: str,
+        help: str,  # noqa: A002 - as in the other declarations
+        changes: bool,
+        changes_with: Sequence[str],
+        takes_text: bool,
+        takes_query: bool,
     ) -> None:
         self.work, self.takes_text, self.takes_query = work, takes_text, takes_query
         self.name, self.help = name or work.__name__, help or work.__doc__ or ""

@@ -50,7 +50,7 @@ class InputLines:
     def __init__(
         self,
         descriptor: int,
-        encoding: str = UTF_8,
+        encoding: str,
         *,
         on_ready: Callable[[], None],
         on_idle: Callable[[], None],
@@ -188,7 +188,7 @@ def next_line(file: TextIO) -> str:
     return line.removesuffix("\n")
 
 
-def whole_input(file: BinaryIO, encoding: str = UTF_8) -> str:
+def whole_input(file: BinaryIO, encoding: str) -> str:
     """Read all of `file`, which is a text in `encoding`, and return it as the text of one entry.
 
     One line end at the end (LF, CRLF or CR) is removed. So is a byte order mark at the beginning, which says that the text is
@@ -210,7 +210,7 @@ def whole_file(file: BinaryIO) -> bytes:
     return data
 
 
-def decoded(data: bytes, encoding: str = UTF_8) -> str:
+def decoded(data: bytes, encoding: str) -> str:
     """Return `data` decoded by `encoding`, the encoding of the locale. Raises `InvalidEntry` if `data` is not in this encoding
     or has a NUL byte.
 
