@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, closing, contextmanager
+from contextlib import closing, contextmanager, nullcontext
 from typing import Annotated, Literal
 
 from udpnote.cli.client_options import NO_OPTIONS, ClientOptions
@@ -84,14 +84,14 @@ def import_file(
 
         udpnote import --dry-run ~/Documents/vault
     """
-    author = load_settings({"author": author}).author
-    check_date_format(date_format or "")
+    author, date_format = load_settings({"author": author}).author, date_format or ""
+    check_date_format(date_format)
     if source_path != "-":
         check_path(source_path, "PATH")
     with closing(_open(source_path, format_name)) as source:
-        form = Format(format_name) if format_name else source.form(date_format or "")
+        form = Format(format_name) if format_name else source.form(date_format)
         report = ImportReport(form, is_rehearsal=dry_run)
-        entries = _entries(source, form, author, date_format or "", report)
+        entries = _entries(source, form, author, date_format, report)
         with Progress(source.position, source.size, prints=False) as progress:
             try:
                 with _importing(entries, report, options, file, is_rehearsal=dry_run) as outcomes:
@@ -133,63 +133,47 @@ def _entries(
     `form` is the format of `source`, or None if `source` is empty. `author` is the author of entries for which `source` names
     none. `date_format` is the value of `--date-format`.
     """
-    if isinstance(source, SourceFolder) or form not in (Format.JSONL, Format.TEXT, None):
-        assert form is not None, "a folder has a format"
-        return OtherNotes(source, form, author, date_format, report)
-    return (
-        TextEntries(source, author, report.count_bad, report.count_there_already)
-        if form is Format.TEXT
-        else JsonLines(source, report.count_bad)
-    )
+    match source, form:
+        case SourceFile(), Format.TEXT:
+            return TextEntries(source, author, report.count_bad, report.count_there_already)
+        case SourceFile(), Format.JSONL | None:
+            return JsonLines(source, report.count_bad)
+    assert form is not None, "a folder has a format"
+    return OtherNotes(source, form, author, date_format, report)
 
 
+@contextmanager
 def _importing(
     entries: Entries, report: ImportReport, options: ClientOptions, file: str | None, *, is_rehearsal: bool
-) -> AbstractContextManager[Iterator[Imported]]:
+) -> Iterator[Iterator[Imported]]:
     """Return a context manager for the import of `entries`. Its block gets an iterator, which imports them one after the other
     and yields the outcome of each.
 
-    The entries go into the notebook's file `file`. If `file` is None, a client with `options` sends them to its server, and
-    after the block this client also delivers queued entries (see `QueuedDelivery`). `report` learns whether there are any
-    entries.
+    The entries go into the notebook's file `file`, which need not exist. If `file` is None, a client with `options` sends them
+    to its server, and after the block this client also delivers queued entries (see `QueuedDelivery`). `report` learns whether
+    there are any entries.
 
     With `is_rehearsal`, nothing is imported or delivered, and the iterator yields the outcomes that an import would have.
 
     Raises the errors of `notebook_path`, of reading the notebook and the source, and of `Client.import_entries` or
     `import_into_file`.
     """
-    if file is not None:
-        return _importing_into_file(entries, report, notebook_path(file, options), is_rehearsal=is_rehearsal)
-    return _importing_through_server(entries, report, options, is_rehearsal=is_rehearsal)
-
-
-@contextmanager
-def _importing_into_file(
-    entries: Entries, report: ImportReport, path: str, *, is_rehearsal: bool
-) -> Iterator[Iterator[Imported]]:
-    """Do the work of `_importing` for the notebook's file `path`, which need not exist."""
-    if os.path.exists(path):
-        with FileReader(path) as reader:
-            entries.compare_with(reader)
+    watched = report.watched(entries)
+    if file is None:
+        delivery = QueuedDelivery()
+        with delivery.client(options, IndexingProgress()) as client:
+            entries.compare_with(client)
             if is_rehearsal:
-                yield rehearsed(report.watched(entries), entries.revised(), reader)
-                return
-    if is_rehearsal:
-        yield rehearsed(report.watched(entries), entries.revised())
-    else:
-        yield import_into_file(path, report.watched(entries), entries.revised())
-
-
-@contextmanager
-def _importing_through_server(
-    entries: Entries, report: ImportReport, options: ClientOptions, *, is_rehearsal: bool
-) -> Iterator[Iterator[Imported]]:
-    """Do the work of `_importing` for the notebook of a client with `options`."""
-    delivery = QueuedDelivery()
-    with delivery.client(options, IndexingProgress()) as client:
-        entries.compare_with(client)
+                yield rehearsed(watched, entries.revised(), client)
+            else:
+                yield client.import_entries(watched, revised=entries.revised())
+                delivery.run(client)
+        return
+    path = notebook_path(file, options)
+    with FileReader(path) if os.path.exists(path) else nullcontext() as reader:
+        if reader is not None:
+            entries.compare_with(reader)
         if is_rehearsal:
-            yield rehearsed(report.watched(entries), entries.revised(), client)
+            yield rehearsed(watched, entries.revised(), reader)
             return
-        yield client.import_entries(report.watched(entries), revised=entries.revised())
-        delivery.run(client)
+    yield import_into_file(path, watched, entries.revised())

@@ -20,9 +20,7 @@ def log_to_compare(notebook: NotebookReader, *, newest_first: bool = False) -> I
     return shown_percentage(log, notebook.last_number(), lambda percent: Notice("import_comparing", percent=percent))
 
 
-def rehearsed(
-    entries: Iterable[StoredEntry], revised: Collection[int], notebook: NotebookReader | None = None
-) -> Iterator[Imported]:
+def rehearsed(entries: Iterable[StoredEntry], revised: Collection[int], notebook: NotebookReader | None) -> Iterator[Imported]:
     """Yield for each of `entries` the outcome that an import into `notebook` would have: NEW, THERE_ALREADY or ERASED. The
     `number` in each outcome is 0.
 
