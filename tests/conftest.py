@@ -5,6 +5,7 @@ import os
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing, suppress
 from importlib import import_module
@@ -185,6 +186,20 @@ def in_time() -> Iterator[Callable[[Callable[[], object]], threading.Thread]]:
     for thread in threads:
         thread.join(DEADLINE_SECONDS)
         assert not thread.is_alive(), "a call did not return"
+
+
+@pytest.fixture
+def use_zone() -> Iterator[Callable[[str], None]]:
+    """Puts this process into a time zone, which is China's before the first call."""
+    with pytest.MonkeyPatch.context() as patch:
+
+        def use(zone: str) -> None:
+            patch.setenv("TZ", zone)
+            time.tzset()
+
+        use("Asia/Shanghai")
+        yield use
+    time.tzset()
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """The fixtures of the command's tests."""
 
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -20,20 +19,6 @@ def machine(tmp_path: Path) -> Iterator[Machine]:
     machine = Machine(tmp_path / "home")
     yield machine
     machine.close()
-
-
-@pytest.fixture
-def use_zone() -> Iterator[Callable[[str], None]]:
-    """Puts this process into a time zone, which is China's before the first call."""
-    with pytest.MonkeyPatch.context() as patch:
-
-        def use(zone: str) -> None:
-            patch.setenv("TZ", zone)
-            time.tzset()
-
-        use("Asia/Shanghai")
-        yield use
-    time.tzset()
 
 
 @pytest.fixture

@@ -1,16 +1,13 @@
 """The options `--since`, `--until` and `--on`, on the clock of this machine."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
-from itertools import chain
-from zoneinfo import ZoneInfo
+from datetime import datetime
 
 import pytest
 
 from tests.support.errors import raises
 from udpnote.cli.times import localize, offset_at, time_filters, writing_time
 from udpnote.errors import InvalidSetting
-from udpnote.machine.local_zone import LocalZone
 from udpnote.model.entry import UTC_OFFSET_MINUTES_MAX, WRITTEN_AT_MAX, WRITTEN_AT_MIN
 
 pytestmark = pytest.mark.usefixtures("use_zone")
@@ -50,23 +47,6 @@ def refusal(since: str | None = None, until: str | None = None, on: str | None =
     while isinstance(problem := notice.values.get("problem"), InvalidSetting):
         notice = problem.notice
     return notice.kind, notice.values
-
-
-def as_clocks_show_it(moment: datetime) -> tuple[datetime, int, str | None]:
-    back = moment.astimezone(UTC).astimezone(moment.tzinfo)
-    return back.replace(tzinfo=None), back.fold, back.tzname()
-
-
-@pytest.mark.parametrize("zone", ["Europe/Berlin", "Australia/Lord_Howe", "America/Sao_Paulo", "Asia/Shanghai", "Pacific/Apia"])
-def test_the_zone_of_this_machine_agrees_with_the_database_also_where_the_clocks_change(use_zone: UseZone, zone: str) -> None:
-    use_zone(zone)
-    start = datetime(2011, 12, 29)
-    for half_hours in chain(range(200), range(14_000, 32_000, 19), range(117_000, 119_000)):
-        for fold in (0, 1):
-            moment = (start + timedelta(minutes=30 * half_hours)).replace(fold=fold)
-            here, there = moment.replace(tzinfo=LocalZone()), moment.replace(tzinfo=ZoneInfo(zone))
-            assert here.utcoffset() == there.utcoffset()
-            assert as_clocks_show_it(here) == as_clocks_show_it(there)
 
 
 @pytest.mark.parametrize(
