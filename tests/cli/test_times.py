@@ -14,6 +14,9 @@ pytestmark = pytest.mark.usefixtures("use_zone")
 
 UseZone = Callable[[str], None]
 
+HOUR = 3_600_000_000
+"""In microseconds."""
+
 
 def now() -> float:
     """Wednesday, 2026-11-25, half past two, on the clock of the zone in use."""
@@ -154,9 +157,9 @@ def test_a_local_time_has_the_offset_that_was_in_force_then(use_zone: UseZone) -
         ("Asia/Shanghai", datetime(2019, 5, 9, 16, 37, 8), (1_557_391_028_000_000, 480)),
         ("America/New_York", datetime(2019, 5, 9, 4, 37, 8), (1_557_391_028_000_000, -240)),
         ("America/New_York", datetime(2019, 11, 3, 1, 30), (1_572_759_000_000_000, -240)),  # there are two; it is the first
-        ("UTC", datetime(1, 1, 1), (WRITTEN_AT_MIN, 0)),
-        ("XXX-14", datetime(1, 1, 1), (WRITTEN_AT_MIN, 840)),
-        ("XXX12", datetime(9999, 12, 31, 23, 59, 59), (WRITTEN_AT_MAX, -720)),
+        ("UTC", datetime(1, 1, 2), (WRITTEN_AT_MIN, 0)),
+        ("XXX-14", datetime(1, 1, 1), (WRITTEN_AT_MIN - 38 * HOUR, 840)),
+        ("XXX12", datetime(9999, 12, 31, 12), (WRITTEN_AT_MAX + 24 * HOUR, -720)),
     ):
         use_zone(zone)
         assert localize(written) == expected

@@ -10,7 +10,7 @@ from typing import Any
 from udpnote.errors import InvalidImport, StorageError
 from udpnote.text.jsonl import iso_time
 from udpnote.text.other_programs.imported_note import ImportedNote, LeftOut, Reading, Zones
-from udpnote.text.times import microseconds
+from udpnote.text.times import exact_microseconds
 
 SAMPLES = Path(__file__).parent.parent / "text" / "other_programs" / "samples"
 
@@ -28,7 +28,9 @@ class Read:
     def __init__(self, reader: Callable[..., Iterable[ImportedNote]], *arguments: Any, date_format: str = "") -> None:
         self.bad: list[InvalidImport | StorageError] = []
         self.left_out: Counter[LeftOut] = Counter()
-        zones = Zones(lambda local: (microseconds(local.replace(tzinfo=_HERE)), 480), lambda _, zone: _ZONES.get(zone, 480))
+        zones = Zones(
+            lambda local: (exact_microseconds(local.replace(tzinfo=_HERE)), 480), lambda _, zone: _ZONES.get(zone, 480)
+        )
         self.notes = list(reader(*arguments, Reading(zones, self.bad.append, self.left_out, date_format)))
         self.texts = [note.text for note in self.notes]
         self.times = [iso_time(note.written_at, note.utc_offset)[:16] for note in self.notes]
@@ -51,4 +53,4 @@ def reader_of(text: str) -> Callable[[int], str]:
 
 def microseconds_at(local: str) -> int:
     """Convert `local`, an ISO 8601 time in the time zone of `Read` (+08:00), to microseconds since 1970 UTC."""
-    return microseconds(datetime.fromisoformat(local).replace(tzinfo=_HERE))
+    return exact_microseconds(datetime.fromisoformat(local).replace(tzinfo=_HERE))

@@ -58,7 +58,7 @@ def entries_of(content: str) -> list[Entry]:
     def localize(written: datetime) -> tuple[int, int]:
         return (written - datetime(1970, 1, 1)) // timedelta(microseconds=1) - 480 * 60_000_000, 480
 
-    return [each.entry for each in text_entries(read(content), "小明", localize)]
+    return [each.entry for each in text_entries(read(content), "小明", localize, _raise)]
 
 
 def test_a_golden_text_file_is_written_and_read() -> None:
@@ -92,6 +92,13 @@ def test_an_invalid_time_and_a_time_right_below_another_are_text() -> None:
         assert read(f"{STAMP}{text}\n\n") == [TextBlock(1, WRITTEN, text)]
 
 
+def test_a_time_that_no_entry_can_have_is_refused() -> None:
+    for stamp in ("0001/01/01 12:00:00", "9999/12/31 12:00:00"):
+        with raises(InvalidImport, "text_block_invalid", line=4):
+            entries_of(f"{STAMP}milk\n\n{stamp}\neggs\n")
+    assert len(entries_of("0001/01/03 12:00:00\nmilk\n\n9999/12/30 12:00:00\neggs\n")) == 2
+
+
 def test_text_before_the_first_time_is_refused() -> None:
     for content, line in (("milk\n", 1), (f"\n \nmilk\n\n{STAMP}eggs\n", 3), ("\ufeff2019/5/9 16:37:08\nmilk\n", 1)):
         with raises(InvalidImport, "text_before_first_time", line=line):
@@ -120,7 +127,7 @@ def test_the_notes_that_an_exported_file_has_are_found_in_the_notebook_with_each
     exported = [text_block(each.entry.written_at, 480, each.entry.text) for each in log.entries[:4]]
     revised = (text_block(log.entries[0].entry.written_at, 480, text) for text in ("kept, revised", "kept, by another"))
     elsewhere = text_block(log.entries[3].entry.written_at, 420, "new")
-    blocks = list(text_entries(read("".join([*exported, *revised, elsewhere])), "小明", lambda _: (0, 0)))
+    blocks = list(text_entries(read("".join([*exported, *revised, elsewhere])), "小明", lambda _: (0, 0), _raise))
     counts = stored_blocks(reversed(log.entries), {each.key for each in blocks})
     assert [counts[each.key] for each in blocks] == [1, 1, 1, 1, 1, 1, 0]
     twice = [*log.entries, log.entries[3]._replace(number=9)]

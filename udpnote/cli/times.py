@@ -4,8 +4,8 @@ from datetime import UTC, datetime, timedelta, tzinfo
 
 from udpnote.errors import InvalidSetting, Notice
 from udpnote.machine.local_zone import LocalZone
-from udpnote.model.entry import UTC_OFFSET_MINUTES_MAX, WritingTime
-from udpnote.text.times import NamedTime, microseconds, read_time
+from udpnote.model.entry import UTC_OFFSET_MINUTES_MAX, WRITTEN_AT_MAX, WRITTEN_AT_MIN, WritingTime
+from udpnote.text.times import NamedTime, exact_microseconds, microseconds, read_time
 
 LONGEST_DAY = timedelta(hours=36)
 """The longest span of time that `--at` takes for a day. A day has more than 24 hours if clocks are put back on it."""
@@ -69,10 +69,10 @@ def localize(moment: datetime) -> tuple[int, int]:
     """Return the local time `moment` in microseconds since 1970 UTC, and this machine's offset from UTC at that time.
 
     `moment` has no time zone. If the clocks show `moment` twice, the first time is meant. The offset is in minutes, positive
-    east of UTC. Both numbers are kept within the limits for entries.
+    east of UTC, and kept within the limits for entries. The time may be outside of them (see `exact_microseconds`).
     """
     zone = LocalZone()
-    return microseconds(moment.replace(tzinfo=zone)), _offset_minutes(zone.utcoffset(moment))
+    return exact_microseconds(moment.replace(tzinfo=zone)), _offset_minutes(zone.utcoffset(moment))
 
 
 def _offset_in(zone: tzinfo | None, written_at: int) -> int:
@@ -94,7 +94,7 @@ def offset_at(written_at: int, zone: str) -> int:
     UTC).
 
     `zone` is the IANA name of the time zone, such as `Asia/Shanghai`. If it is empty or not known, this machine's time zone is
-    meant. The offset is kept within the limits for entries.
+    meant. The offset is kept within the limits for entries. If `written_at` is outside of them, the nearest time counts.
     """
     from zoneinfo import ZoneInfo, ZoneInfoNotFoundError  # here, because only imported notes name time zones
 
@@ -102,7 +102,7 @@ def offset_at(written_at: int, zone: str) -> int:
         place: tzinfo = ZoneInfo(zone) if zone else LocalZone()
     except (ZoneInfoNotFoundError, ValueError, OSError):  # a name of a zone may be a path that cannot be read
         place = LocalZone()
-    return _offset_in(place, written_at)
+    return _offset_in(place, min(max(written_at, WRITTEN_AT_MIN), WRITTEN_AT_MAX))
 
 
 def _option(option: str, text: str, now: float) -> NamedTime:

@@ -331,12 +331,16 @@ def check_author(author: str) -> None:
         raise InvalidEntry("author_too_long", bytes=size, bytes_max=AUTHOR_BYTES_MAX)
 
 
+def is_writing_time(written_at: int) -> bool:
+    """Whether an entry may have been written at `written_at`, which is in microseconds since 1970 UTC."""
+    return WRITTEN_AT_MIN <= written_at <= WRITTEN_AT_MAX
+
+
 def check_writing_time(written: WritingTime) -> None:
     """Raise `InvalidEntry` if `written` is out of range, and `TypeError` if one of its fields is not an int."""
     check_type("written_at", written.written_at, int)
     check_type("utc_offset", written.utc_offset, int)
-    is_time = WRITTEN_AT_MIN <= written.written_at <= WRITTEN_AT_MAX
-    if not is_time or abs(written.utc_offset) > UTC_OFFSET_MINUTES_MAX:
+    if not is_writing_time(written.written_at) or abs(written.utc_offset) > UTC_OFFSET_MINUTES_MAX:
         raise InvalidEntry("writing_time_out_of_range", written_at=written.written_at, utc_offset=written.utc_offset)
 
 

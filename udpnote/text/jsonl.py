@@ -14,13 +14,12 @@ from udpnote.model.entry import (
     CLIENT_ID_BYTES,
     SEQUENCE_MAX,
     UTC_OFFSET_MINUTES_MAX,
-    WRITTEN_AT_MAX,
-    WRITTEN_AT_MIN,
     Entry,
     Kind,
     StoredEntry,
     check_author,
     check_text,
+    is_writing_time,
 )
 from udpnote.text.harmless import harmless_json
 
@@ -176,7 +175,7 @@ def _time(fields: dict[str, Any], key: str) -> tuple[int, int]:
         raise InvalidImport("utc_offset_invalid", field=key, value=value)
     since_1970 = moment - _EPOCH
     written_at = (since_1970.days * 86_400 + since_1970.seconds) * 1_000_000 + since_1970.microseconds
-    if not WRITTEN_AT_MIN <= written_at <= WRITTEN_AT_MAX:
+    if not is_writing_time(written_at):
         raise InvalidImport("time_out_of_range", field=key, value=value)
     return written_at, minutes
 

@@ -16,7 +16,16 @@ from hashlib import sha256
 from typing import NamedTuple
 
 from udpnote.errors import InvalidEntry, InvalidImport
-from udpnote.model.entry import CLIENT_ID_BYTES, SEQUENCE_MAX, TEXT_BYTES_MAX, Entry, Kind, StoredEntry, check_text
+from udpnote.model.entry import (
+    CLIENT_ID_BYTES,
+    SEQUENCE_MAX,
+    TEXT_BYTES_MAX,
+    Entry,
+    Kind,
+    StoredEntry,
+    check_text,
+    is_writing_time,
+)
 from udpnote.text.harmless import harmless_lines
 from udpnote.text.jsonl import BYTE_ORDER_MARK, iso_time
 
@@ -139,25 +148,32 @@ class TextEntry(NamedTuple):
 
 
 def text_entries(
-    blocks: Iterable[TextBlock], author: str, localize: Callable[[datetime], tuple[int, int]]
+    blocks: Iterable[TextBlock],
+    author: str,
+    localize: Callable[[datetime], tuple[int, int]],
+    on_bad: Callable[[InvalidImport], None],
 ) -> Iterator[TextEntry]:
     """Yield an entry of `author` for each block. The same blocks always give the same identities, so a second import adds none.
 
     If several blocks with the same time and text follow each other, with no block of another time between them, each gets its
     own identity. But if a block of another time comes between two of them, both get the same identity, and an import stores
     only one entry. Then the file repeats itself, for example because two copies of a notebook were joined. `localize` converts
-    a local time without a time zone to (microseconds since 1970 UTC, UTC offset in minutes east).
+    a local time without a time zone to (microseconds since 1970 UTC, UTC offset in minutes east). If no entry can have that
+    time, this calls `on_bad` instead.
     """
     second: datetime | None = None
     seen: dict[int, int] = {}
-    for _, written, text in blocks:
+    for line, written, text in blocks:
+        written_at, utc_offset = localize(written)
+        if not is_writing_time(written_at):
+            on_bad(InvalidImport("text_block_invalid", line=line, error=InvalidEntry("time_of_no_entry")))
+            continue
         if written != second:
             second, seen = written, {}
         stamp, digest = _as_stamp(written.isoformat()), _digest(text)
         key = _sequence(stamp, digest, 0)
         copies = seen.get(key, 0)
         seen[key] = copies + 1
-        written_at, utc_offset = localize(written)
         sequence = _sequence(stamp, digest, copies) if copies else key
         yield TextEntry(Entry(TEXT_CLIENT_ID, sequence, Kind.NOTE, written_at, utc_offset, author, text), key, copies)
 

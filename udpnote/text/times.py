@@ -124,7 +124,12 @@ class NamedTime(NamedTuple):
 
 def microseconds(moment: datetime) -> int:
     """`moment` in microseconds since 1970 UTC. A time outside of the limits for entries becomes the nearest one within them."""
-    return min(max((moment - _EPOCH) // _MICROSECOND, WRITTEN_AT_MIN), WRITTEN_AT_MAX)
+    return min(max(exact_microseconds(moment), WRITTEN_AT_MIN), WRITTEN_AT_MAX)
+
+
+def exact_microseconds(moment: datetime) -> int:
+    """`moment` in microseconds since 1970 UTC. No entry can have a time of the first day of year 1 or the last of year 9999."""
+    return (moment - _EPOCH) // _MICROSECOND
 
 
 def read_time(text: str, now: datetime) -> NamedTime:

@@ -37,6 +37,14 @@ def test_an_identity_depends_on_minute_and_text_and_a_repeated_journal_has_the_s
     assert read("[2026/01/02 03:04:59 AM] a\r\n").identities == [one]
 
 
+def test_an_entry_at_a_time_that_no_note_can_have_is_bad_and_not_moved_to_another_time() -> None:
+    text = "".join(f"[{date} 12:00] a\n" for date in ("0001-01-01", "0001-01-02", "9999-12-30", "9999-12-31"))
+    found = read(text)
+    assert found.times == ["0001-01-02T12:00", "9999-12-30T12:00"]
+    assert found.places == [("bad_import_line", {"line": 1}), ("bad_import_line", {"line": 4})]
+    assert all("0001-01-02" in str(error) for error in found.bad)
+
+
 def test_other_orders_of_dates_need_their_format_and_lines_that_seem_dated_are_counted() -> None:
     german = "[09.06.2013 15:39] Eins\n[10.06.2013 15:40] Zwei\n"
     assert read(german, "%d.%m.%Y %H:%M").times == ["2013-06-09T15:39", "2013-06-10T15:40"]

@@ -39,3 +39,12 @@ def test_old_versions_have_numbers_for_times_and_ids() -> None:
     assert len(set(found.identities)) == 3 and found.identities[2] == "x"
     assert (found.times[0], found.texts[0], found.notes[0].author) == ("2024-05-07T08:26", "a\n\n#archived", "lin")
     assert found.places == [("bad_import_record", {"position": 4})]
+
+
+def test_a_memo_at_a_time_that_no_note_can_have_is_bad() -> None:
+    memos = [{"id": 7, "createdTs": seconds, "content": "a"} for seconds in ((1 << 38) - 1, -(1 << 37), 5)]
+    memos.append({"uid": "x", "createTime": "9999-12-31T12:00:00Z", "content": "a"})
+    found = Read(record_notes, reader_of(json.dumps(memos)), SOURCE)
+    assert (len(found.notes), len(found.bad)) == (1, 3)
+    memos = [{"uid": "x", "createdTs": 5, "updatedTs": (1 << 38) - 1, "content": "a"}]
+    assert len(Read(record_notes, reader_of(json.dumps(memos)), SOURCE).notes) == 1

@@ -97,7 +97,7 @@ class TextEntries:
         return set()
 
     def _entries(self, on_bad: OnBad) -> Iterator[TextEntry]:
-        return text_entries(TextBlocks(self._file.characters(), on_bad), self._author, localize)
+        return text_entries(TextBlocks(self._file.characters(), on_bad), self._author, localize, on_bad)
 
 
 def _parsed(line: bytes) -> StoredEntry:

@@ -75,6 +75,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
         "the time is out of range: {written_at} microseconds since 1970 UTC, at the UTC offset of {utc_offset} "
         "minutes. The time of an entry must be from 0001-01-02 to 9999-12-31, and its UTC offset at most 18 hours"
     ),
+    "time_of_no_entry": "its time must be from 0001-01-02 to 9999-12-30: correct it in the file",
     "author_not_unicode": "the author is not valid UTF-8: name another author",
     "author_blank": "the author is empty: name one with --author or UDPNOTE_AUTHOR",
     "author_of_several_lines": "the author has several lines: write a name of one line",

@@ -12,7 +12,7 @@ from hashlib import sha256
 from typing import Any, NamedTuple
 
 from udpnote.errors import InvalidEntry, InvalidImport, StorageError
-from udpnote.model.entry import CLIENT_ID_BYTES, SEQUENCE_MAX, check_author, check_text
+from udpnote.model.entry import CLIENT_ID_BYTES, SEQUENCE_MAX, check_author, check_text, is_writing_time
 from udpnote.text.search_terms import parse_tag, tags
 
 STARRED = "starred"
@@ -135,6 +135,8 @@ class Reading(NamedTuple):
         try:
             check_text(note.text)
             check_author(note.author or "-")
+            if not is_writing_time(note.written_at):
+                raise InvalidEntry("time_of_no_entry")
         except InvalidEntry as error:
             self.on_bad(error_at(note.place, error))
             return False

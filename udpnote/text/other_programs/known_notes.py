@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from enum import Enum
 from typing import NamedTuple
 
-from udpnote.model.entry import Entry, Kind, SeenEntry, StoredEntry
+from udpnote.model.entry import WRITTEN_AT_MAX, Entry, Kind, SeenEntry, StoredEntry
 from udpnote.text.other_programs.imported_note import ImportedNote, digest_of, sequence_of
 
 
@@ -100,7 +100,7 @@ class KnownNotes:
         revision = entry._replace(
             sequence=sequence_of(f"{note.identity}\n{digest.hex()}\n{note.changed_at}"),
             kind=Kind.REVISION,
-            written_at=max(note.changed_at, note.written_at),
+            written_at=min(max(note.changed_at, note.written_at), WRITTEN_AT_MAX),
             revises=known.newest.number,
             seen=known.newest,
         )

@@ -5,7 +5,6 @@ Earlier versions return an array, and their times have names such as `createdTs`
 objects of the earlier kind.
 """
 
-from datetime import datetime, timedelta, timezone
 from typing import Any
 
 from udpnote.errors import InvalidImport
@@ -20,15 +19,12 @@ from udpnote.text.other_programs.imported_note import (
     with_tags,
 )
 from udpnote.text.other_programs.note_times import utc_moment
-from udpnote.text.times import microseconds
 
 SOURCE = "memos"
 JSON_ARRAYS = ("memos", "data")
 
 NEXT_PAGE = "nextPageToken"
 """The field with which the API asks for the next page of memos. It is empty on the last page."""
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=timezone(timedelta()))
 
 
 def is_memos_record(fields: dict[str, Any]) -> bool:
@@ -102,5 +98,5 @@ def _time(fields: dict[str, Any], text_key: str, number_key: str) -> int | None:
     """
     seconds = fields.get(number_key)
     if type(seconds) is int and abs(seconds) < 1 << 38:
-        return microseconds(_EPOCH + timedelta(seconds=seconds))
+        return seconds * 1_000_000
     return utc_moment(text_in(fields, text_key))

@@ -9,7 +9,7 @@ from datetime import date, datetime, time, timedelta, timezone
 from typing import NamedTuple
 
 from udpnote.text.other_programs.imported_note import Zones
-from udpnote.text.times import microseconds
+from udpnote.text.times import exact_microseconds
 
 _DATE = (
     r"(?P<year>\d{4})(?:(?P<sign>[-/._])(?P<month>\d{1,2})(?P=sign)(?P<day>\d{1,2})|年(?P<m>\d{1,2})月(?P<d>\d{1,2})[日号號])"
@@ -52,7 +52,7 @@ class Stamp(NamedTuple):
         local = datetime.combine(self.day, self.clock or time())
         if self.offset is None:
             return zones.localize(local)
-        return microseconds(local.replace(tzinfo=timezone(self.offset))), self.offset // timedelta(minutes=1)
+        return exact_microseconds(local.replace(tzinfo=timezone(self.offset))), self.offset // timedelta(minutes=1)
 
     def __str__(self) -> str:
         """What the source says of the date, the time and the offset. The identities of Markdown notes contain this text."""
@@ -98,7 +98,7 @@ def utc_moment(text: str) -> int | None:
     stamp = stamp_of(text)
     if stamp is None or stamp.day is None or stamp.clock is None or stamp.offset is None:
         return None
-    return microseconds(datetime.combine(stamp.day, stamp.clock, timezone(stamp.offset)))
+    return exact_microseconds(datetime.combine(stamp.day, stamp.clock, timezone(stamp.offset)))
 
 
 def _stamp(match: re.Match[str]) -> Stamp | None:
