@@ -8,7 +8,7 @@ from udpnote.errors import InvalidSetting
 from udpnote.machine.clock import wall_seconds
 
 if TYPE_CHECKING:
-    from udpnote.client.reading.filters import Filters as ParsedFilters
+    from udpnote.client.reading.filters import Filters
 
 
 class FilterOptions(NamedTuple):
@@ -27,7 +27,7 @@ class FilterOptions(NamedTuple):
         """Whether at least one of the options was given, with a value that is not empty."""
         return any(self)
 
-    def parsed(self) -> "ParsedFilters":
+    def parsed(self) -> "Filters":
         """Return these options as the `Filters` for a `NotebookReader`. Words such as `yesterday` are relative to the present
         time.
 
@@ -41,18 +41,13 @@ class FilterOptions(NamedTuple):
             from udpnote.cli.added_tags import check_tags  # here, because most commands filter by no tag
 
             check_tags(tags)
-        since, until = self._times()
+        since: int | None = None
+        until: int | None = None
+        if (self.since, self.until, self.on) != (None, None, None):
+            from udpnote.cli.times import time_filters  # here, because most commands filter by no time
+
+            since, until = time_filters(self.since, self.until, self.on, wall_seconds())
         return {"since": since, "until": until, "author": self.author, "tags": tags}
-
-    def _times(self) -> tuple[int | None, int | None]:
-        """The start and the end of the range of time, in microseconds since 1970 UTC; None without a limit (see
-        `time_filters`).
-        """
-        if self.since is None and self.until is None and self.on is None:
-            return None, None
-        from udpnote.cli.times import time_filters  # here, because most commands filter by no time
-
-        return time_filters(self.since, self.until, self.on, wall_seconds())
 
 
 Since = Annotated[
@@ -70,7 +65,7 @@ On = Annotated[
 By = Annotated[str | None, Option("--author", metavar="NAME", help="Written by this author; `lin` also matches lin@desk.")]
 Tag = Annotated[list[str] | None, Option("--tag", metavar="TAG", help="With this tag, with or without its #. May be repeated.")]
 
-Filters = Annotated[FilterOptions, OptionGroup(since=Since, until=Until, on=On, author=By, tags=Tag)]
+AllFilters = Annotated[FilterOptions, OptionGroup(since=Since, until=Until, on=On, author=By, tags=Tag)]
 """The options that choose among the notes by time, author and tag."""
 
 NO_FILTERS = FilterOptions()

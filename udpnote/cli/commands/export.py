@@ -9,14 +9,14 @@ from typing import Annotated
 from udpnote.cli import exit_codes
 from udpnote.cli.client_options import NO_OPTIONS
 from udpnote.cli.command_line.declared_command import DeclaredCommands, Option
-from udpnote.cli.filters import NO_FILTERS, Filters
+from udpnote.cli.filters import NO_FILTERS, AllFilters
 from udpnote.cli.open_notebook import opened
 from udpnote.cli.options import NotebookFile, ReadingClient
 from udpnote.cli.terminal.interruption import interruptible_until_last_step
 from udpnote.cli.terminal.progress import Progress
 from udpnote.cli.terminal.streams import prepare_for_json, say
 from udpnote.client.reading.exporting import Form, export_pieces
-from udpnote.client.reading.filters import Filters as ParsedFilters
+from udpnote.client.reading.filters import Filters
 from udpnote.client.reading.notebook_reader import NotebookReader
 from udpnote.errors import InvalidSetting, Notice
 from udpnote.model.entry import StoredEntry
@@ -47,7 +47,7 @@ def export(
         str | None,
         Option("-o --output", metavar="FILE", help="The file to write; -: standard output.  [default: -]"),
     ] = None,
-    filters: Filters = NO_FILTERS,
+    filters: AllFilters = NO_FILTERS,
     options: ReadingClient = NO_OPTIONS,
     file: NotebookFile = None,
 ) -> int:
@@ -108,7 +108,7 @@ class _Export:
     text goes to standard output and not to a file.
     """
 
-    def __init__(self, notebook: NotebookReader, form: Form, filters: ParsedFilters, *, prints: bool) -> None:
+    def __init__(self, notebook: NotebookReader, form: Form, filters: Filters, *, prints: bool) -> None:
         self._notebook = notebook
         self._form = form
         self._filters = filters

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 from udpnote.cli import exit_codes
 from udpnote.cli.client_options import NO_OPTIONS, ClientOptions
 from udpnote.cli.command_line.declared_command import Argument, DeclaredCommands, Option
-from udpnote.cli.filters import NO_FILTERS, Filters
+from udpnote.cli.filters import NO_FILTERS, AllFilters
 from udpnote.cli.open_notebook import opened
 from udpnote.cli.options import ENTRIES_MAX, Json, NoPager, NotebookFile, ReadingClient
 from udpnote.cli.terminal.note_list import NoteList, revision_mark
@@ -17,7 +17,7 @@ from udpnote.cli.terminal.pager import paged
 from udpnote.cli.terminal.streams import say
 from udpnote.cli.terminal.styles import Printer
 from udpnote.cli.terminal.text import in_json, local_time
-from udpnote.client.reading.filters import Filters as ParsedFilters
+from udpnote.client.reading.filters import Filters
 from udpnote.client.reading.notebook_reader import NotebookReader
 from udpnote.errors import InvalidSetting, Notice
 from udpnote.model.entry import StoredEntry
@@ -57,7 +57,7 @@ class Selection(NamedTuple):
     with `newest_first`, the newest does. The words and phrases in `highlighted` are highlighted in the output.
     """
 
-    filters: ParsedFilters
+    filters: Filters
     words: Sequence[str]
     highlighted: Sequence[str]
     limit: int | None
@@ -65,7 +65,7 @@ class Selection(NamedTuple):
     newest_first: bool
 
 
-class Form(NamedTuple):
+class Layout(NamedTuple):
     """How notes are printed: as JSON, with their whole texts (`is_full`), and in a pager if the output is long (`is_paged`)."""
 
     as_json: bool
@@ -76,7 +76,7 @@ class Form(NamedTuple):
 @app.command("list")
 def list_notes(
     limit: Limit = None,
-    filters: Filters = NO_FILTERS,
+    filters: AllFilters = NO_FILTERS,
     is_all: All = False,
     reverse: Reverse = False,
     full: Full = False,
@@ -103,9 +103,9 @@ def list_notes(
     """
     selection = Selection(filters.parsed(), (), (), limit, is_all, reverse)
     advice = Notice("filters_find_nothing" if filters.are_given else "no_notes_yet")
-    form = Form(as_json, full, not no_pager)
-    with _opened(selection, options, file, form) as (notebook, printer):
-        if not _show(notebook, printer, selection, form):
+    layout = Layout(as_json, full, not no_pager)
+    with _opened(selection, options, file, layout) as (notebook, printer):
+        if not _show(notebook, printer, selection, layout):
             say(advice)
     return exit_codes.DONE
 
@@ -116,7 +116,7 @@ def search(
         list[str], Argument(metavar="WORDS...", help='What to search for, after all options; quote a phrase: "oat milk".')
     ],
     limit: Limit = None,
-    filters: Filters = NO_FILTERS,
+    filters: AllFilters = NO_FILTERS,
     is_all: All = False,
     reverse: Reverse = False,
     full: Full = False,
@@ -148,10 +148,10 @@ def search(
 
     query = parse_words(words)
     selection = Selection(filters.parsed(), query.as_typed, query.wanted, limit, is_all, reverse)
-    form = Form(as_json, full, not no_pager)
-    with _opened(selection, options, file, form) as (notebook, printer):
-        if not _show(notebook, printer, selection, form):
-            _show_beginnings(notebook, printer, selection, query, form)
+    layout = Layout(as_json, full, not no_pager)
+    with _opened(selection, options, file, layout) as (notebook, printer):
+        if not _show(notebook, printer, selection, layout):
+            _show_beginnings(notebook, printer, selection, query, layout)
     return exit_codes.DONE
 
 
@@ -160,7 +160,7 @@ def _show_beginnings(
     printer: Printer,
     selection: Selection,
     query: "QueryWords",
-    form: Form,
+    layout: Layout,
 ) -> None:
     """Repeat the search for a `query` that has found nothing. For each word of the query that is in no note, now search for
     longer words that begin with it.
@@ -173,7 +173,7 @@ def _show_beginnings(
     tried = words_that_find_nothing(notebook, query, selection.filters)
     widened = with_beginnings(query, tried)
     selection = selection._replace(words=widened.as_typed, highlighted=widened.wanted)
-    if tried and _show(notebook, printer, selection, form, notice=Notice("beginnings_found", words=tried)):
+    if tried and _show(notebook, printer, selection, layout, notice=Notice("beginnings_found", words=tried)):
         return
     say(Notice("no_beginnings_found", words=tried) if tried else Notice("no_note_found"))
     if query.has_sign_in_phrase:
@@ -182,17 +182,17 @@ def _show_beginnings(
 
 @contextmanager
 def _opened(
-    selection: Selection, options: ClientOptions, file: str | None, form: Form
+    selection: Selection, options: ClientOptions, file: str | None, layout: Layout
 ) -> Iterator[tuple[NotebookReader, Printer]]:
     """Open the notebook that `file` or `options` name, as `opened` does. The block gets the reader and the printer. What the
-    block prints goes through a pager if `form` asks for it.
+    block prints goes through a pager if `layout` asks for it.
 
     Raises `InvalidSetting` if `selection` has a limit and also `is_all`.
     """
     if selection.is_all and selection.limit is not None:
         raise InvalidSetting("limit_and_all")
     with (
-        paged(is_wanted=form.is_paged, starts_at_end=not (selection.is_all or selection.newest_first)),
+        paged(is_wanted=layout.is_paged, starts_at_end=not (selection.is_all or selection.newest_first)),
         opened(options, file) as (notebook, printer),
     ):
         yield notebook, printer
@@ -202,7 +202,7 @@ def _show(
     notebook: NotebookReader,
     printer: Printer,
     selection: Selection,
-    form: Form,
+    layout: Layout,
     *,
     notice: Notice | None = None,
 ) -> bool:
@@ -212,7 +212,7 @@ def _show(
         if first:
             if notice is not None:
                 say(notice)
-            _print(printer, chain([first], portions), selection.highlighted, form)
+            _print(printer, chain([first], portions), selection.highlighted, layout)
     sys.stdout.flush()
     return bool(first)
 
@@ -235,19 +235,19 @@ def _portions(notebook: NotebookReader, selection: Selection) -> Generator[list[
         yield latest if selection.newest_first else latest[::-1]
 
 
-def _print(printer: Printer, portions: Iterator[list[StoredEntry]], words: Sequence[str], form: Form) -> None:
+def _print(printer: Printer, portions: Iterator[list[StoredEntry]], words: Sequence[str], layout: Layout) -> None:
     """Print the notes of all `portions`. On a terminal, the `words` of a search are highlighted.
 
-    If `form` asks for JSON, each note is an object. If it asks for whole texts, or on a terminal, the notes of a day stand
+    If `layout` asks for JSON, each note is an object. If it asks for whole texts, or on a terminal, the notes of a day stand
     under a heading. In any other case, each note is one line.
     """
-    if form.as_json:
+    if layout.as_json:
         from udpnote.cli.json_output import note_object
 
         for stored in chain.from_iterable(portions):
             sys.stdout.write(in_json(note_object(stored)) + "\n")
-    elif printer.is_terminal or form.is_full:
-        notes = NoteList(printer, words, is_full=form.is_full)
+    elif printer.is_terminal or layout.is_full:
+        notes = NoteList(printer, words, is_full=layout.is_full)
         for portion in portions:
             notes.print(portion)
     else:

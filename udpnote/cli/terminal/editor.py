@@ -15,7 +15,7 @@ from contextlib import contextmanager, suppress
 from types import FrameType, TracebackType
 from typing import Self
 
-from udpnote.cli.terminal.input_lines import decoded, whole_file
+from udpnote.cli.terminal.input_lines import decoded, entry_bytes
 from udpnote.cli.terminal.interruption import noticing_signals
 from udpnote.cli.terminal.streams import say, text_encoding
 from udpnote.errors import InvalidEntry, InvalidSetting, Notice
@@ -294,7 +294,7 @@ def _read(path: str) -> bytes:
         if not _is_regular(path):
             raise InvalidEntry("edited_file_irregular")
         with open(path, "rb") as file:
-            return whole_file(file)
+            return entry_bytes(file)
     except FileNotFoundError:  # the editor has removed it
         return b""
 

@@ -194,7 +194,7 @@ def whole_input(file: BinaryIO, encoding: str) -> str:
     One line end at the end (LF, CRLF or CR) is removed. So is a byte order mark at the beginning, which says that the text is
     in UTF-8. Raises `InvalidEntry` if the text is too long or blank, and the errors of `decoded`.
     """
-    data = whole_file(file)
+    data = entry_bytes(file)
     if data.startswith(_BYTE_ORDER_MARK):
         data, encoding = data.removeprefix(_BYTE_ORDER_MARK), UTF_8
     text = decoded(data, encoding).removesuffix("\n").removesuffix("\r")
@@ -202,7 +202,7 @@ def whole_input(file: BinaryIO, encoding: str) -> str:
     return text
 
 
-def whole_file(file: BinaryIO) -> bytes:
+def entry_bytes(file: BinaryIO) -> bytes:
     """Read all bytes of `file`, and return them. Raises `InvalidEntry` if there are more than `_INPUT_BYTES_MAX`."""
     data = file.read(_INPUT_BYTES_MAX + 1)
     if len(data) > _INPUT_BYTES_MAX:
