@@ -86,6 +86,16 @@ def test_written_notes_come_back_without_parts_of_seconds_and_blank_ends(entries
         assert not text[len(block.text) :].strip()
 
 
+@pytest.mark.parametrize("character", ["\x9f", "\u200b"])
+def test_a_note_that_its_escapes_would_make_too_long_can_be_imported_again_and_is_found(character: str) -> None:
+    text = f"\u0628\u200c{character * (TEXT_BYTES_MAX // len(character.encode()) - 50)}\n{STAMP}"
+    log = notes(text)
+    exported = text_block(log.entries[0].entry.written_at, 480, text)
+    [(entry, key, _)] = text_entries(read(exported), "小明", lambda _: (0, 0), _raise)
+    assert entry.text.startswith("\u0628\u200c?????") and entry.text.endswith(f"?\n{STAMP[:-1]}")
+    assert stored_blocks(log.entries, {key}) == {key: 1}
+
+
 def test_an_invalid_time_and_a_time_right_below_another_are_text() -> None:
     lines = ("2019/13/45 16:37:08", "2019/05/09 24:00:00", "0000/01/01 00:00:00", f"\u3000{STAMP[:-1]}")
     for text in (*(f"milk\n\n{line}" for line in lines), f"{STAMP}or so"):

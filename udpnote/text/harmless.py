@@ -57,6 +57,13 @@ def harmless_lines(text: str) -> str:
     return text if text.isascii() and text.isprintable() else _pattern(_IN_LINES).sub(_replaced, text)
 
 
+def harmless_lines_no_longer(text: str) -> str:
+    """Do what `harmless_lines` does, but replace each harmful or invisible character by `?`. So the result has no more bytes in
+    UTF-8 than `text`.
+    """
+    return _pattern(_IN_LINES).sub(lambda found: found[0] if _replaced(found) == found[0] else "?", text)
+
+
 def harmless_json(text: str) -> str:
     """`text`, which is JSON, with a JSON escape instead of each harmful or invisible character.
 

@@ -26,7 +26,7 @@ from udpnote.model.entry import (
     check_text,
     is_writing_time,
 )
-from udpnote.text.harmless import harmless_lines
+from udpnote.text.harmless import harmless_lines, harmless_lines_no_longer
 from udpnote.text.jsonl import BYTE_ORDER_MARK, iso_time
 
 TEXT_CLIENT_ID = sha256(b"udpnote text import").digest()[:CLIENT_ID_BYTES]
@@ -128,10 +128,10 @@ def text_block(written_at: int, utc_offset: int, text: str) -> str:
     """An entry in the plain text format: a line with the writer's local time, the text, and a blank line.
 
     `written_at` is in microseconds since 1970 UTC, `utc_offset` in minutes east of UTC. Characters of `text` that could harm a
-    terminal are replaced, and trailing line ends are left out. A space is put before each line that looks like a time, even an
-    indented one. `TextBlocks` removes this space.
+    terminal are replaced (see `_harmless`), and trailing line ends are left out. A space is put before each line that looks
+    like a time, even an indented one. `TextBlocks` removes this space.
     """
-    written = _STAMP_IN_TEXT.sub(" ", harmless_lines(text.rstrip("\r\n")))
+    written = _STAMP_IN_TEXT.sub(" ", _harmless(text))
     return f"{_as_stamp(iso_time(written_at, utc_offset))}\n{written}\n\n"
 
 
@@ -233,7 +233,17 @@ def _without_blank_end(text: str) -> str:
 
 def _as_imported(text: str) -> str:
     """The text that `TextBlocks` reads from the block that `text_block` writes for `text`."""
-    return _without_blank_end(harmless_lines(text.rstrip("\r\n")).replace("\r\n", "\n"))
+    return _without_blank_end(_harmless(text).replace("\r\n", "\n"))
+
+
+def _harmless(text: str) -> str:
+    """`text` without line ends at its end, and with its harmful and invisible characters replaced.
+
+    An entry can have the result: if the usual replacements would make it too long for that, these characters become `?`.
+    """
+    written = text.rstrip("\r\n")
+    replaced = harmless_lines(written)
+    return replaced if len(replaced.encode()) <= TEXT_BYTES_MAX else harmless_lines_no_longer(written)
 
 
 def _digest(text: str) -> bytes:
