@@ -19,6 +19,7 @@ from udpnote.text.other_programs.imported_note import (
     amount_in,
     error_at,
     text_in,
+    texts_in,
     with_tags,
 )
 from udpnote.text.other_programs.note_times import utc_moment
@@ -56,9 +57,15 @@ def day_one_note(fields: dict[str, Any], place: Place, reading: Reading) -> Impo
         missing = "creationDate" if uuid else "uuid"
         reading.on_bad(error_at(place, InvalidImport("record_without_time", program="Day One", field=missing)))
         return None
-    _count_left_out(fields, reading)
-    tags = fields.get("tags")
-    names = [name for name in tags if isinstance(name, str)] if isinstance(tags, list) else []
+    reading.leave_out(
+        {
+            LeftOut.PICTURES: amount_in(fields, "photos"),
+            LeftOut.RECORDINGS: amount_in(fields, "videos", "audios"),
+            LeftOut.ATTACHMENTS: amount_in(fields, "pdfAttachments"),
+            LeftOut.PLACES: bool(fields.get("location")),
+            LeftOut.DETAILS: any(fields.get(key) for key in ("weather", "music", "userActivity")),
+        }
+    )
     text = _text(fields)
     note = ImportedNote(
         place,
@@ -66,21 +73,12 @@ def day_one_note(fields: dict[str, Any], place: Place, reading: Reading) -> Impo
         True,
         written_at,
         reading.zones.offset(written_at, text_in(fields, "timeZone")),
-        with_tags(text, [*names, *([STARRED] if fields.get("starred") is True else [])]) if text.strip() else "",
+        with_tags(text, [*texts_in(fields, "tags"), *([STARRED] if fields.get("starred") is True else [])])
+        if text.strip()
+        else "",
         changed_at=utc_moment(text_in(fields, "modifiedDate")) or 0,
     )
     return note if reading.accepts(note) else None
-
-
-def _count_left_out(fields: dict[str, Any], reading: Reading) -> None:
-    counts = {
-        LeftOut.PICTURES: amount_in(fields, "photos"),
-        LeftOut.RECORDINGS: amount_in(fields, "videos", "audios"),
-        LeftOut.ATTACHMENTS: amount_in(fields, "pdfAttachments"),
-        LeftOut.PLACES: bool(fields.get("location")),
-        LeftOut.DETAILS: any(fields.get(key) for key in ("weather", "music", "userActivity")),
-    }
-    reading.left_out.update({kind: int(count) for kind, count in counts.items() if count})
 
 
 def _text(fields: dict[str, Any]) -> str:

@@ -5,7 +5,7 @@ keep (`LeftOut`). The identity of a note depends only on its source, so the same
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from enum import Enum
 from hashlib import sha256
@@ -142,6 +142,10 @@ class Reading(NamedTuple):
             return False
         return True
 
+    def leave_out(self, counts: Mapping[LeftOut, int]) -> None:
+        """Count what a note of the other program has and a notebook does not keep: `counts`, in which 0 stands for nothing."""
+        self.left_out.update({what: int(count) for what, count in counts.items() if count})
+
 
 def error_at(place: Place, problem: Exception) -> InvalidImport:
     """The error for `problem`. It names the place in the source."""
@@ -214,6 +218,12 @@ def _as_tag(name: str) -> str:
 def text_in(fields: dict[str, Any], *keys: str) -> str:
     """The first string in `fields` under one of `keys` that is not empty; the empty string if there is none."""
     return next((value for key in keys if isinstance(value := fields.get(key), str) and value), "")
+
+
+def texts_in(fields: dict[str, Any], key: str) -> list[str]:
+    """The strings in the list in `fields` under `key`; none if there is no list."""
+    found = fields.get(key)
+    return [each for each in found if isinstance(each, str)] if isinstance(found, list) else []
 
 
 def amount_in(fields: dict[str, Any], *keys: str) -> int:

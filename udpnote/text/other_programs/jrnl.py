@@ -10,7 +10,7 @@ import warnings
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
-from typing import Any, NamedTuple
+from typing import Any
 
 from udpnote.errors import InvalidEntry, InvalidImport, InvalidSetting
 from udpnote.model.entry import TEXT_BYTES_MAX
@@ -24,6 +24,7 @@ from udpnote.text.other_programs.imported_note import (
     digest_of,
     error_at,
     text_in,
+    texts_in,
     with_tags,
 )
 from udpnote.text.other_programs.note_times import Stamp, stamp_of
@@ -38,17 +39,6 @@ _TAG = re.compile(r"(?<!\S)@([-+*#/\w]+)")
 
 _SAMPLE_TIME = datetime(2026, 11, 23, 19, 52, 31, tzinfo=UTC)
 """Its year, month and day are not those that `strptime` assumes for a format without them: 1900, 1 and 1."""
-
-
-class _Block(NamedTuple):
-    """One entry in the text: the number of its first line (from 1), the time in the brackets there, and its `lines`.
-
-    The first of `lines` comes without these brackets. A long line may be in several pieces.
-    """
-
-    line: int
-    stamp: Stamp
-    lines: list[str]
 
 
 def check_date_format(date_format: str) -> None:
@@ -111,9 +101,9 @@ def jrnl_json_note(fields: dict[str, Any], place: Place, reading: Reading, copie
         reading.on_bad(error_at(place, InvalidImport("record_without_time", program="jrnl", field="date")))
         return None
     text = f"{text_in(fields, 'title').strip()}\n{text_in(fields, 'body').strip()}".strip()
-    tags = fields.get("tags")
-    names = [name for name in tags if isinstance(name, str)] if isinstance(tags, list) else []
-    note = _note(place, stamp, text, names, is_starred=fields.get("starred") is True, reading=reading, copies=copies)
+    note = _note(
+        place, stamp, text, texts_in(fields, "tags"), is_starred=fields.get("starred") is True, reading=reading, copies=copies
+    )
     return note if reading.accepts(note) else None
 
 
@@ -149,31 +139,34 @@ def _note(
 def _blocks(lines: Iterable[str], reading: Reading, path: str) -> Iterator[tuple[int, Stamp, str, int]]:
     """Yield (line number, time, text, number of characters) for each entry. For `lines` and `path` see `jrnl_text_notes`.
 
+    The line number is that of the entry's first line, from 1. The text comes without the time in brackets there.
+
     If a text has more than `TEXT_BYTES_MAX` characters, it is cut, but the number of characters is that of the whole text. Text
     before the first entry is reported to `reading.on_bad`, and lines whose date is not understood are counted in
     `reading.left_out`.
     """
-    block: _Block | None = None
-    number, is_start, size = 1, True, 0  # `is_start`: whether the next piece begins a line; `size`: characters of the block
+    start: tuple[int, Stamp] | None = None  # of the entry that is read; `pieces` and `size` are its text and its characters
+    pieces: list[str] = []
+    number, is_start, size = 1, True, 0  # `is_start`: whether the next piece begins a line
     for piece in lines:
         line = piece.removeprefix(BYTE_ORDER_MARK) if number == 1 and is_start else piece
         heading = _heading(line, reading.date_format) if is_start else None
         if heading is not None:
-            if block is not None:
-                yield block.line, block.stamp, "".join(block.lines), size
+            if start is not None:
+                yield *start, "".join(pieces), size
             stamp, line = heading
-            block, size = _Block(number, stamp, []), 0
+            start, pieces, size = (number, stamp), [], 0
         elif is_start and (match := _BRACKETS.match(line)) and _SEEMS_A_DATE.search(match[1]):
             reading.left_out[LeftOut.DATES_NOT_READ] += 1
-        if block is not None and size <= TEXT_BYTES_MAX:
-            block.lines.append(line)
-        elif block is None and line.strip():
+        if start is not None and size <= TEXT_BYTES_MAX:
+            pieces.append(line)
+        elif start is None and line.strip():
             reading.on_bad(error_at(Place(path, number), InvalidImport("text_before_first_date", text=line.strip())))
         size += len(line)
         is_start = piece.endswith("\n")
         number += is_start
-    if block is not None:
-        yield block.line, block.stamp, "".join(block.lines), size
+    if start is not None:
+        yield *start, "".join(pieces), size
 
 
 def _heading(line: str, date_format: str) -> tuple[Stamp, str] | None:

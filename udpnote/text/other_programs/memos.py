@@ -16,6 +16,7 @@ from udpnote.text.other_programs.imported_note import (
     amount_in,
     error_at,
     text_in,
+    texts_in,
     with_tags,
 )
 from udpnote.text.other_programs.note_times import utc_moment
@@ -45,9 +46,14 @@ def memos_note(fields: dict[str, Any], place: Place, reading: Reading) -> Import
         reading.on_bad(error_at(place, InvalidImport("record_without_time", program="memos", field=missing)))
         return None
     text = text_in(fields, "content").replace("\r\n", "\n").strip()
-    _count_left_out(fields, reading)
-    tags = fields.get("tags")
-    names = [name for name in tags if isinstance(name, str)] if isinstance(tags, list) else []
+    reading.leave_out(
+        {
+            LeftOut.ATTACHMENTS: amount_in(fields, "attachments", "resources", "resourceList"),
+            LeftOut.RELATIONS: amount_in(fields, "relations", "relationList", "reactions"),
+            LeftOut.PLACES: bool(fields.get("location")),
+            LeftOut.PRIVACY: text_in(fields, "visibility") == "PRIVATE",
+        }
+    )
     marks = ["pinned"] * (fields.get("pinned") in (True, 1)) + ["archived"] * ("ARCHIVED" in _states(fields))
     note = ImportedNote(
         place,
@@ -55,21 +61,11 @@ def memos_note(fields: dict[str, Any], place: Place, reading: Reading) -> Import
         True,
         written_at,
         reading.zones.offset(written_at, ""),
-        with_tags(text, [*names, *marks]) if text else "",
+        with_tags(text, [*texts_in(fields, "tags"), *marks]) if text else "",
         author=_author(fields),
         changed_at=_time(fields, "updateTime", "updatedTs") or 0,
     )
     return note if reading.accepts(note) else None
-
-
-def _count_left_out(fields: dict[str, Any], reading: Reading) -> None:
-    counts = {
-        LeftOut.ATTACHMENTS: amount_in(fields, "attachments", "resources", "resourceList"),
-        LeftOut.RELATIONS: amount_in(fields, "relations", "relationList", "reactions"),
-        LeftOut.PLACES: bool(fields.get("location")),
-        LeftOut.PRIVACY: text_in(fields, "visibility") == "PRIVATE",
-    }
-    reading.left_out.update({kind: int(count) for kind, count in counts.items() if count})
 
 
 def _states(fields: dict[str, Any]) -> set[str]:
