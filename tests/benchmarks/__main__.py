@@ -20,24 +20,10 @@ from tests.benchmarks.writing import ceiling, crowd, lock_step, losses, sustaine
 MEASURES: dict[str, Callable[[Path], Iterator[Row]]] = {
     measure.__name__.replace("_", "-"): measure
     for measure in (
-        sustained,
-        ceiling,
-        crowd,
-        lock_step,
-        losses,
-        start_up,
-        interactive,
-        pipe,
-        million,
-        growth,
-        growth_to_ten_million,
-        export,
-        held_up,
-        sealed_sustained,
-        strangers,
-        page,
+        sustained, ceiling, crowd, lock_step, losses, start_up, interactive, pipe, million, growth, growth_to_ten_million,
+        export, held_up, sealed_sustained, strangers, page,
     )
-}
+}  # fmt: skip
 
 ONLY_BY_NAME = {"growth-to-ten-million"}
 """Measures that take so long that they run only if they are named."""

@@ -39,10 +39,7 @@ def interactive(folder: Path) -> Iterator[Row]:
     bulk_rates: list[float] = []
     seconds = alternate(
         "interactive sends beside a bulk one, 99th percentile",
-        {
-            "beside it": partial(_seconds_beside_bulk, folder, bulk_rates),
-            "alone": partial(_seconds_alone, folder),
-        },
+        {"beside it": partial(_seconds_beside_bulk, folder, bulk_rates), "alone": partial(_seconds_alone, folder)},
         shown_percentile,
     )
     beside = [1000 * percentile_99(each) for each in seconds["beside it"]]

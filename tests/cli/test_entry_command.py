@@ -51,8 +51,7 @@ def test_a_command_that_fails_or_takes_long_is_named_and_one_that_reads_nothing_
 
 
 @pytest.mark.parametrize(
-    ("line", "kind"),
-    [("no'quote", "exec_not_understood"), (" ", "exec_empty"), ("nosuch a", "exec_not_found")],
+    ("line", "kind"), [("no'quote", "exec_not_understood"), (" ", "exec_empty"), ("nosuch a", "exec_not_found")]
 )
 def test_a_command_line_that_cannot_work_is_refused_at_once(line: str, kind: str) -> None:
     with pytest.raises(InvalidSetting) as error:

@@ -67,9 +67,7 @@ def test_a_day_on_which_the_clocks_change_is_shorter_or_longer(use_zone: UseZone
     assert shown(start - 1)[:10] < day == shown(start)[:10] == shown(end - 1)[:10] < shown(end)[:10]
 
 
-def test_today_begins_at_midnight_and_hours_count_as_they_pass_although_an_hour_comes_twice(
-    use_zone: UseZone,
-) -> None:
+def test_today_begins_at_midnight_and_hours_count_as_they_pass_although_an_hour_comes_twice(use_zone: UseZone) -> None:
     use_zone("America/Havana")
     second_time = datetime(2025, 11, 2, 0, 30, fold=1).timestamp()
     assert bounds("0 days ago", second_time) == bounds("2025-11-02", second_time) == bounds("today", second_time)
@@ -82,15 +80,8 @@ def test_today_begins_at_midnight_and_hours_count_as_they_pass_although_an_hour_
 def test_the_ends_of_the_calendar_are_those_of_an_entry(use_zone: UseZone, zone: str) -> None:
     use_zone(zone)
     for text in (
-        "0001-01-01",
-        "0001-01-01T00:00+14:00",
-        "year 0001",
-        "0001-01",
-        "year 9999",
-        "9999-12",
-        "9999-W52",
-        "9999-12-31",
-    ):
+        "0001-01-01", "0001-01-01T00:00+14:00", "year 0001", "0001-01", "year 9999", "9999-12", "9999-W52", "9999-12-31",
+    ):  # fmt: skip
         start, end = bounds(text)
         assert WRITTEN_AT_MIN <= start <= end <= WRITTEN_AT_MAX
         assert start == WRITTEN_AT_MIN if "9999" not in text else end == WRITTEN_AT_MAX

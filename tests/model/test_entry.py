@@ -43,16 +43,8 @@ def text_too_long(size: int, *, has_lines: bool) -> Notice:
     [
         (check_text, TEXTS, [(blank, Notice("text_blank")) for blank in BLANKS]),
         (check_text, [], [("abc\udce6\udc88", Notice("text_not_unicode", character=4))]),
-        (
-            check_text,
-            [],
-            [("x" * (TEXT_BYTES_MAX + 1), text_too_long(TEXT_BYTES_MAX + 1, has_lines=False))],
-        ),
-        (
-            check_text,
-            [],
-            [("a\nb" * TEXT_BYTES_MAX, text_too_long(TEXT_BYTES_MAX * 3, has_lines=True))],
-        ),
+        (check_text, [], [("x" * (TEXT_BYTES_MAX + 1), text_too_long(TEXT_BYTES_MAX + 1, has_lines=False))]),
+        (check_text, [], [("a\nb" * TEXT_BYTES_MAX, text_too_long(TEXT_BYTES_MAX * 3, has_lines=True))]),
         (check_author, AUTHORS, [(blank, Notice("author_blank")) for blank in BLANKS]),
         (check_author, [], [("\udce6", Notice("author_not_unicode"))]),
         (check_author, [], [(name, Notice("author_of_several_lines")) for name in ("lin\namy", "lin\n", "\rlin", "lin\u2028")]),

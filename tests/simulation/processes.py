@@ -110,13 +110,7 @@ class Process:
     """How long users wait for an answer."""
 
     def __init__(
-        self,
-        lan: Lan,
-        outbox: OutboxDisk,
-        *,
-        host: str,
-        ended: Callable[[Any], None],
-        notebook_id: str | None = None,
+        self, lan: Lan, outbox: OutboxDisk, *, host: str, ended: Callable[[Any], None], notebook_id: str | None = None
     ) -> None:
         self._lan, self.disk, self._ended, self._wanted = lan, outbox, ended, notebook_id
         self._time_offset = lan.random.uniform(0.0, 1e6)

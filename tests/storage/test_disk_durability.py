@@ -7,14 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from udpnote.storage.disk_durability import (
-    WRITE_BYTES,
-    Mount,
-    find_mount,
-    fsync_durations,
-    mount_at,
-    temporary_folder,
-)
+from udpnote.storage.disk_durability import WRITE_BYTES, Mount, find_mount, fsync_durations, mount_at, temporary_folder
 from udpnote.storage.disk_errors import existing_folder
 
 

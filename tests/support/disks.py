@@ -38,10 +38,7 @@ def small_blocks(disk: Path, *, megabytes: int) -> Iterator[Path]:
     image = disk.with_name(f"{disk.name}.ext4")
     with open(image, "wb") as file:
         file.truncate(megabytes << 20)
-    commands = (
-        ["mkfs.ext4", "-q", "-F", "-b", "1024", "-m", "0", str(image)],
-        ["mount", "-o", "loop", str(image), str(disk)],
-    )
+    commands = (["mkfs.ext4", "-q", "-F", "-b", "1024", "-m", "0", str(image)], ["mount", "-o", "loop", str(image), str(disk)])
     try:
         if any(subprocess.run(command, capture_output=True, check=False).returncode for command in commands):
             pytest.skip("only root can mount an ext4 disk, where there are loop devices")

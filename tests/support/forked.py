@@ -53,12 +53,7 @@ class Forked:
     """A command that runs as a fork. It has those methods and attributes of a `Popen` that `Process` uses."""
 
     def __init__(
-        self,
-        control: socket.socket,
-        pid: int,
-        stdin: IO[bytes] | None,
-        stdout: IO[bytes] | None,
-        stderr: IO[bytes] | None,
+        self, control: socket.socket, pid: int, stdin: IO[bytes] | None, stdout: IO[bytes] | None, stderr: IO[bytes] | None
     ) -> None:
         self._control, self.pid = control, pid
         self._code: int | None = None

@@ -181,10 +181,7 @@ def a_firewall_lets_in_only_answers_of_hosts_that_were_asked(lab: Lab) -> list[C
 def the_servers_host_lets_nobody_in(lab: Lab) -> list[Case]:
     hosts = pair(lab, ipv6=True)
     firewall(hosts.kitchen, arriving=ONLY_ANSWERS)
-    return [
-        Case(hosts.laptop, {"server_does_not_answer"}),
-        Case(hosts.kitchen, {"server_input_firewall"}, (hosts.kitchen,)),
-    ]
+    return [Case(hosts.laptop, {"server_does_not_answer"}), Case(hosts.kitchen, {"server_input_firewall"}, (hosts.kitchen,))]
 
 
 def the_servers_host_sends_no_answers(lab: Lab) -> list[Case]:
@@ -338,10 +335,7 @@ def settings_are_wrong(lab: Lab) -> list[Case]:
     hosts.laptop.environ |= {"UDPNOTE_WAIT": "soon", "UDPNOTE_KEY_FILE": "/dev/null"}
     (hosts.kitchen.home / "config.toml").write_text('port = "\n')
     (hosts.kitchen.home / "notebook.sqlite3.key").write_text('key = "damaged"\n')
-    return [
-        Case(hosts.laptop, {"variable_wrong"}),
-        Case(hosts.kitchen, {"settings_file_wrong", "own_key_file_wrong"}),
-    ]
+    return [Case(hosts.laptop, {"variable_wrong"}), Case(hosts.kitchen, {"settings_file_wrong", "own_key_file_wrong"})]
 
 
 def the_home_cannot_be_written(lab: Lab) -> list[Case]:

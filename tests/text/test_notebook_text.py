@@ -16,14 +16,7 @@ from udpnote.errors import InvalidEntry, InvalidImport
 from udpnote.model.entry import SEQUENCE_MAX, TEXT_BYTES_MAX, Entry, Kind
 from udpnote.text.harmless import harmless_lines
 from udpnote.text.jsonl import iso_time
-from udpnote.text.notebook_text import (
-    TEXT_CLIENT_ID,
-    TextBlock,
-    TextBlocks,
-    stored_blocks,
-    text_block,
-    text_entries,
-)
+from udpnote.text.notebook_text import TEXT_CLIENT_ID, TextBlock, TextBlocks, stored_blocks, text_block, text_entries
 
 GOLDEN = """\
 2019/05/09 16:37:08

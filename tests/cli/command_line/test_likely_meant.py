@@ -13,31 +13,9 @@ from udpnote.cli.command_line.parsing import WrongCommandLine, option_names, rea
 from udpnote.errors import Notice
 
 WORDS = [
-    "list",
-    "serch",
-    "key",
-    "rm",
-    "find",
-    "-n",
-    "--limit",
-    "--wait",
-    "--json",
-    "--auth",
-    "lin",
-    "“a",
-    "b”",
-    "——json",
-    "－n",
-    "5s",
-    "0",
-    "42",
-    "--",
-    "-",
-    "-5",
-    "-qh",
-    "--a=b",
-    "送\u3000x",
-]
+    "list", "serch", "key", "rm", "find", "-n", "--limit", "--wait", "--json", "--auth", "lin", "“a", "b”", "——json", "－n",
+    "5s", "0", "42", "--", "-", "-5", "-qh", "--a=b", "送\u3000x",
+]  # fmt: skip
 
 
 def told(line: str) -> tuple[str, Notice]:

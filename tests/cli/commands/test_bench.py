@@ -17,9 +17,7 @@ def leftovers(machine: Machine) -> list[str]:
     return folders + [command.decode() for command in commands if str(machine.home).encode() in command]
 
 
-def test_bench_measures_this_host_and_the_network_and_writes_nothing_also_after_a_change_of_key(
-    machine: Machine,
-) -> None:
+def test_bench_measures_this_host_and_the_network_and_writes_nothing_also_after_a_change_of_key(machine: Machine) -> None:
     machine.serve("厨房", sealed=True)
     machine.send("the only entry")
     machine.run("key rotate")

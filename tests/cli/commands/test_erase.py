@@ -92,9 +92,7 @@ def test_json_has_the_erased_versions_and_the_users_files_that_may_still_have_th
     kept.refused("erase x", code=2, facts=["x"])
 
 
-def test_erase_clears_the_text_file_and_the_users_outbox_and_keeps_the_entries_that_wait(
-    served: Machine,
-) -> None:
+def test_erase_clears_the_text_file_and_the_users_outbox_and_keeps_the_entries_that_wait(served: Machine) -> None:
     served.stop()
     served.serve("kitchen", text_file=served.home / "notes.txt")
     served.send("pa55word " * 999)

@@ -49,9 +49,7 @@ def test_join_takes_the_code_from_each_source(sealed: Machine, command: str, typ
     assert "今天开会" in sealed.run("list").out
 
 
-def test_join_and_use_print_the_notebook_as_json_and_find_shows_the_seal_to_those_with_the_key(
-    sealed: Machine,
-) -> None:
+def test_join_and_use_print_the_notebook_as_json_and_find_shows_the_seal_to_those_with_the_key(sealed: Machine) -> None:
     sealed.refused("find --timeout 0.1", code=69, facts=["`udpnote join`"])
     named = {"UDPNOTE_KEY": sealed.code}
     outputs = [sealed.run("find --timeout 0.4", **named)]

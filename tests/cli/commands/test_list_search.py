@@ -81,14 +81,8 @@ def test_more_than_one_page_is_sorted_as_a_whole_with_a_heading_whenever_the_day
 def test_finding_nothing_is_reported_and_is_no_failure(machine: Machine) -> None:
     machine.keep()
     for command in (
-        "list",
-        "list --all --json",
-        "search {} '' 开会",
-        "search {} milk ''",
-        "list --tag milk",
-        "tags",
-        "tags --json",
-    ):
+        "list", "list --all --json", "search {} '' 开会", "search {} milk ''", "list --tag milk", "tags", "tags --json",
+    ):  # fmt: skip
         said = machine.refused(given(command, f"--file {machine.notebook}"), code=0)
         assert ("udpnote send" in said) == (command in ("list", "list --all --json"))
     assert "first" not in machine.run(f"stats --file {machine.notebook}").out

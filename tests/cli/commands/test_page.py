@@ -109,9 +109,7 @@ def test_the_page_beside_a_server_listens_where_the_server_does_and_ends_with_it
         server.expect_error("the page has ended")
 
 
-def test_the_page_of_a_sealed_notebooks_server_has_its_own_port_and_name_and_asks_for_the_code(
-    machine: Machine,
-) -> None:
+def test_the_page_of_a_sealed_notebooks_server_has_its_own_port_and_name_and_asks_for_the_code(machine: Machine) -> None:
     address, port = f"127.{machine.port >> 8}.{machine.port & 255}.9", free_port()
     where = ("--bind", address, "--port", str(machine.port), "--file", str(machine.home / "elsewhere.sqlite3"), "--sealed")
     server = machine.start("serve", *where, "--page-port", str(port), "--page-allow-host", "notes.example")

@@ -103,17 +103,13 @@ def test_the_exit_code_is_about_the_lines_of_this_prompt_not_about_entries_that_
     assert (machine.texts(), machine.waiting()) == (["one"], ["earlier", "two"])
 
 
-def test_without_a_server_the_lines_of_a_pipe_are_queued_and_the_reason_is_said_once(
-    machine: Machine,
-) -> None:
+def test_without_a_server_the_lines_of_a_pipe_are_queued_and_the_reason_is_said_once(machine: Machine) -> None:
     result = machine.run("write", "--wait", "0.1", typed="one\ntwo\nthree\nquit\n")
     assert (result.code, machine.waiting()) == (75, ["one", "two", "three"])
     assert result.out.count(f"port {machine.port}") == 1, "why lines are queued is said once in a row"
 
 
-def test_from_a_pipe_the_utf_8_lines_up_to_quit_are_kept_and_the_notebook_is_named_once(
-    machine: Machine,
-) -> None:
+def test_from_a_pipe_the_utf_8_lines_up_to_quit_are_kept_and_the_notebook_is_named_once(machine: Machine) -> None:
     machine.serve("厨房")
     result = machine.run("write", typed="one\n\n今天\n".encode() + b"caf\xe9\nthree\n quit \nnever\n")
     assert (result.code, machine.texts(), "UTF-8" in result.out + result.err) == (1, ["one", "今天", "three"], True)
@@ -132,9 +128,7 @@ def test_from_a_pipe_ctrl_c_ends_write_while_an_entry_waits_for_an_answer(machin
     assert (process.wait().code, machine.waiting()) == (130, ["one"])
 
 
-def test_lines_stay_in_one_notebook_and_its_shortened_name_is_told_again_when_it_has_changed(
-    machine: Machine,
-) -> None:
+def test_lines_stay_in_one_notebook_and_its_shortened_name_is_told_again_when_it_has_changed(machine: Machine) -> None:
     server = machine.serve("厨" * 30)
     machine.send("known from now on", **machine.discovering)
     with closing(Outbox(machine.outbox)) as outbox:

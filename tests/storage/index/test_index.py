@@ -6,19 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.writings import (
-    END,
-    HOUR,
-    NOW,
-    Writings,
-    assert_right,
-    catch_up,
-    find,
-    never,
-    numbers,
-    opened,
-    progress,
-)
+from tests.writings import END, HOUR, NOW, Writings, assert_right, catch_up, find, never, numbers, opened, progress
 from udpnote.errors import InvalidQuery
 from udpnote.model.query import Query
 from udpnote.storage.database import IN_MEMORY

@@ -6,15 +6,7 @@ from typing import Any
 from tests.storage.notebook.conftest import part, stored
 from tests.support.later_searcher import LaterSearcher
 from udpnote.model.entry import Kind, StoredEntry
-from udpnote.model.query import (
-    Cursor,
-    LookupStep,
-    PausePoint,
-    Query,
-    Tally,
-    View,
-    beginning_of,
-)
+from udpnote.model.query import Cursor, LookupStep, PausePoint, Query, Tally, View, beginning_of
 from udpnote.storage.notebook.notebook import Notebook
 
 DAY = 86_400_000_000

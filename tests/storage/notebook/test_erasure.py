@@ -15,18 +15,7 @@ from tests.support.disks import fill
 from tests.support.errors import raises
 from tests.support.killed import killable
 from udpnote.errors import EntryRefused, NoSpace, NotebookInUse, StorageError
-from udpnote.model.entry import (
-    NO_PREDECESSOR,
-    Bundle,
-    Entry,
-    Kind,
-    NoteRun,
-    Restored,
-    SeenEntry,
-    Status,
-    StoredEntry,
-    Verdict,
-)
+from udpnote.model.entry import NO_PREDECESSOR, Bundle, Entry, Kind, NoteRun, Restored, SeenEntry, Status, StoredEntry, Verdict
 from udpnote.model.query import FIRST, LAST, Query, Tally, View
 from udpnote.storage.notebook.erasure import prepared_erasure
 from udpnote.storage.notebook.notebook import Notebook

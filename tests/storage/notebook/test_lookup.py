@@ -7,15 +7,7 @@ import pytest
 
 from tests.storage.notebook.shelf import DAY, NOW, STORED, Shelf
 from udpnote.model.entry import Kind, StoredEntry
-from udpnote.model.query import (
-    SUMMARY_LABELS,
-    Cursor,
-    IndexBehind,
-    PausePoint,
-    Query,
-    View,
-    cursor_after,
-)
+from udpnote.model.query import SUMMARY_LABELS, Cursor, IndexBehind, PausePoint, Query, View, cursor_after
 from udpnote.storage.notebook.lookup import PASSED_OVER_CHARACTERS_MAX, PASSED_OVER_MAX, SCANNED_NUMBERS, VERSIONS_AHEAD
 from udpnote.storage.notebook.notebook import Notebook
 

@@ -8,16 +8,7 @@ import pytest
 
 from tests.storage.notebook.shelf import MEETING, NOW, Shelf
 from udpnote.model.entry import StoredEntry
-from udpnote.model.query import (
-    FIRST,
-    IndexBehind,
-    LookupStep,
-    Query,
-    SearchRunning,
-    Tally,
-    View,
-    beginning_of,
-)
+from udpnote.model.query import FIRST, IndexBehind, LookupStep, Query, SearchRunning, Tally, View, beginning_of
 from udpnote.storage.database import atomic
 from udpnote.storage.index.counts import TALLIES_FETCHED, Counts
 from udpnote.storage.index.index import IndexDamaged

@@ -166,9 +166,7 @@ def test_a_run_that_the_database_rejects_is_split_and_does_not_harm_the_rest_of_
     assert (texts(notebook), notebook.last_number) == (["c", "d"], 2)
 
 
-def test_a_bundle_is_stored_once_whole_after_its_predecessor_and_not_with_a_time_in_the_future(
-    notebook: Notebook,
-) -> None:
+def test_a_bundle_is_stored_once_whole_after_its_predecessor_and_not_with_a_time_in_the_future(notebook: Notebook) -> None:
     first = bundle(entry(8, "a"), entry(3, "b", OTHER_CLIENT), entry(5, "c")._replace(utc_offset=0, author="小明"))
     second = bundle(entry(20, "d"), entry(6, "e"), stored_at=NOW - 99, after=(CLIENT, 5))
     third = bundle(entry(30, "f"), entry(31, "g"), stored_at=NOW + 99, after=(CLIENT, 6))
@@ -238,9 +236,7 @@ def restored(sequence: int, stored_at: int = 0, after: tuple[bytes, int] = NO_PR
     return part(sequence)._replace(restored=Restored(stored_at, *after))
 
 
-def test_a_change_of_a_missing_number_stays_refused_when_its_datagram_comes_again_after_the_note(
-    notebook: Notebook,
-) -> None:
+def test_a_change_of_a_missing_number_stays_refused_when_its_datagram_comes_again_after_the_note(notebook: Notebook) -> None:
     notebook.store([part(1)], NOW)
     long = split(entry(9, "长" * 600, OTHER_CLIENT)._replace(kind=Kind.REVISION, revises=2), 1000)
     changes = [revision(7, 2)._replace(client_id=OTHER_CLIENT), revision(8, 2, "", Kind.DELETION)]

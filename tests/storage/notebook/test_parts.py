@@ -9,18 +9,7 @@ from random import Random
 
 import pytest
 
-from tests.storage.notebook.conftest import (
-    CONFLICT,
-    KEPT,
-    LONG,
-    NOW,
-    REFUSED,
-    entry,
-    in_parts,
-    part,
-    stored,
-    texts,
-)
+from tests.storage.notebook.conftest import CONFLICT, KEPT, LONG, NOW, REFUSED, entry, in_parts, part, stored, texts
 from udpnote.model.entry import TEXT_BYTES_MAX, Kind, Part, Status, Verdict, cut, split
 from udpnote.storage.database import IN_MEMORY, atomic, open_database
 from udpnote.storage.notebook.notebook import Notebook

@@ -247,9 +247,7 @@ def test_a_file_that_cannot_be_restored_or_replaced_stays_as_it_is(place: Place,
     assert place.files() == before
 
 
-def test_a_restore_is_refused_under_a_server_or_without_the_wanted_key_and_keeps_servers_out(
-    place: Place,
-) -> None:
+def test_a_restore_is_refused_under_a_server_or_without_the_wanted_key_and_keeps_servers_out(place: Place) -> None:
     with closing(Notebook(place.path)), raises(NotebookInUse, "restore_while_served", path=str(place.path)):
         place.restore()
     with prepared_restore(str(place.backup), str(place.path)), raises(NotebookInUse, "notebook_in_use"):

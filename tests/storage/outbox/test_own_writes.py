@@ -155,9 +155,7 @@ def test_a_limited_number_of_writes_is_remembered_and_none_before_a_gap(outbox: 
     assert rows == WRITES_MAX
 
 
-def test_discarded_entries_are_remembered_up_to_a_limit_and_push_out_no_writes(
-    outbox: Outbox,
-) -> None:
+def test_discarded_entries_are_remembered_up_to_a_limit_and_push_out_no_writes(outbox: Outbox) -> None:
     store(outbox, 1, *add(outbox, "stored"))
     discarded = {entry.sequence for entry in add(outbox, *["no"] * (WRITES_MAX + 10))}
     assert outbox.discard(discarded) == len(discarded)

@@ -67,12 +67,7 @@ def test_a_date_format_with_year_month_and_day_is_accepted(date_format: str) -> 
 
 @pytest.mark.parametrize(
     ("date_format", "missing"),
-    [
-        ("%H:%M", ["%Y", "%m", "%d"]),
-        ("%d.%m. %H:%M", ["%Y"]),
-        ("%B %Y", ["%d"]),
-        ("a date", ["%Y", "%m", "%d"]),
-    ],
+    [("%H:%M", ["%Y", "%m", "%d"]), ("%d.%m. %H:%M", ["%Y"]), ("%B %Y", ["%d"]), ("a date", ["%Y", "%m", "%d"])],
 )
 def test_a_date_format_without_a_whole_date_is_refused_with_what_is_missing(date_format: str, missing: list[str]) -> None:
     with raises(InvalidSetting, "date_format_incomplete", date_format=date_format, missing=missing):
