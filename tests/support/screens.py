@@ -2,7 +2,7 @@
 
 import io
 
-from udpnote.cli.terminal.styles import Line
+from udpnote.cli.terminal.text import Line
 
 
 class Screen(io.StringIO):

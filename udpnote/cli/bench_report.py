@@ -5,8 +5,7 @@ from typing import NamedTuple
 
 from udpnote.cli.json_output import notebook_object
 from udpnote.cli.terminal.charts import histogram
-from udpnote.cli.terminal.styles import Line
-from udpnote.cli.terminal.text import GAP, fitted, padded, shortened
+from udpnote.cli.terminal.text import GAP, Line, fitted, padded, shortened
 from udpnote.cli.terminal.wrapping import wrapped
 from udpnote.client.round_trips import RoundTrips
 from udpnote.client.send_timing import ENTRY_BYTES, Throughput

@@ -2,11 +2,12 @@
 
 import os
 import re
+import sys
 from enum import Enum
 from typing import NamedTuple
 
 from udpnote.cli.terminal.interruption import giving_terminal_back
-from udpnote.cli.terminal.streams import escaping_output
+from udpnote.cli.terminal.streams import escaping_output, fitted_to
 from udpnote.errors import Notice
 from udpnote.storage.new_files import make_folders
 from udpnote.text.harmless import harmless
@@ -128,4 +129,4 @@ def say_here(text: str | Notice) -> None:
 
     Other commands print messages on standard error, but at the prompt messages belong to the dialogue.
     """
-    print("\n".join(map(harmless, str(text).split("\n"))), flush=True)
+    print(fitted_to(sys.stdout, "\n".join(map(harmless, str(text).split("\n")))), flush=True)

@@ -177,6 +177,15 @@ def test_lines_of_a_slow_pipe_are_stored_as_they_come_and_a_terminal_shows_progr
     assert (result.code, "entries" in result.out) == (0, False)
 
 
+def test_a_long_message_is_broken_between_words_on_a_terminal_and_is_one_line_elsewhere(served: Machine) -> None:
+    terminal = served.terminal(columns=40)
+    process = served.start("send", "--at", "someday", "text", stderr=terminal.descriptor, environ={"COLUMNS": ""})
+    assert process.end().code == 2
+    shown = terminal.finish().splitlines()
+    assert len(shown) > 1 and all(len(line) <= 40 for line in shown), shown
+    assert " ".join(line.strip() for line in shown) == served.run("send --at someday text").err.strip()
+
+
 def test_no_entry_is_lost_if_a_stream_is_closed_full_or_a_file(served: Machine) -> None:
     commands = ("text <&-", "text >&-", "text 2>&-", "text >/dev/full", "<&-", "<<< text")
     result = served.shell("; ".join(f"udpnote send {command}; echo code $? >&2" for command in commands))

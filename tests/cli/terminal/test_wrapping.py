@@ -7,7 +7,7 @@ from wcwidth import wcswidth
 
 from tests.support.screens import without_styles
 from tests.support.texts import texts
-from udpnote.cli.terminal.wrapping import marked_lines, wrapped, wrapped_lines
+from udpnote.cli.terminal.wrapping import marked_lines, wrapped, wrapped_lines, wrapped_message
 from udpnote.text.harmless import harmless_lines
 
 FAMILY = "👨‍👩‍👧"
@@ -49,3 +49,21 @@ def test_nothing_is_lost_and_only_a_long_word_makes_a_long_line(text: str, colum
 
 def test_a_run_of_opening_signs_takes_no_more_time_than_other_signs() -> None:
     assert wrapped("“" * 300_000, 40) == ["“" * 300_000]
+
+
+@pytest.mark.parametrize(
+    ("columns", "message", "lines"),
+    [
+        (25, "udpnote: one entry waits", ["udpnote: one entry waits"]),
+        (20, "udpnote: one entry waits here", ["udpnote: one entry", "  waits here"]),
+        (20, "run `udpnote outbox` now, and wait", ["run `udpnote outbox`", "  now, and wait"]),
+        (18, "run `udpnote outbox --send` now", ["run", "  `udpnote outbox --send`", "  now"]),
+        (20, "  - one of two causes", ["  - one of two", "    causes"]),
+        (20, "用 `udpnote outbox` 会发送", ["用 `udpnote outbox`", "  会发送"]),
+        (20, "", [""]),
+    ],
+)
+def test_the_lines_of_a_message_are_indented_and_a_command_in_it_stays_whole(
+    columns: int, message: str, lines: list[str]
+) -> None:
+    assert wrapped_message(message, columns) == lines

@@ -12,8 +12,8 @@ from udpnote.cli.command_line.declared_command import DeclaredCommands
 from udpnote.cli.options import Json, NamingClient
 from udpnote.cli.temporary_server import default_settings, temporary_server
 from udpnote.cli.terminal.progress import StatusLine
-from udpnote.cli.terminal.styles import Line, Printer
-from udpnote.cli.terminal.text import in_json
+from udpnote.cli.terminal.styles import Printer
+from udpnote.cli.terminal.text import Line, in_json
 from udpnote.client.client import Client
 from udpnote.client.send_timing import send_durations, throughput
 from udpnote.errors import Notice, UdpnoteError

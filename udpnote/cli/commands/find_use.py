@@ -9,7 +9,7 @@ from udpnote.cli import exit_codes
 from udpnote.cli.client_options import NO_OPTIONS, ClientOptions
 from udpnote.cli.command_line.declared_command import Argument, DeclaredCommands, Option
 from udpnote.cli.options import FindingClient, Json, Port
-from udpnote.cli.terminal.streams import say, terminal_columns
+from udpnote.cli.terminal.streams import fitted_to, say, terminal_columns
 from udpnote.cli.terminal.text import fitted, in_json, padded, padded_left
 from udpnote.cli.waiting_elsewhere import waiting_elsewhere
 from udpnote.client.client import Client
@@ -224,5 +224,5 @@ def _explain(attempts: list[ProbeAttempt], ports: Sequence[int], timeout: float)
         interface = _(_INTERFACES.get(attempt.interface, "")) or attempt.interface
         print(f"  {padded(interface, 16)}  {attempt.destination:<40}  {result}", file=sys.stderr)
     if attempts and all(attempt.interface == THIS_MACHINE for attempt in attempts):
-        print(Notice("no_interface"), file=sys.stderr)
-    print(Notice("common_causes", ports=ports), file=sys.stderr)
+        print(fitted_to(sys.stderr, str(Notice("no_interface"))), file=sys.stderr)
+    print(fitted_to(sys.stderr, str(Notice("common_causes", ports=ports))), file=sys.stderr)

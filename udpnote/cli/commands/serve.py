@@ -15,7 +15,7 @@ from udpnote.cli.options import ListeningPort, Name, ServedFile
 from udpnote.cli.page_process import page_beside
 from udpnote.cli.terminal.background_writer import BackgroundWriter
 from udpnote.cli.terminal.live_entries import LiveEntries
-from udpnote.cli.terminal.streams import said
+from udpnote.cli.terminal.streams import fitted_to, said
 from udpnote.cli.terminal.text import padded
 from udpnote.errors import InvalidSetting, Notice, UdpnoteError
 from udpnote.lan.service_manager import report_ready
@@ -241,7 +241,7 @@ class Screen:
 
     def say(self, message: Notice) -> None:
         """Print `message` to standard error, as a line that begins with `udpnote: `."""
-        self.print(said(message))
+        self.print(fitted_to(sys.stderr, said(message)))
 
     def print(self, lines: str) -> None:
         """Print `lines` to standard error. They must not have characters that control a terminal."""

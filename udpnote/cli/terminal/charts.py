@@ -6,8 +6,7 @@ from datetime import date
 from typing import TYPE_CHECKING
 
 from udpnote.cli.terminal.streams import drawn
-from udpnote.cli.terminal.styles import Line
-from udpnote.cli.terminal.text import cell_count, count, padded
+from udpnote.cli.terminal.text import Line, cell_count, count, padded
 from udpnote.text.language import gettext as _
 from udpnote.text.writing_days import DAY, WEEK, level_of, monday_of, quartiles, short_month_name, short_weekday_name
 

@@ -19,6 +19,9 @@ narrower.
 LINES_WITHOUT_TERMINAL = 24
 """The height of a screen if it is not known: that of early terminals."""
 
+CELLS_MAX = 2
+"""The most terminal cells that a character takes: a Chinese one takes two."""
+
 SIZE_VARIABLES = ("COLUMNS", "LINES", "TERMINAL_WIDTH")
 """The environment variables in which udpnote, typer or rich looks for the size of the terminal, in cells."""
 
@@ -178,7 +181,21 @@ def said(message: str | Notice) -> str:
 def say(message: str | Notice) -> None:
     """Print `message` on standard error, as a line that begins with `udpnote: `. If that fails, nothing is raised."""
     with suppress(OSError):  # the terminal was closed; the work goes on
-        print(said(message), file=sys.stderr, flush=True)
+        print(fitted_to(sys.stderr, said(message)), file=sys.stderr, flush=True)
+
+
+def fitted_to(stream: TextIO, message: str) -> str:
+    """Return `message` as it is printed on `stream`. If that is a terminal, break longer lines between words (see
+    `wrapped_message`).
+    """
+    if not stream.isatty():
+        return message
+    columns = terminal_columns(stream)
+    if len(message) * CELLS_MAX <= columns:
+        return message
+    from udpnote.cli.terminal.wrapping import wrapped_message  # here, because most commands have no long message
+
+    return "\n".join(line for each in message.split("\n") for line in wrapped_message(each, columns))
 
 
 def _sentence(notice: Notice) -> str:
@@ -188,17 +205,17 @@ def _sentence(notice: Notice) -> str:
     return sentence_of(notice)
 
 
-def terminal_columns() -> int:
+def terminal_columns(stream: TextIO | None = None) -> int:
     """Return the width of lines in terminal cells: $COLUMNS if that is a possible width. If it is not, return the width of
-    standard output's terminal, or 80 without a terminal.
+    the terminal of `stream` or, if that is None, of standard output. Without a terminal, it is 80.
 
     This does the work of `shutil.get_terminal_size`. To import shutil, which is for archives as well, would take longer.
     """
     if (given := _size_in("COLUMNS")) is not None:
         return given
     try:
-        return os.get_terminal_size(sys.stdout.fileno()).columns or COLUMNS_WITHOUT_TERMINAL
-    except OSError:  # standard output is no terminal
+        return os.get_terminal_size((stream or sys.stdout).fileno()).columns or COLUMNS_WITHOUT_TERMINAL
+    except OSError:  # it is no terminal
         return COLUMNS_WITHOUT_TERMINAL
 
 

@@ -19,9 +19,6 @@ if TYPE_CHECKING:
 AUTHOR_COLOURS = (29, 31, 64, 68, 99, 100, 130, 133, 162, 166, 168)
 """The colours of authors, by their numbers in the palette of 256. Each has enough contrast on black and on white."""
 
-Line = list[str | tuple[str, str]]
-"""A line that consists of pieces. A piece is a text, or a pair of a text and its style."""
-
 
 def is_dumb_terminal() -> bool:
     """Whether the terminal cannot move its cursor and shows no styles: $TERM is `dumb`, empty or not set."""

@@ -22,6 +22,9 @@ MATCH_STYLE = "bold reverse"
 GAP = "  "
 """The space between two columns of a table, and before a line that continues another one."""
 
+Line = list[str | tuple[str, str]]
+"""A line that consists of pieces. A piece is a text, or a pair of a text and its style."""
+
 _LINE_ENDS = str.maketrans("\r\n", "  ")
 
 

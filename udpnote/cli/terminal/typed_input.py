@@ -5,7 +5,7 @@ from contextlib import suppress
 
 from udpnote.cli.terminal.input_lines import whole_input
 from udpnote.cli.terminal.interruption import noticing_signals
-from udpnote.cli.terminal.streams import said, say, text_encoding
+from udpnote.cli.terminal.streams import fitted_to, said, say, text_encoding
 from udpnote.errors import Notice
 
 YES = ("y", "yes", "是")
@@ -18,7 +18,7 @@ def is_confirmed(question: Notice) -> bool:
     The end of the input counts as no.
     """
     with suppress(OSError):  # the terminal was closed: then standard input has ended, too
-        print(f"{said(question)} [y/N] ", end="", file=sys.stderr, flush=True)
+        print(fitted_to(sys.stderr, f"{said(question)} [y/N]") + " ", end="", file=sys.stderr, flush=True)
     with noticing_signals():
         return sys.stdin.readline().strip().lower() in YES
 

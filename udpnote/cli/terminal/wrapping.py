@@ -10,8 +10,7 @@ import re
 from collections.abc import Iterator, Sequence
 from functools import cache
 
-from udpnote.cli.terminal.styles import Line
-from udpnote.cli.terminal.text import MATCH_STYLE, cell_count
+from udpnote.cli.terminal.text import GAP, MATCH_STYLE, Line, cell_count
 from udpnote.text.harmless import harmless_lines
 
 _WIDE = "\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe4f\uff01-\uff60\uffe0-\uffe6\U0001f000-\U0003fffd"
@@ -20,6 +19,9 @@ _WIDE = "\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe4f\uff01-\uff60\uffe0
 _OPENING = "（「『【《〈〔｛［“‘"
 _CLOSING = "，。、；：？！）」』】》〉〕｝］”’…—～·,.;:?!)\\]}%％℃"
 """A line is not broken after an opening sign, nor before a closing sign."""
+
+_UNBROKEN = "\ufdd0"
+"""Stands for a space at which no line may be broken. Unicode has reserved this code point for the use within a program."""
 
 _DIGIT = "[0-9０-９]"
 _PART_OF_DAY = f"(?:[上下]午|午[前後]|[早晚]上|凌晨|中午|傍晚)(?={_DIGIT}{{1,2}}[点點时時])"
@@ -58,6 +60,21 @@ def wrapped_lines(text: str, columns: int) -> list[str]:
         indent = expanded[: min(len(expanded) - len(expanded.lstrip()), columns // 2)]
         lines += [f"{indent}{each}".rstrip() for each in _filled(expanded, columns - len(indent))]
     return lines
+
+
+def wrapped_message(message: str, columns: int) -> list[str]:
+    """`message`, of one line, as lines of at most `columns` cells. The lines after the first are indented by `GAP`, in addition
+    to the spaces at the beginning of the message.
+
+    A command in backquotes is never divided between lines, so that it can be copied. A longer command stays whole, like a long
+    word. The caller must have replaced characters that could harm a terminal (`harmless`).
+    """
+    kept = re.sub("`[^`]+`", lambda command: command[0].replace(" ", _UNBROKEN), message)
+    margin = kept[: len(kept) - len(kept.lstrip())]
+    first = margin + _filled(kept.lstrip(), columns - len(margin))[0]
+    indent = margin + GAP
+    others = _filled(kept[len(first) :], columns - len(indent))
+    return [line.replace(_UNBROKEN, " ") for line in (first, *(indent + each for each in others if each))]
 
 
 def _filled(line: str, columns: int) -> list[str]:
