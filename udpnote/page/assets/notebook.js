@@ -1,7 +1,7 @@
 /** The notebook that the page shows: which one it is, whether it answers and may be read, and what has changed in it. */
 
 import { INDEX_BEING_BUILT, request } from "./api.js";
-import { prose } from "./dom.js";
+import { CodeForm } from "./code_form.js";
 import { answerTo } from "./first_requests.js";
 import { isStoredAs } from "./outbox.js";
 import { lastNotebook, rememberNotebook } from "./settings.js";
@@ -36,29 +36,28 @@ export class Notebook {
   /** What `showConnection` shows. */
   #connection = "connecting";
 
-  /** Whether this browser has given the join code of the notebook, so that another one would not help. */
-  #hasKey = false;
-
-  /** "enter" or "cancel": the person has asked for the form of the join code, or closed it. null: it is shown if a code is needed. */
-  #codeChoice = null;
-
   /** How often the server was asked for the state, and the number of the latest of these questions that it has answered. */
   #asked = 0;
   #answered = 0;
 
   /**
-   * `elements` has name, connection, session (the form for the join code), codeTitle, codeFields, codeWhy, code, codeWrong,
-   * codeCancel, and text (the field for writing). `showNotes()` shows the notes that match the address. `onLocked()` is called when
-   * the notes may not be read any more, and `onChanged(number, entry)` when the `entry` has changed the note `number`. If `number`
-   * is null, any note may have changed.
+   * `elements` has name and connection, and `codeElements` those of the `CodeForm`. `showNotes()` shows the notes that match the
+   * address. `onLocked()` is called when the notes may not be read any more, and `onChanged(number, entry)` when the `entry` has
+   * changed the note `number`. If `number` is null, any note may have changed.
    */
-  constructor({ elements, words, timeline, waiting, sender, live, channel, telling, showNotes, onLocked, onChanged }) {
+  constructor({ elements, codeElements, words, timeline, waiting, sender, live, channel, telling, showNotes, onLocked, onChanged }) {
     Object.assign(this, { elements, words, timeline, waiting, sender, live, channel, telling, showNotes, onLocked, onChanged });
-    elements.session.onsubmit = (event) => {
-      event.preventDefault();
-      this.#giveCode();
-    };
-    elements.codeCancel.onclick = () => this.#cancelCode();
+    this.codeForm = new CodeForm({
+      elements: codeElements, words,
+      onChosen: () => {
+        this.show();
+        this.showConnection("away", this.state.reason);
+      },
+      onGiven: () => {
+        channel.say("session");
+        return this.refresh();
+      },
+    });
     channel.on("session", () => {
       live.restart();
       this.refresh();
@@ -104,10 +103,9 @@ export class Notebook {
   /** Show what the server's new answer says of the notebook, and remember the notebook for the next visit. */
   #noteState() {
     const { state } = this;
-    this.#hasKey = !state.needs_code && state.notebook?.sealed === true;
+    this.codeForm.noteState(state);
     if (state.notebook?.id) rememberNotebook(state.notebook);
     else if (!state.needs_code) state.notebook ??= lastNotebook();
-    if (!state.needs_code && !state.away) this.#codeChoice = null;
     this.show();
     if (this.waiting.entries.length > 0) this.waiting.show(); // an entry may wait for another notebook than this one
     this.showConnection(state.away ? "away" : "live", state.reason);
@@ -128,35 +126,14 @@ export class Notebook {
     this.live.renew();
   }
 
-  /** Whether the form for the join code is shown, in place of the field for writing. */
-  get #isCodeAsked() {
-    const { needs_code, may_give_code, away, notebook } = this.state;
-    const wasSealed = notebook?.sealed ?? true; // when this browser saw it last
-    const mayBeSealed = away && wasSealed && !this.#hasKey && may_give_code; // a sealed notebook is silent if the page has no key
-    return this.#codeChoice === "enter" || (this.#codeChoice === null && (needs_code || mayBeSealed));
-  }
-
   /** Show the notebook's name and, if its join code is asked for, the form for that. */
   show() {
-    const { state, words } = this;
-    const { session, codeTitle, codeFields, codeWhy, code, codeWrong } = this.elements;
+    const { state } = this;
     const name = state.notebook?.name ?? lastNotebook()?.name ?? "udpnote";
     this.elements.name.textContent = name;
     document.title = name;
-    const isAsked = this.#isCodeAsked;
-    document.body.classList.toggle("locked", isAsked);
     document.body.classList.toggle("sealed", state.needs_code);
-    const isOpening = isAsked && session.hidden;
-    session.hidden = !isAsked;
-    if (!isAsked) {
-      codeWrong.textContent = ""; // another tab may have given the code
-      return;
-    }
-    codeTitle.textContent = words.say(state.needs_code ? "code_title" : "give_code");
-    const why = words.say(state.needs_code ? "code_why" : "code_why_silent");
-    codeFields.hidden = !state.may_give_code;
-    codeWhy.replaceChildren(prose(state.may_give_code ? why : state.reason ?? ""));
-    if (isOpening && state.may_give_code) code.focus();
+    this.codeForm.show(state);
   }
 
   /**
@@ -164,9 +141,9 @@ export class Notebook {
    * "lost" (neither is known to answer). `reason`: what the server says of it.
    */
   showConnection(state, reason = null) {
-    const { words, telling } = this;
+    const { words, telling, codeForm } = this;
     this.#connection = state;
-    const isAsked = this.#isCodeAsked;
+    const isAsked = codeForm.isAsked(this.state);
     const isSealed = this.state.needs_code;
     const isGood = isAsked || (!isSealed && (state === "live" || state === "connecting"));
     const isPolled = isGood && !isAsked && state === "live" && this.#isPolled;
@@ -174,9 +151,9 @@ export class Notebook {
     this.elements.connection.textContent = isAsked ? "" : words.say(short);
     document.body.classList.toggle("away", !isGood);
     // Without its key, nobody can tell a sealed notebook from a silent one.
-    const mayNeedCode = isSealed || (state === "away" && !this.#hasKey);
+    const mayNeedCode = isSealed || (state === "away" && !codeForm.hasKey);
     const isCodeTaken = mayNeedCode && this.state.may_give_code;
-    const actions = isCodeTaken ? [{ text: words.say("give_code"), act: () => this.#askForCode() }] : [];
+    const actions = isCodeTaken ? [{ text: words.say("give_code"), act: () => codeForm.ask() }] : [];
     let detail = isSealed ? null : reason;
     if (mayNeedCode && this.state.may_give_code === false) {
       if (!this.state.notebook) detail = words.say("code_why_https");
@@ -206,47 +183,12 @@ export class Notebook {
     this.waiting.showHeld();
   }
 
-  /** Send the join code that the person has entered, and show the notes or what is wrong with the code. */
-  async #giveCode() {
-    const { code, codeWrong, text } = this.elements;
-    codeWrong.textContent = "";
-    try {
-      await request("/api/session", { method: "POST", body: { code: code.value.trim() } });
-    } catch (failure) {
-      codeWrong.replaceChildren(prose(failure.reason ?? this.words.say("lost")));
-      code.select();
-      return;
-    }
-    code.value = "";
-    this.#codeChoice = null;
-    this.channel.say("session");
-    await this.refresh();
-    text.focus();
-  }
-
-  /** Ask for the join code until it is given, the person cancels, or the notebook answers without one. */
-  #askForCode() {
-    this.#codeChoice = "enter";
-    this.show();
-    this.showConnection("away");
-  }
-
-  /** Let the person write without the join code: what is written waits in this browser. */
-  #cancelCode() {
-    const { code, codeWrong, text } = this.elements;
-    this.#codeChoice = "cancel";
-    code.value = codeWrong.textContent = "";
-    this.show();
-    this.showConnection("away", this.state.reason);
-    text.focus();
-  }
-
   /** The server has refused a request or a stream, perhaps because the session has ended: `refresh`, and return its result. */
   async #noteRefusal() {
     const wasOpen = !this.state.needs_code && this.timeline.isLoaded;
     const hasAnswer = await this.refresh({ isSign: false });
     const isKeyNew = this.state.kind === "key_changed"; // otherwise the page was started again, or has forgotten the session
-    if (wasOpen && this.state.needs_code && isKeyNew) this.elements.codeWrong.textContent = this.words.say("session_ended");
+    if (wasOpen && this.state.needs_code && isKeyNew) this.codeForm.sayEnded();
     return hasAnswer;
   }
 
@@ -266,7 +208,7 @@ export class Notebook {
         this.showConnection("live");
         this.#ready = data;
         this.#streamed = this.id;
-        if (this.#codeChoice) this.refresh(); // this browser needs no join code now
+        if (this.codeForm.isChosen) this.refresh(); // this browser needs no join code now
         else this.#catchUp();
         return;
       case "entry":
@@ -284,7 +226,7 @@ export class Notebook {
       case "back":
         this.showConnection("live");
         this.onSign();
-        if (this.state.needs_code || this.#codeChoice) this.refresh(); // this browser needs no join code now
+        if (this.state.needs_code || this.codeForm.isChosen) this.refresh(); // this browser needs no join code now
         else this.#catchUp();
         return;
       case "session_ended":

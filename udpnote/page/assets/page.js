@@ -120,10 +120,10 @@ class Page {
       onWritten: () => this.#readAtEnd(), wholeNote: (number, options) => menus.wholeNote(number, options),
     });
     const notebook = new Notebook({
-      elements: {
-        name: $("name"), connection: $("connection"), session: $("session"), codeTitle: $("session").firstElementChild,
-        codeFields: $("code-fields"), codeWhy: $("code-why"), code: $("code"), codeWrong: $("code-wrong"),
-        codeCancel: $("code-cancel"), text: $("text"),
+      elements: { name: $("name"), connection: $("connection") },
+      codeElements: {
+        form: $("session"), title: $("session").firstElementChild, fields: $("code-fields"), why: $("code-why"), code: $("code"),
+        wrong: $("code-wrong"), cancel: $("code-cancel"), text: $("text"),
       },
       words, timeline, waiting, sender, live, channel, telling, showNotes: () => this.search.showAddress(),
       onLocked: () => sheets.close(),
