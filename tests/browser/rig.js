@@ -1,7 +1,7 @@
 // The page's outbox and sender without the rest of the page, for tests/browser/test_outbox.py.
 import { request } from "/static/api.js";
 import { Database } from "/static/database.js";
-import { Leader, Lease, pause } from "/static/leader.js";
+import { Leader, Lease, pause } from "/static/tabs.js";
 import { Outbox, randomId } from "/static/outbox.js";
 import { Sender } from "/static/sender.js";
 

@@ -6,8 +6,8 @@
  * Enter, not by two tabs that show it, and not after a crash between keeping the entry and forgetting the draft.
  */
 
-import { pause } from "./leader.js";
 import { keep, recall, recallAll, tabStorage } from "./settings.js";
+import { pause } from "./tabs.js";
 
 /** The most bytes of UTF-8 that a note may have, in any notebook. */
 export const TEXT_BYTES_MAX = 1 << 20;

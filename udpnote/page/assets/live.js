@@ -7,7 +7,7 @@
  */
 
 import { withParameters } from "./api.js";
-import { pause } from "./leader.js";
+import { pause } from "./tabs.js";
 
 /** The names of the server's events; `docs/page.md` explains them. */
 const EVENTS = ["ready", "entry", "restored", "away", "back", "session_ended"];
@@ -15,30 +15,6 @@ const EVENTS = ["ready", "entry", "restored", "away", "back", "session_ended"];
 /** The pauses between attempts to open a stream grow from the first to the second of these. */
 const PAUSE_MILLISECONDS_MIN = 1_000;
 const PAUSE_MILLISECONDS_MAX = 30_000;
-
-/** Messages between the tabs of this browser. A message also reaches the tab that sends it. */
-export class Channel {
-  constructor(name = "udpnote") {
-    this.listeners = new Map();
-    this.channel = typeof BroadcastChannel === "undefined" ? null : new BroadcastChannel(name);
-    if (this.channel) this.channel.onmessage = ({ data }) => this.#hear(data);
-  }
-
-  /** Call `listener` with the content of each message of the given `kind`. */
-  on(kind, listener) {
-    this.listeners.set(kind, [...(this.listeners.get(kind) ?? []), listener]);
-  }
-
-  /** Send a message to all tabs. */
-  say(kind, content = null) {
-    this.channel?.postMessage({ kind, content });
-    this.#hear({ kind, content });
-  }
-
-  #hear({ kind, content }) {
-    for (const listener of this.listeners.get(kind) ?? []) listener(content);
-  }
-}
 
 export class Live {
   #source = null;

@@ -1,6 +1,6 @@
 /**
- * Chooses one of this browser's tabs as the leader. Only the leader sends the entries of the outbox, and has the stream of live
- * events.
+ * The tabs of this browser: the messages between them, and which of them is the leader. Only the leader sends the entries of the
+ * outbox, and has the stream of live events.
  *
  * Over HTTPS the browser has locks for this (Web Locks). Over plain HTTP it has none, so the leader holds a lease: a record in the
  * browser's database of which tab leads until when. A tab that is frozen or killed does not renew its lease. Then another tab takes
@@ -12,6 +12,30 @@ import { result } from "./database.js";
 /** How long a lease lasts, unless it is renewed, and how often a tab renews it or tries to become the leader. */
 export const LEASE_MILLISECONDS = 6_000;
 const RENEWAL_MILLISECONDS = 2_000;
+
+/** Messages between the tabs of this browser. A message also reaches the tab that sends it. */
+export class Channel {
+  constructor(name = "udpnote") {
+    this.listeners = new Map();
+    this.channel = typeof BroadcastChannel === "undefined" ? null : new BroadcastChannel(name);
+    if (this.channel) this.channel.onmessage = ({ data }) => this.#hear(data);
+  }
+
+  /** Call `listener` with the content of each message of the given `kind`. */
+  on(kind, listener) {
+    this.listeners.set(kind, [...(this.listeners.get(kind) ?? []), listener]);
+  }
+
+  /** Send a message to all tabs. */
+  say(kind, content = null) {
+    this.channel?.postMessage({ kind, content });
+    this.#hear({ kind, content });
+  }
+
+  #hear({ kind, content }) {
+    for (const listener of this.listeners.get(kind) ?? []) listener(content);
+  }
+}
 
 /** A lease in the database. `take` gets or renews the lease, and returns whether `owner` has it. `isHeld` is the latest result. */
 export class Lease {
