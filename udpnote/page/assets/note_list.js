@@ -1,4 +1,4 @@
-/** The stored notes that are on the page: in their order, in sections by day. */
+/** What is on the page: the stored notes in their order, in sections by day, and below them the waiting entries of the outbox. */
 
 import { make } from "./dom.js";
 
@@ -110,6 +110,48 @@ export class NoteList {
     const made = make("section", { data: { day } }, heading);
     made.setAttribute("aria-labelledby", heading.id);
     return days.insertBefore(made, next);
+  }
+}
+
+export class WaitingList {
+  #rows = new Map(); // by its `order`, each entry that is shown, with its element and what that shows
+
+  /** `waiting` is the element that contains the entries; `main`, which contains it, gets the focus of an entry that is removed. */
+  constructor({ waiting, main, builder }) {
+    Object.assign(this, { waiting, main, builder });
+  }
+
+  get size() {
+    return this.#rows.size;
+  }
+
+  get entries() {
+    return Array.from(this.#rows.values(), ({ entry }) => entry);
+  }
+
+  /** Show these `entries`, and no others. `describe(entry)` says how, as in `NoteBuilder.waiting`. */
+  show(entries, describe) {
+    for (const { order } of this.entries) if (!entries.some((entry) => entry.order === order)) this.drop(order);
+    for (const entry of entries) {
+      const description = describe(entry);
+      const content = JSON.stringify([entry.text, description.state, description.title, description.isHeld]);
+      const row = this.#rows.get(entry.order);
+      if (row?.content === content) continue;
+      const element = this.builder.waiting(entry, description);
+      if (row) row.element.replaceWith(element);
+      else this.waiting.append(element);
+      this.#rows.set(entry.order, { entry, element, content });
+    }
+  }
+
+  /** Remove the entry `order`, if it is shown. */
+  drop(order) {
+    const row = this.#rows.get(order);
+    if (!row) return;
+    const hadFocus = row.element.contains(document.activeElement);
+    row.element.remove();
+    this.#rows.delete(order);
+    if (hadFocus) this.main.focus();
   }
 }
 

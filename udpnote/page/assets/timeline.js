@@ -8,7 +8,7 @@
 import { prose } from "./dom.js";
 import { FIRST_NOTES, INDEX_BEING_BUILT, notesPath } from "./api.js";
 import { answerTo } from "./first_requests.js";
-import { NoteList, isBefore } from "./note_list.js";
+import { NoteList, WaitingList, isBefore } from "./note_list.js";
 import { isStoredAs } from "./outbox.js";
 import { ScrollPlace } from "./scroll_place.js";
 
@@ -35,7 +35,6 @@ export class Timeline {
   #highest = 0; // the highest number of a note that has been shown
   #stored = new Set(); // the `order` (see `Outbox`) of each entry that is shown as a stored note
   #fresh = new Set(); // the number of each note that was written here since the page was opened
-  #waiting = new Map(); // by its `order`, each waiting entry that is shown, with its element and what that shows
 
   /** The number of the newest entry in the notebook when the notes were last loaded. */
   newest = 0;
@@ -44,9 +43,10 @@ export class Timeline {
    * `elements` has main, days, older, newer, empty, waiting, newest. `builder` is a `NoteBuilder`. `onFailure` gets each `Failure`.
    */
   constructor({ elements, builder, words, times, onFailure }) {
-    Object.assign(this, { elements, builder, words, onFailure, filters: { q: "", tag: "", author: "" } });
-    const { main, days, older, newer, newest } = elements;
+    Object.assign(this, { elements, words, onFailure, filters: { q: "", tag: "", author: "" } });
+    const { main, days, older, newer, newest, waiting } = elements;
     this.list = new NoteList({ days, builder, times });
+    this.waiting = new WaitingList({ waiting, main, builder });
     this.place = new ScrollPlace({ main, newest, words });
     newest.onclick = () => this.showEnd();
     const loadNear = (entries) => entries.forEach(({ isIntersecting, target }) => isIntersecting && this.#loadMore(target));
@@ -286,21 +286,7 @@ export class Timeline {
   /** Show these entries of the outbox. `describe(entry)` says how, as in `NoteBuilder.waiting`. */
   showWaiting(entries, describe) {
     this.place.keep(() => {
-      const shown = entries.filter((entry) => !this.#stored.has(entry.order) && !this.#isShown(entry));
-      const { waiting } = this.elements;
-      for (const [order, row] of this.#waiting) {
-        if (!shown.some((entry) => entry.order === order)) this.#dropWaiting(order, row);
-      }
-      for (const entry of shown) {
-        const description = describe(entry);
-        const content = JSON.stringify([entry.text, description.state, description.title, description.isHeld]);
-        const row = this.#waiting.get(entry.order);
-        if (row?.content === content) continue;
-        const element = this.builder.waiting(entry, description);
-        if (row) row.element.replaceWith(element);
-        else waiting.append(element);
-        this.#waiting.set(entry.order, { entry, element, content });
-      }
+      this.waiting.show(entries.filter((entry) => !this.#stored.has(entry.order) && !this.#isShown(entry)), describe);
       this.#showState();
     });
   }
@@ -315,8 +301,7 @@ export class Timeline {
   noteStored(entry) {
     this.#stored.add(entry.order);
     this.place.keep(() => {
-      const row = this.#waiting.get(entry.order);
-      if (row) this.#dropWaiting(entry.order, row);
+      this.waiting.drop(entry.order);
       if (entry.kind === "note") {
         const { number, author, text, written_at: written, client, sequence } = entry;
         this.#fresh.add(number);
@@ -363,19 +348,12 @@ export class Timeline {
     if (this.get(note.number) !== null) return;
     this.list.insert(note, { isFresh: this.#isFresh(note) });
     this.#highest = Math.max(this.#highest, note.number);
-    for (const [order, row] of this.#waiting) if (this.#isShown(row.entry)) this.#dropWaiting(order, row);
+    for (const entry of this.waiting.entries) if (this.#isShown(entry)) this.waiting.drop(entry.order);
   }
 
   /** Whether the note was written here just now. If so, its state is shown in words. */
   #isFresh(note) {
     return note.version === note.number && this.#fresh.has(note.number);
-  }
-
-  #dropWaiting(order, { element }) {
-    const hadFocus = element.contains(document.activeElement);
-    element.remove();
-    this.#waiting.delete(order);
-    if (hadFocus) this.elements.main.focus();
   }
 
   /** Show whether there are more notes and waiting entries, and if no note is shown, why. */
@@ -385,8 +363,8 @@ export class Timeline {
     older.hidden = before === null;
     newer.hidden = after === null;
     this.place.isEndShown = after === null;
-    waiting.hidden = this.#waiting.size === 0;
-    const isWriting = this.#waiting.size > 0 && !this.isFiltered;
+    waiting.hidden = this.waiting.size === 0;
+    const isWriting = this.waiting.size > 0 && !this.isFiltered;
     const isEmpty = this.list.size === 0 && (this.#refusal !== null || (this.isLoaded && !isWriting));
     empty.hidden = !isEmpty;
     if (isEmpty) empty.replaceChildren(prose(this.#refusal ?? this.words.say(this.isFiltered ? "nothing_found" : "nothing_yet")));
