@@ -321,7 +321,7 @@ def test_a_reader_that_is_closed_last_leaves_the_log_to_the_next_writer(path: Pa
 
 @pytest.mark.parametrize("end", [Log.finish, Log.empty])
 def test_without_space_for_its_mark_a_log_is_kept_whole_and_is_still_the_files_own(
-    small_disk: Path, end: Callable[[Log], None]
+    small_disk: Path, end: Callable[[Log], bool | None]
 ) -> None:
     outcomes = []
     for frames in range(4):  # with one of these lengths, the log has no room left in the last block of its file
@@ -337,9 +337,11 @@ def test_without_space_for_its_mark_a_log_is_kept_whole_and_is_still_the_files_o
             write_property(connection, "name", str(place))
         filler = fill(small_disk)
         before = Path(path).read_bytes()
+        is_log_copied = False
         with suppress(NoSpace):
-            end(log)
-        guard.close(connection)
+            is_log_copied = bool(end(log))
+        guard.end_use(connection, is_log_copied=is_log_copied)
+        guard.release()
         outcomes.append(Path(path).read_bytes() == before and log_of(Path(path)).exists())
         filler.unlink()
         check_log(path)

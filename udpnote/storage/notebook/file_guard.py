@@ -45,16 +45,14 @@ _guarded: set[tuple[int, int]] = set()
 class FileGuard:
     """Locks the existing notebook at `path`. Make a guard before SQLite opens the file.
 
-    Call `watch` once, when SQLite has opened the file, and `close` once at the end. To keep the lock after SQLite has closed
-    the file, call `end_use` and later `release` instead of `close`. If SQLite never opened the file, call only `release`.
+    Call `watch` once, when SQLite has opened the file, `end_use` once to close the file, and then `release`. If SQLite never
+    opened the file, call only `release`.
 
     The constructor raises `NotebookInUse` if another server uses the file, and `StorageError` if the file has several names, or
     was open when this process was forked.
 
     `log_bytes` is the length of the log's file at the last check. The code that uses the guard sets `log_bytes_min` to the
-    length that this file always has; a shorter log was cut by another program. That code also sets `is_log_copied` to True
-    when the whole log was copied into the file. While it is False, closing the file leaves the log where it is: SQLite would
-    copy the log without the mark by which it is recognized afterwards (see `log_check`).
+    length that this file always has; a shorter log was cut by another program.
     """
 
     def __init__(self, path: str) -> None:
@@ -65,7 +63,6 @@ class FileGuard:
         self._log_descriptor: int | None = None  # of the log, once `watch_log_header` was called
         self._log_header: bytes | None = None
         self.log_bytes = self.log_bytes_min = 0
-        self.is_log_copied = False
         with storage_errors(path):
             refuse_inherited(path)
             status = os.stat(path)
@@ -133,22 +130,17 @@ class FileGuard:
         if self.log_bytes < self.log_bytes_min or self._is_header_overwritten():
             raise NotebookLost("log_overwritten", path=self._path, log=f"{self._path}-wal")
 
-    def close(self, connection: sqlite3.Connection) -> None:
-        """Close `connection` and release the lock. All other connections of this process to the file must be closed before.
+    def end_use(self, connection: sqlite3.Connection, *, is_log_copied: bool) -> None:
+        """Close `connection`, but keep other servers out until `release` is called.
 
-        Raises `NotebookLost` for the reasons of `check`; the file is closed and released then, too.
+        All other connections of this process to the file must be closed before. If `is_log_copied` is False, the log stays
+        where it is: SQLite would copy the log without the mark by which it is recognized afterwards (see `log_check`). If it is
+        True, the log is removed. Raises `NotebookLost` for the reasons of `check`; the file is closed then, too.
         """
-        try:
-            self.end_use(connection)
-        finally:
-            self.release()
-
-    def end_use(self, connection: sqlite3.Connection) -> None:
-        """Close `connection` as `close` does, with the same error, but keep other servers out until `release` is called."""
         try:
             if self._file is not None:  # it is None if `watch` has failed, for example because no more files can be opened
                 self.check()
-            if self.is_log_copied:
+            if is_log_copied:
                 self._close_reader()  # then `connection` is the last one, and closing it removes the log
         except NotebookLost:
             self._put_log_aside()

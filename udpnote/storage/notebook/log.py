@@ -136,16 +136,16 @@ class Log:
         if is_busy:
             raise StorageError("database_busy", path=self._path)
 
-    def finish(self) -> None:
-        """Copy the log into the file for the last time. Call this before the guard closes the connection.
+    def finish(self) -> bool:
+        """Copy the log into the file for the last time. Return whether all was copied.
 
-        If the log was not wholly copied, the guard keeps it. Raises `NotebookLost` if the file is not in its place any more.
+        Raises `NotebookLost` if the file is not in its place any more.
         """
         if self._copying is not None:
             self._copying.join()
         self._guard.check()
         with storage_errors(self._path):
-            self._guard.is_log_copied = self._copy(is_last=True)
+            return self._copy(is_last=True)
 
     def _begin_checkpoint(self) -> None:
         """Close the mark, and begin to copy the log into the file in another thread. If the disk has no space for the mark, do
@@ -260,21 +260,35 @@ class Log:
                 self._guard.watch_log_header()
 
 
+def close_with_log(connection: sqlite3.Connection, log: Log | None, guard: FileGuard) -> None:
+    """Copy `log` into its file for the last time, and close the file, which `connection` has open. It stays locked by `guard`.
+
+    A log that was wholly copied is removed. If it could not be copied, no error is raised, and it stays: the next server copies
+    it. `log` is None if it was not used. Raises `NotebookLost`, after closing, if the file is not in its place any more.
+    """
+    is_log_copied = False
+    try:
+        if log is not None:
+            is_log_copied = log.finish()
+    except NotebookLost:
+        raise
+    except StorageError:
+        pass
+    finally:
+        guard.end_use(connection, is_log_copied=is_log_copied)
+
+
 @contextmanager
 def opened_with_log(path: str, guard: FileGuard) -> Iterator[tuple[sqlite3.Connection, Log]]:
     """Open the notebook at `path`, which `guard` has locked, for the block, as a server does. Give the block its log, too.
 
-    At the end of the block, copy the log into the file, and close both. A log that was wholly copied is removed then; if it
-    could not be copied, it stays. The file stays locked. Raises `StorageError`.
+    Raises `StorageError`, at the end of the block as `close_with_log`.
     """
     connection = open_database(path, SCHEMA)
+    log: Log | None = None
     try:
         guard.watch()
         log = Log(path, connection, guard)
-        try:
-            yield connection, log
-        finally:
-            with suppress(StorageError):  # the log stays
-                log.finish()
+        yield connection, log
     finally:
-        guard.end_use(connection)
+        close_with_log(connection, log, guard)

@@ -4,14 +4,14 @@ import os
 import sqlite3
 from collections.abc import Iterator, Sequence
 
-from udpnote.errors import NoSpace, NotebookLost, StorageError
+from udpnote.errors import NoSpace
 from udpnote.model.entry import NOTHING_SEEN, Arrival, Part, SeenEntry, Status, StoredEntry, Verdict
 from udpnote.storage.database import IN_MEMORY, SERVER_BUSY_SECONDS, atomic, open_database
 from udpnote.storage.disk_errors import storage_errors
 from udpnote.storage.index.index import Index
 from udpnote.storage.index.index_file import index_path
 from udpnote.storage.notebook.entry_store import EntryStore
-from udpnote.storage.notebook.log import LOG_BYTES, Log
+from udpnote.storage.notebook.log import LOG_BYTES, Log, close_with_log
 from udpnote.storage.notebook.log_check import locked
 from udpnote.storage.notebook.lookup import Lookup
 from udpnote.storage.notebook.tables import (
@@ -152,21 +152,16 @@ class Notebook(NotebookFile):
     def close(self) -> None:
         """Copy the write-ahead log into the file, close the file and release its lock, even if this raises `NotebookLost`.
 
-        After another error of copying, which is not raised, the log stays, and the next server copies it.
+        For other errors of copying, see `close_with_log`.
         """
         if self._lookup is not None:
             self._lookup.index.close()
         if self._guard is not None:
             guard, self._guard = self._guard, None
             try:
-                if self._log is not None:
-                    self._log.finish()
-            except NotebookLost:
-                raise
-            except StorageError:
-                pass  # the log stays, and the next server copies it
+                close_with_log(self._connection, self._log, guard)
             finally:
-                guard.close(self._connection)
+                guard.release()
         else:
             self._connection.close()
 
