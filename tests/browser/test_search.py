@@ -1,8 +1,6 @@
 """Searches and filters on the page: a sentence where no notes are shown, and notes that are stored while a filter is on."""
 
-import sqlite3
-from contextlib import closing
-
+from tests.support.notebook_files import no_indexing
 from tests.support.page_site import Site
 from tests.support.processes import eventually
 from tests.support.visitor import AT_A_PHONE, Visitors
@@ -31,8 +29,7 @@ def test_a_search_before_the_index_is_ready_says_so_and_shows_its_results_later(
     amy = visitors.visit(site.address)
     amy.search("milk")
     amy.page.locator("mark", has_text="milk").wait_for()
-    with closing(sqlite3.connect(f"{site.notebook}.index", isolation_level=None)) as other:
-        other.execute("BEGIN IMMEDIATE")  # keeps the server from indexing further notes
+    with no_indexing(site.notebook):
         site.send("bread")
         amy.page.locator("#toast", has_text="index is being built").wait_for()
         assert amy.texts() == ["milk"], "what was found stays while it is not known whether the new note matches"

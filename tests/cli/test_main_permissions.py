@@ -1,13 +1,13 @@
 """Permissions: only the owner can read the files that udpnote makes, and a file that others can read is named."""
 
 import os
-import sqlite3
 import stat
 from pathlib import Path
 
 import pytest
 
 from tests.support.machine import Machine, note
+from tests.support.notebook_files import change
 from tests.support.requirements import needs_root
 
 MADE = {
@@ -88,7 +88,7 @@ def test_a_settings_file_and_a_backup_that_others_can_read_are_named_once(machin
     machine.serve()
     (machine.home / "config.toml").write_text("wait = 2")
     backup = machine.home / "backup.sqlite3"
-    sqlite3.connect(machine.notebook).execute(f"VACUUM INTO '{backup}'").connection.close()
+    change(machine.notebook, f"VACUUM INTO '{backup}'")
     for path in (machine.home / "config.toml", backup):
         path.chmod(0o644)
     for count in (1, 0):

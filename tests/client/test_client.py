@@ -1,10 +1,8 @@
 """The client as a library: writing, choosing among notebooks, and the errors if no server answers."""
 
 import os
-import sqlite3
 import stat
 from collections.abc import Callable, Iterator
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +12,7 @@ from tests.support.disks import fill, make_unwritable, shorten
 from tests.support.errors import raises
 from tests.support.lan import CELLAR, KITCHEN, Lan
 from tests.support.network import PORT, STARTED_AT
+from tests.support.notebook_files import change
 from tests.support.processes import few_files
 from udpnote import Client
 from udpnote.client.sending.results import State
@@ -126,8 +125,7 @@ def test_a_client_that_can_open_no_more_files_leaves_none_open(tmp_path: Path) -
 def test_an_erased_entry_that_is_sent_again_is_refused_for_good_and_so_is_a_change_of_an_erased_note(lan: Lan) -> None:
     with pytest.raises(Queued):
         lan.client(wait=0.0).send("secret")
-    with closing(sqlite3.connect(lan.folder / "outbox.sqlite3")) as outbox:
-        outbox.execute("VACUUM INTO ?", (str(lan.folder / "copied.sqlite3"),))
+    change(lan.folder / "outbox.sqlite3", f"VACUUM INTO '{lan.folder / 'copied.sqlite3'}'")
     server = lan.serve()
     lan.client().deliver()
     assert [lan.client().send("two").number, lan.client().revise(1, "secret, revised").number] == [2, 3]

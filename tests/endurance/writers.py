@@ -1,8 +1,6 @@
 """Clients that may be killed: each has an outbox of its own, and knows which of its lines that outbox has taken."""
 
-import sqlite3
-from contextlib import closing
-
+from tests.support.notebook_files import read
 from tests.support.processes import Process, Result
 from tests.system.lab import Host, lines_of
 
@@ -54,7 +52,4 @@ class Writer:
     def _taken(self) -> int:
         """How many entries the outbox has ever taken."""
         outbox = self.home / "outbox.sqlite3"
-        if not outbox.exists():
-            return 0
-        with closing(sqlite3.connect(outbox)) as connection:
-            return int(connection.execute("SELECT next_sequence FROM sequences").fetchone()[0]) - 1
+        return int(read(outbox, "next_sequence FROM sequences")[0][0]) - 1 if outbox.exists() else 0

@@ -1,14 +1,14 @@
 """Browsers read notes page by page, searches, histories, tags and exports. They write entries, and each is stored once."""
 
 import json
-import sqlite3
 from collections.abc import Callable
-from contextlib import ExitStack, closing
+from contextlib import ExitStack
 
 import httpx
 import pytest
 
 from tests.support.loopback import Loopback
+from tests.support.notebook_files import no_indexing
 from tests.support.page_server import ADA, PageServer, entry
 from tests.support.processes import eventually
 from udpnote.model.entry import SEQUENCE_MAX, TEXT_BYTES_MAX
@@ -77,8 +77,7 @@ def test_while_the_search_index_is_being_built_the_page_says_how_far_it_is_and_s
 ) -> None:
     page.store(entry(1, "milk #shopping"))
     assert len(page.get("/api/notes?q=milk")["notes"]) == 1
-    with closing(sqlite3.connect(f"{loopback.notebook()}.index", isolation_level=None)) as other:
-        other.execute("BEGIN IMMEDIATE")  # keeps the server from indexing further notes
+    with no_indexing(loopback.notebook()):
         page.store(entry(2, "more milk"))
         for path in ("/api/notes?q=milk", "/api/tags"):
             refusal = page.http.get(path)

@@ -1,7 +1,6 @@
 """Sealing: the keys of a notebook as they change, and how a notebook becomes sealed or open."""
 
 import os
-import sqlite3
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -10,6 +9,7 @@ import pytest
 
 from tests.support.disks import fill, shorten
 from tests.support.errors import raises
+from tests.support.notebook_files import fail_before
 from udpnote.errors import NoSpace, NotebookOpen, NotebookSealed, StorageError
 from udpnote.model.entry import Entry, Kind, split
 from udpnote.protocol.sealed_envelope import key_id
@@ -146,11 +146,7 @@ def test_a_notebook_whose_key_file_cannot_be_removed_is_sealed_again_or_reported
     with raises(StorageError, "key_file_not_removed"):
         unseal_notebook(notebook)
     assert notebook.is_sealed
-    with closing(sqlite3.connect(path)) as connection:
-        connection.execute(
-            "CREATE TRIGGER refusing BEFORE UPDATE ON properties WHEN NEW.name = 'sealed' AND NEW.value = 1"
-            " BEGIN SELECT RAISE(ABORT, 'refused'); END"
-        )
+    fail_before(path, "UPDATE ON properties WHEN NEW.name = 'sealed' AND NEW.value = 1")
     with raises(StorageError, "key_file_left_behind", key_file=str(key_file)):
         unseal_notebook(notebook)
     assert not notebook.is_sealed

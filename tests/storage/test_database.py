@@ -12,6 +12,7 @@ import pytest
 from tests.support.disks import fill, overwritten, shorten
 from tests.support.errors import raises
 from tests.support.killed import printed_by
+from tests.support.notebook_files import change
 from tests.support.processes import few_files
 from udpnote.errors import NoSpace, Notice, StorageError
 from udpnote.storage.database import IN_MEMORY, Schema, atomic, make_own_folder, open_database
@@ -72,8 +73,7 @@ def test_a_file_is_made_with_all_its_tables_or_none_and_commits_are_durable(path
 
 def test_a_copy_that_sqlite_has_made_gets_a_write_ahead_log(path: str) -> None:
     write_lines(path, ["one"])
-    with closing(sqlite3.connect(path)) as connection:
-        connection.execute("VACUUM INTO ?", (f"{path}.copy",))
+    change(path, f"VACUUM INTO '{path}.copy'")
     with closing(open_database(f"{path}.copy", DIARY)) as connection:
         assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
     assert read_lines(f"{path}.copy") == ["one"]

@@ -8,6 +8,7 @@ import pytest
 
 from tests.support.disks import make_unwritable
 from tests.support.errors import raises
+from tests.support.notebook_files import change
 from udpnote.errors import InvalidImport, StorageError
 from udpnote.storage.memos_file import read_memos
 from udpnote.storage.notebook.notebook import Notebook
@@ -46,16 +47,14 @@ def test_memos_come_by_time_with_the_fields_of_their_version(tmp_path: Path, sch
 
 def test_memos_are_read_from_a_disk_that_cannot_be_written(small_disk: Path) -> None:
     path = small_disk / "memos.db"
-    with closing(sqlite3.connect(path)) as memos:
-        memos.executescript("PRAGMA journal_mode=WAL;" + OLD)
+    change(path, "PRAGMA journal_mode=WAL;" + OLD)
     make_unwritable(small_disk, "read-only")
     assert [memo["content"] for memo in read_memos(str(path))] == ["one", "第二"]
 
 
 def test_a_database_that_cannot_be_opened_is_not_called_unwritable(tmp_path: Path) -> None:
     path = tmp_path / "memos.db"
-    with closing(sqlite3.connect(path)) as memos:
-        memos.executescript("PRAGMA journal_mode=WAL;" + OLD)
+    change(path, "PRAGMA journal_mode=WAL;" + OLD)
     (tmp_path / "memos.db-wal").mkdir()
     with raises(StorageError, "database_not_opened", path=str(path)):
         list(read_memos(str(path)))
@@ -63,8 +62,7 @@ def test_a_database_that_cannot_be_opened_is_not_called_unwritable(tmp_path: Pat
 
 def test_a_text_that_is_not_utf8_hinders_no_other_memo(tmp_path: Path) -> None:
     path = tmp_path / "memos.db"
-    with closing(sqlite3.connect(path)) as memos:
-        memos.executescript(OLD + "UPDATE memo SET content = CAST(x'61ff' AS TEXT) WHERE id = 1;")
+    change(path, OLD + "UPDATE memo SET content = CAST(x'61ff' AS TEXT) WHERE id = 1;")
     assert [memo["content"] for memo in read_memos(str(path))] == ["a\udcff", "第二"]
 
 
@@ -85,8 +83,7 @@ def test_a_view_is_no_table_of_memos_because_its_rows_may_have_no_end(tmp_path: 
             OLD + "CREATE VIEW attachment AS SELECT 1 AS memo_id; CREATE VIEW user AS SELECT 1 AS id, 'lin' AS username;",
         ),
     ):
-        with closing(sqlite3.connect(tmp_path / name)) as memos:
-            memos.executescript(script)
+        change(tmp_path / name, script)
     with raises(InvalidImport, "import_database_unknown"):
         list(read_memos(str(tmp_path / "memo.db")))
     first, _ = read_memos(str(tmp_path / "others.db"))
@@ -96,8 +93,7 @@ def test_a_view_is_no_table_of_memos_because_its_rows_may_have_no_end(tmp_path: 
 @pytest.mark.parametrize("start", [16, 4096])
 def test_a_damaged_database_is_called_one_of_memos(tmp_path: Path, start: int) -> None:
     path = tmp_path / "memos.db"
-    with closing(sqlite3.connect(path)) as memos:
-        memos.executescript(OLD)
+    change(path, OLD)
     path.write_bytes(path.read_bytes()[:start] + b"x" * 8192)
     with raises(StorageError, "import_memos_damaged"):
         list(read_memos(str(path)))

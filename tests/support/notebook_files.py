@@ -2,7 +2,8 @@
 
 import os
 import sqlite3
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ BUSY_SECONDS = 20.0
 """How long reading waits for a program that locks the file."""
 
 
-def read(path: Path, selection: str) -> list[tuple[Any, ...]]:
+def read(path: Path | str, selection: str) -> list[tuple[Any, ...]]:
     """Return the rows of `SELECT {selection}` in the database `path`. A server may write to it meanwhile.
 
     `selection` is the rest of the statement, with its table, such as `text FROM entries ORDER BY number`.
@@ -28,13 +29,28 @@ def texts(notebook: Path) -> list[str]:
     return [text for (text,) in read(notebook, "text FROM entries ORDER BY number")]
 
 
+def change(path: Path | str, statements: str) -> None:
+    """Execute the SQL `statements` in the database `path`, which this makes if it is missing."""
+    with closing(sqlite3.connect(path, timeout=BUSY_SECONDS)) as connection:
+        connection.executescript(statements)
+
+
+def fail_before(path: Path | str, event: str) -> None:
+    """Let the database `path` raise an error before each `event`, the clause of a trigger such as `DELETE ON entries`."""
+    change(path, f"CREATE TRIGGER failing BEFORE {event} BEGIN SELECT RAISE(ABORT, 'it fails'); END")
+
+
+@contextmanager
+def no_indexing(notebook: Path) -> Iterator[None]:
+    """Inside the `with` block, keep the server of `notebook` from indexing further notes."""
+    with closing(sqlite3.connect(f"{notebook}.index", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        yield
+
+
 def refuse(notebook: Path, text: str) -> None:
     """Let the database `notebook` raise an error for new entries with this `text`. No server may have the file open."""
-    with closing(sqlite3.connect(notebook)) as connection, connection:
-        connection.execute(
-            "CREATE TRIGGER refusing BEFORE INSERT ON entries WHEN NEW.text = "
-            f"'{text}' BEGIN SELECT RAISE(ABORT, 'refused'); END"
-        )
+    fail_before(notebook, f"INSERT ON entries WHEN NEW.text = '{text}'")
 
 
 def erase(notebook: Path, number: int, now: int) -> None:

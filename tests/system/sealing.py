@@ -1,11 +1,10 @@
 """Steps of tests of sealed notebooks: join, name a key, and look into an outbox."""
 
 import json
-import sqlite3
 from collections.abc import Iterable
-from contextlib import closing
 from pathlib import Path
 
+from tests.support.notebook_files import change, read
 from tests.support.processes import Process
 from tests.system.lab import Host
 
@@ -34,6 +33,5 @@ def waiting_texts(host: Host) -> list[str]:
 
 def mark_as_open(notebook: Path) -> None:
     """Change a copy of a sealed notebook's file so that it says it is open."""
-    with closing(sqlite3.connect(notebook)) as connection, connection:
-        changed = connection.execute("UPDATE properties SET value = 0 WHERE name = 'sealed'").rowcount
-    assert changed == 1
+    assert read(notebook, "value FROM properties WHERE name = 'sealed'") == [(1,)]
+    change(notebook, "UPDATE properties SET value = 0 WHERE name = 'sealed'")

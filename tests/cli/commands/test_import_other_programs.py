@@ -3,8 +3,6 @@
 import json
 import os
 import shutil
-import sqlite3
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 from zipfile import ZIP_DEFLATED, ZIP_LZMA, ZipFile
@@ -12,6 +10,7 @@ from zipfile import ZIP_DEFLATED, ZIP_LZMA, ZipFile
 import pytest
 
 from tests.support.machine import Machine
+from tests.support.notebook_files import change
 from tests.support.other_programs import SAMPLES
 from udpnote.cli.importing.report import NAMED_MAX
 
@@ -35,8 +34,7 @@ def sources(tmp_path: Path) -> Path:
     with ZipFile(folder / "day-one.zip", "w", ZIP_DEFLATED) as archive:
         archive.write(folder / "day-one.json", "Journal.json")
         archive.writestr("photos/0f1e2d3c4b5a69788796a5b4c3d2e1f0.jpeg", b"\xff\xd8")
-    with closing(sqlite3.connect(folder / "memos_prod.db")) as memos:
-        memos.executescript(MEMOS)
+    change(folder / "memos_prod.db", MEMOS)
     return folder
 
 

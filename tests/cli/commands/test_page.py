@@ -3,7 +3,6 @@
 import os
 import signal
 import socket
-import sqlite3
 import ssl
 from contextlib import closing
 from pathlib import Path
@@ -12,6 +11,7 @@ import httpx
 import pytest
 
 from tests.support.machine import Machine
+from tests.support.notebook_files import no_indexing
 from tests.support.page_site import free_tcp_port
 from tests.support.processes import eventually, free_port
 
@@ -74,8 +74,7 @@ def test_the_page_says_when_the_search_index_is_not_ready(machine: Machine) -> N
     port = free_port()
     page = machine.start("page", "--bind", "127.0.0.1", "--port", str(port))
     page.expect_error("only browsers on this machine")
-    with closing(sqlite3.connect(f"{machine.notebook}.index", isolation_level=None)) as other:
-        other.execute("BEGIN IMMEDIATE")  # keeps the server from indexing further notes
+    with no_indexing(machine.notebook):
         machine.send("more milk")
         answer = httpx.get(f"http://127.0.0.1:{port}/api/notes?q=milk", timeout=20.0)
     assert (answer.status_code, answer.json()["kind"]) == (503, "page_index_being_built")

@@ -4,12 +4,11 @@ import json
 import os
 import re
 import signal
-import sqlite3
-from contextlib import closing
 
 import pytest
 
 from tests.support.machine import NOW, Machine
+from tests.support.notebook_files import fail_before
 from tests.support.processes import eventually, script
 from udpnote.model.entry import TEXT_BYTES_MAX
 
@@ -56,10 +55,7 @@ def test_each_line_of_standard_input_is_an_entry_or_the_whole_is_one(served: Mac
 
 def test_if_the_outbox_fails_within_the_input_the_saved_lines_are_counted(served: Machine) -> None:
     served.send("first")
-    with closing(sqlite3.connect(served.outbox)) as connection:
-        connection.execute(
-            "CREATE TRIGGER failing BEFORE INSERT ON entries WHEN new.sequence = 200 BEGIN SELECT RAISE(ABORT, 'it fails'); END"
-        )
+    fail_before(served.outbox, "INSERT ON entries WHEN NEW.sequence = 200")
     result = served.send(typed="".join(f"{number}\n" for number in range(300)))
     stored = len(result.lines)
     saved = {*served.texts(), *served.waiting()} - {"first"}

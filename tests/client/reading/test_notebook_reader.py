@@ -13,6 +13,7 @@ import pytest
 
 from tests.support.errors import raises
 from tests.support.lan import CELLAR, KITCHEN, Lan
+from tests.support.notebook_files import change
 from udpnote.client.reading.file_reader import FIRST_PAGE_ITEMS, FileReader
 from udpnote.client.reading.notebook_reader import NotebookReader, is_overtaken
 from udpnote.client.reading.queries import NUMBERS_PER_QUERY
@@ -196,8 +197,7 @@ def test_a_search_leaves_a_file_as_it_was_and_goes_on_if_the_index_is_damaged(la
         assert archive.name == "kitchen"
         found = archive.search("开会")
         first = [next(found).number for _ in range(100)]
-        with closing(sqlite3.connect(index)) as connection, connection:
-            connection.execute("DROP TABLE search_1")
+        change(index, "DROP TABLE search_1")
         assert first + numbers(found) == list(range(1, 601))
     assert lan.notebook().read_bytes() == before
 

@@ -1,12 +1,10 @@
 """When reading through a server is given up, and why."""
 
-import sqlite3
-from contextlib import closing
-
 import pytest
 
 from tests.support.errors import raises
 from tests.support.lan import KITCHEN, Lan
+from tests.support.notebook_files import no_indexing
 from udpnote.errors import Queued, ServerNotFound, StorageError
 from udpnote.model.address import Address
 from udpnote.model.notebook import SilentServer, display_name
@@ -52,8 +50,7 @@ def test_a_search_gives_up_on_an_index_that_does_not_grow_and_tells_it_from_a_si
     client = lan.client()
     client.send("here")
     assert len(list(client.search("here"))) == 1
-    with closing(sqlite3.connect(f"{lan.notebook()}.index", isolation_level=None)) as other:
-        other.execute("BEGIN IMMEDIATE")  # keeps the server from indexing further notes
+    with no_indexing(lan.notebook()):
         client.send("and here")
         started = lan.now
         with raises(StorageError, "index_does_not_grow", percent=50):

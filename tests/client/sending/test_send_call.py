@@ -2,7 +2,6 @@
 
 import errno
 import os
-import sqlite3
 import sys
 from collections import Counter
 from collections.abc import Iterator
@@ -15,6 +14,7 @@ from tests.support.disks import fill, mounted
 from tests.support.errors import raises
 from tests.support.lan import CELLAR, KITCHEN, Lan
 from tests.support.network import PORT
+from tests.support.notebook_files import fail_before
 from udpnote.client.sending.results import SentEntry, State
 from udpnote.errors import (
     EntryRefused,
@@ -80,17 +80,11 @@ def test_a_text_after_which_the_iterator_blocks_is_saved_and_sent_before_the_nex
         assert waiting == everything[:count] if not is_served else set(waiting) <= set(stored)
 
 
-def make_fail(path: str, event: str) -> None:
-    """Let the outbox at `path` fail at this `event`, an SQL clause of a trigger."""
-    with closing(sqlite3.connect(path)) as connection:
-        connection.execute(f"CREATE TRIGGER failing BEFORE {event} BEGIN SELECT RAISE(ABORT, 'it fails'); END")
-
-
 def test_a_stored_entry_is_reported_as_stored_even_if_the_outbox_cannot_remove_it(lan: Lan) -> None:
     lan.serve()
     client = lan.client()
     one = client.send("one")
-    make_fail(lan.outbox().path, "DELETE ON entries")
+    fail_before(lan.outbox().path, "DELETE ON entries")
     assert one.number == 1 and client.revise(1, "two").number == 2
     assert [each.number for each in client.send_many(["three", "four"])] == [3, 4]
     assert ([each.kind for each in lan.notices], len([*client.waiting()])) == (["not_removed"], 3)
@@ -102,7 +96,7 @@ def test_saved_entries_are_queued_before_the_error_of_a_failing_outbox_is_raised
     client = lan.client()
     client.send("first")
     server.stop()
-    make_fail(lan.outbox().path, "INSERT ON entries WHEN new.sequence = 200")
+    fail_before(lan.outbox().path, "INSERT ON entries WHEN new.sequence = 200")
     outcomes: list[SentEntry] = []
     with raises(StorageError, "database_failed"):
         for sent in client.send_many(map(str, range(300))):

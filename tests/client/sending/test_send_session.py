@@ -1,7 +1,6 @@
 """Sending: entries leave the outbox when they are in the notebook, and not before."""
 
 import os
-import sqlite3
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, closing, nullcontext, suppress
@@ -10,6 +9,7 @@ from random import Random
 
 import pytest
 
+from tests.support.notebook_files import change, fail_before
 from udpnote.client.sending.send_session import Renewed, SendSession
 from udpnote.client.session import Peer
 from udpnote.errors import StorageError
@@ -124,15 +124,14 @@ def world(outbox: Outbox) -> World:
 
 def test_an_entry_that_cannot_leave_the_outbox_is_not_sent_again_and_leaves_it_later(world: World) -> None:
     world.session = new_session(world.outbox, suppress(StorageError))
-    with closing(sqlite3.connect(world.outbox.path)) as other:
-        other.execute("CREATE TRIGGER failing BEFORE DELETE ON entries BEGIN SELECT RAISE(ABORT, 'it fails'); END")
-        world.write("one", "two")
-        assert world.carry_all(stored) == [1, 2]
-        assert world.waiting() == ["one", "two"]
-        world.write("three")
-        world.session.look_into_outbox()
-        assert world.carry_all(stored) == [3]
-        other.execute("DROP TRIGGER failing")
+    fail_before(world.outbox.path, "DELETE ON entries")
+    world.write("one", "two")
+    assert world.carry_all(stored) == [1, 2]
+    assert world.waiting() == ["one", "two"]
+    world.write("three")
+    world.session.look_into_outbox()
+    assert world.carry_all(stored) == [3]
+    change(world.outbox.path, "DROP TRIGGER failing")
     assert world.waiting() == []
 
 

@@ -1,7 +1,6 @@
 """The files of search indexes: a file that is damaged or does not fit is made again, and agrees with the notebook."""
 
 import os
-import sqlite3
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -10,6 +9,7 @@ import pytest
 
 from tests.support.disks import overwritten
 from tests.support.errors import raises
+from tests.support.notebook_files import change
 from tests.writings import NOW, Writings, assert_right, caught_up, find, indexed_at, never, opened, tallied
 from udpnote.errors import StorageError
 from udpnote.model.query import View
@@ -73,11 +73,7 @@ def test_a_new_index_does_not_use_the_log_of_an_index_file_that_was_removed(path
 
 
 def run(statement: str) -> Callable[[str], None]:
-    def execute(path: str) -> None:
-        with closing(sqlite3.connect(path)) as other, other:
-            other.execute(statement)
-
-    return execute
+    return lambda path: change(path, statement)
 
 
 DAMAGES = {

@@ -1,11 +1,10 @@
 """Long entries in the search index: indexed in portions, and found as if they were whole."""
 
-import sqlite3
-from contextlib import closing
 from itertools import pairwise
 
 import pytest
 
+from tests.support.notebook_files import read
 from tests.writings import Writings, assert_right, catch_up, caught_up, find, numbers, opened, progress
 from udpnote.model.entry import TEXT_BYTES_MAX
 from udpnote.model.query import Query
@@ -22,9 +21,8 @@ def numbered(count: int) -> str:
 
 def size(path: str) -> int:
     """Bytes of text in all shards."""
-    with closing(sqlite3.connect(path)) as connection:
-        [(size,)] = connection.execute("SELECT sum(bytes) FROM shards")
-        return int(size or 0)
+    [(size,)] = read(path, "sum(bytes) FROM shards")
+    return int(size or 0)
 
 
 def test_phrases_and_words_are_found_wherever_in_a_long_entry_they_are(index: Index, writings: Writings) -> None:

@@ -10,6 +10,7 @@ from itertools import islice
 import pytest
 
 from tests.support.later_searcher import LaterSearcher
+from tests.support.notebook_files import change
 from tests.writings import Writings, catch_up, caught_up, numbers
 from udpnote.model.query import PausePoint, Query, SearchRunning
 from udpnote.storage.index.index import Index, IndexDamaged
@@ -158,8 +159,7 @@ def test_a_search_of_an_index_that_is_gone_replaced_or_damaged_fails_and_the_ind
 ) -> None:
     search = begun(index)
     if loss == "damaged":
-        with closing(sqlite3.connect(path)) as other, other:
-            other.execute("DELETE FROM search_1_data WHERE id > 10")
+        change(path, "DELETE FROM search_1_data WHERE id > 10")
     else:
         os.rename(path, f"{path}.before")
     if loss == "replaced":

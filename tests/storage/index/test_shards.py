@@ -6,6 +6,7 @@ from random import Random
 
 import pytest
 
+from tests.support.notebook_files import read
 from tests.writings import END, Writings, assert_right, catch_up, caught_up, items, opened
 from udpnote.model.query import PausePoint, Query
 from udpnote.storage.index.indexed_notebook import BATCH_CHARACTERS_MAX, BATCH_ENTRIES_MAX
@@ -17,9 +18,8 @@ WORDS = Query(words=("会",))
 
 
 def segments(path: str, shard: int) -> int:
-    with closing(sqlite3.connect(path)) as connection:
-        [(count,)] = connection.execute(f"SELECT count(DISTINCT segid) FROM search_{shard}_idx")
-        return int(count)
+    [(count,)] = read(path, f"count(DISTINCT segid) FROM search_{shard}_idx")
+    return int(count)
 
 
 @pytest.mark.parametrize("limit", ["numbers", "bytes"])

@@ -14,6 +14,7 @@ from tests.storage.notebook.conftest import CLIENT, KEPT, LONG, NOW, entry, in_p
 from tests.support.disks import fill
 from tests.support.errors import raises
 from tests.support.killed import killable
+from tests.support.notebook_files import change
 from udpnote.errors import EntryRefused, NoSpace, NotebookInUse, StorageError
 from udpnote.model.entry import NO_PREDECESSOR, Bundle, Entry, Kind, NoteRun, Restored, SeenEntry, Status, StoredEntry, Verdict
 from udpnote.model.query import FIRST, LAST, Query, Tally, View
@@ -201,8 +202,7 @@ def test_without_room_for_a_copy_nothing_is_changed(small_disk: Path) -> None:
 
 def test_an_erasure_that_could_not_remove_all_says_so_and_another_one_does_the_rest(place: Place) -> None:
     place.text_file.unlink()
-    with closing(sqlite3.connect(place.text_file)) as other, other:
-        other.execute("CREATE TABLE others (it)")
+    change(place.text_file, "CREATE TABLE others (it)")
     with pytest.raises(StorageError) as raised:
         place.erase()
     assert (raised.value.notice.kind, raised.value.notice.values["number"]) == ("erasure_unfinished", 2)

@@ -1,6 +1,5 @@
 """The notebook: each entry is stored once, durably, under a number of its own, however often it is sent."""
 
-import sqlite3
 from contextlib import closing
 from pathlib import Path
 
@@ -22,6 +21,7 @@ from tests.storage.notebook.conftest import (
 )
 from tests.support.disks import fill
 from tests.support.errors import raises
+from tests.support.notebook_files import change
 from udpnote.errors import StorageError
 from udpnote.model.entry import (
     NO_PREDECESSOR,
@@ -202,8 +202,7 @@ def test_opening_again_keeps_the_id_the_name_the_numbers_and_every_character_of_
 
 def test_a_file_that_cannot_be_opened_as_a_notebook_is_refused_and_not_held(path: Path) -> None:
     Notebook(path).close()
-    with closing(sqlite3.connect(path)) as connection:
-        connection.execute("PRAGMA user_version = 99")
+    change(path, "PRAGMA user_version = 99")
     errors = []
     for _ in range(2):
         with raises(StorageError, "file_of_newer_version") as raised:

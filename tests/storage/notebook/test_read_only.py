@@ -14,6 +14,7 @@ from tests.storage.notebook.conftest import TEXT, add, write
 from tests.support.errors import raises
 from tests.support.killed import printed_by
 from tests.support.killed_database import NOTES, Killed, flip, is_held, open_elsewhere
+from tests.support.notebook_files import change
 from udpnote.errors import Notice, StorageError
 from udpnote.model.entry import StoredEntry
 from udpnote.model.query import FIRST, Query
@@ -180,8 +181,7 @@ def test_a_notebook_with_a_number_that_its_size_rules_out_is_damaged_and_stays(
     path: Path, use: Callable[[str], None], number: int
 ) -> None:
     write(path, "first", "second")
-    with closing(sqlite3.connect(path)) as connection, connection:
-        connection.execute("UPDATE entries SET number = ? WHERE number = 2", (number,))
+    change(path, f"UPDATE entries SET number = {number} WHERE number = 2")
     before = path.read_bytes()
     for _ in range(2):
         with raises(StorageError, "database_damaged", path=str(path), problem=Notice("number_beyond_file", number=number)):

@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import sqlite3
 from collections.abc import Callable
 from contextlib import closing
 from itertools import groupby
@@ -14,6 +13,7 @@ from tests.storage.notebook.conftest import CLIENT, add, read, write
 from tests.support.disks import fill, overwritten, shorten
 from tests.support.errors import raises
 from tests.support.killed import killable
+from tests.support.notebook_files import change
 from udpnote.errors import NoSpace, NotebookInUse, StorageError, UdpnoteError
 from udpnote.storage.key_file import NotebookKeys, read_key_file, write_key_file
 from udpnote.storage.notebook.backup import back_up
@@ -205,8 +205,7 @@ def test_the_key_of_another_or_a_once_sealed_notebook_is_kept_aside_and_not_used
 
 
 def set_version(path: Path) -> None:
-    with closing(sqlite3.connect(path)) as connection:
-        connection.execute("PRAGMA user_version = 2")
+    change(path, "PRAGMA user_version = 2")
 
 
 def make_outbox(path: Path) -> None:
