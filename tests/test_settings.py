@@ -58,7 +58,7 @@ def test_without_any_setting_the_defaults_are_in_force(home: Environ) -> None:
     folder = home["UDPNOTE_HOME"]
     assert load_settings({}, home | {"LOGNAME": "amy"}) == Settings(
         server=None, port=None, key=None, key_file=None, author=f"amy@{os.uname().nodename}", name=None, bind=None,
-        sealed=False, file=f"{folder}/notebook.sqlite3", notebook=None, text_file=None, wait=WAIT_SECONDS,
+        sealed=None, file=f"{folder}/notebook.sqlite3", notebook=None, text_file=None, wait=WAIT_SECONDS,
         language=None, outbox=f"{folder}/outbox.sqlite3", history=f"{folder}/history",
     )  # fmt: skip
 

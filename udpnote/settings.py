@@ -61,7 +61,7 @@ class Settings(NamedTuple):
     key_file: str | None = None
     name: str | None = None
     bind: str | None = None
-    sealed: bool = False
+    sealed: bool | None = None
     notebook: str | None = None
     text_file: str | None = None
     wait: float = WAIT_SECONDS

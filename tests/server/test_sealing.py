@@ -43,7 +43,7 @@ def seal(notebook: Notebook) -> NotebookKeys:
     return seal_notebook(notebook, name="厨房")
 
 
-def open_keys(notebook: Notebook, *, is_wanted: bool = True) -> SealingKeys:
+def open_keys(notebook: Notebook, *, is_wanted: bool | None = True) -> SealingKeys:
     return open_sealing_keys(notebook, wants_sealed=is_wanted, name="厨房")
 
 
@@ -59,6 +59,7 @@ def test_a_new_notebook_is_sealed_with_a_key_that_it_keeps_and_not_served_to_eve
             with raises(NotebookSealed, "notebook_is_sealed", path=notebook.path):
                 open_keys(notebook, is_wanted=False)
             assert notebook.is_sealed
+            assert open_keys(notebook, is_wanted=None).keys == found[-1].keys, "without a wish, it is served as it is"
     assert found[0].keys == found[1].keys == read_key_file(str(key_file))
     assert (found[0].path, found[0].keys.earlier) == (str(key_file), ())
     assert "厨房" in key_file.read_text(), "the file says whose key it has"

@@ -86,15 +86,16 @@ class SealingKeys:
         return keys
 
 
-def open_sealing_keys(notebook: Notebook, *, wants_sealed: bool, name: str) -> SealingKeys:
+def open_sealing_keys(notebook: Notebook, *, wants_sealed: bool | None, name: str) -> SealingKeys:
     """Return the keys of the sealed notebook `notebook`. If `notebook` is new and open, seal it first.
 
-    `wants_sealed` says whether the owner has asked to serve a sealed notebook. `name` goes into the comment of a new key file.
-    Raises `NotebookSealed` if the notebook is sealed although the owner has not asked for it. Raises `NotebookOpen` if the
-    owner has asked for it, and the notebook is open and not new. Raises `StorageError` if the key file cannot be read or
-    written, or the new notebook cannot be written. A notebook is new until it has a name or an entry.
+    `wants_sealed` says whether the owner has asked to serve a sealed notebook; None if the owner has not said it. `name` goes
+    into the comment of a new key file. Raises `NotebookSealed` if the notebook is sealed although the owner has asked for an
+    open one. Raises `NotebookOpen` if the owner has asked for a sealed one, and the notebook is open and not new. Raises
+    `StorageError` if the key file cannot be read or written, or the new notebook cannot be written. A notebook is new until it
+    has a name or an entry.
     """
-    if not wants_sealed:
+    if wants_sealed is False:
         raise NotebookSealed("notebook_is_sealed", path=notebook.path)
     if not notebook.is_sealed:
         if not notebook.is_new:

@@ -45,6 +45,7 @@ class Server:
     - `bind`: the address to listen on. Default: all. `port`: the UDP port; 0: any free one. Default: the first free one of
       `settings.PORTS`, 6683 to 6686.
     - `sealed`: whether the server answers only clients that have the notebook's key. If so, a new notebook gets a new key.
+      Default: as the notebook is; a new one is open.
     - `text_file`: the path of a text file in which the server keeps a copy of the notes. Default: none.
     - `on_stored`: the server's thread calls it with each new entry. It must not block.
     - `on_notice`: called with each `Notice` for the server's owner, for example about a full disk or dropped datagrams. The
@@ -306,12 +307,12 @@ def _open_text_file(notebook: Notebook, path: str | None, on_notice: Callable[[N
     return mirror
 
 
-def _name_and_seal(notebook: Notebook, name: str | None, *, wants_sealed: bool) -> "SealingKeys | None":
+def _name_and_seal(notebook: Notebook, name: str | None, *, wants_sealed: bool | None) -> "SealingKeys | None":
     """Give the notebook its name, and seal it if it is new and `wants_sealed` is true. Returns its keys; None if it has none.
 
-    `wants_sealed` says whether the owner has asked for a sealed notebook. If `name` is None, the notebook keeps its name; if it
-    has none yet, it gets the name of this host. Raises the errors of `open_sealing_keys`, and `StorageError` if the name
-    cannot be saved.
+    `wants_sealed` says whether the owner has asked for a sealed notebook; None stands for the notebook as it is. If `name` is
+    None, the notebook keeps its name; if it has none yet, it gets the name of this host. Raises the errors of
+    `open_sealing_keys`, and `StorageError` if the name cannot be saved.
     """
     name = name or notebook.name or host_name()
     keys: SealingKeys | None = None

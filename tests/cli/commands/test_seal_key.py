@@ -48,7 +48,7 @@ def test_seal_keeps_every_entry_prints_the_code_alone_and_says_what_to_do_now(op
     result = opened.run(f"seal --file {cellar}")
     assert re.fullmatch(f"{CODE}\n", result.out)
     assert (result.code, read(cellar, "text FROM entries")) == (0, [("今天开会",)])
-    facts = ("厨房", "1 entry", "udpnote serve --sealed", f"{cellar}.key", "udpnote join CODE")
+    facts = ("厨房", "1 entry", "`udpnote serve`", f"{cellar}.key", "udpnote join CODE")
     assert [fact for fact in facts if fact not in result.err] == []
     opened.refused(f"seal --file {cellar}", facts=[cellar])
     assert opened.run(f"key show --file {cellar}").out == result.out
@@ -180,4 +180,5 @@ def test_serve_says_whether_the_notebook_is_sealed_and_how_to_join_and_does_not_
     assert (ended.code, "udpnote join" in ended.err) == (0, False)
     opened.run("seal")
     opened.refused(f"{serve_command(opened)} --open", facts=["`udpnote serve --sealed`"])
+    del opened.environ["UDPNOTE_SEALED"]
     assert f"udpnote join {opened.code}\n" in opened.serve_process().end(signal.SIGTERM).err

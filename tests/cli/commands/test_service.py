@@ -105,6 +105,13 @@ def test_variables_go_into_the_unit_and_the_settings_file_keeps_its_settings(sys
     assert "7001/udp" in installed.out and "key show" in installed.out and "firewall/udpnote" not in installed.out
 
 
+def test_a_sealed_notebook_is_served_sealed_without_the_option(systemd: Systemd) -> None:
+    systemd.machine.serve("厨房")
+    systemd.machine.stop()
+    systemd.machine.run("seal")
+    assert "key show" in systemd.machine.run("service install").out
+
+
 def test_a_further_notebook_has_a_unit_and_a_file_of_its_own(systemd: Systemd) -> None:
     machine = systemd.machine
     assert machine.run("service install").code == machine.run("service install --instance 厨房 --port 6684").code == 0
@@ -178,7 +185,7 @@ def test_a_service_that_cannot_run_is_refused_before_anything_is_written(systemd
     machine.stop()
     machine.refused("service install --sealed", facts=[f"udpnote seal --file {machine.notebook}"])
     machine.run("seal")
-    machine.refused("service install", facts=[machine.notebook, "--sealed"])
+    machine.refused("service install", facts=[machine.notebook, "--sealed"], UDPNOTE_SEALED="false")
     machine.refused("service install --system --name x", facts=["/opt/udpnote"])
     if os.geteuid() == 0:
         machine.refused("service install --sealed", facts=["--system"], SUDO_USER="ann")

@@ -35,7 +35,7 @@ Sealed = Annotated[
         "--sealed",
         opposite="--open",
         help="Answer only clients that have the notebook's key, or everybody. `--sealed` makes a key for a new notebook.  "
-        "[default: open]",
+        "[default: as the notebook is; a new one is open]",
     ),
 ]
 TextFile = Annotated[

@@ -33,6 +33,7 @@ _MEANINGS = {
     "key": marked("the joined notebooks'"),
     "name": marked("the host's name"),
     "bind": marked("all addresses"),
+    "sealed": marked("as the notebook is"),
     "notebook": marked("the chosen one"),
     "language": marked("the locale's"),
 }

@@ -24,7 +24,7 @@ class ServicePlan(NamedTuple):
     `options` are the arguments of `udpnote`: the command `serve` and its options. `file` is the path of the notebook's file.
     `name` is the notebook's name, or None if the server chooses it. `home` is the value of UDPNOTE_HOME, or None if it is not
     set. `port` is the UDP port, or None if the server takes the first free one. `is_sealed` says whether the notebook is served
-    sealed.
+    sealed; None stands for a new notebook, which is open.
     """
 
     options: list[str]
@@ -32,7 +32,7 @@ class ServicePlan(NamedTuple):
     name: str | None
     home: str | None
     port: int | None
-    is_sealed: bool
+    is_sealed: bool | None
 
 
 def plan_service(service: Service, flags: Flags) -> ServicePlan:
@@ -41,16 +41,15 @@ def plan_service(service: Service, flags: Flags) -> ServicePlan:
     gets the name of the instance.
 
     Raises `InvalidSetting` if an option or a setting cannot be used. Raises `NotebookSealed` if there is already a sealed
-    notebook in the notebook's file, but the plan is not sealed. Raises `NotebookOpen` if there is an open notebook, but the
-    plan is sealed. Raises `StorageError` if that file cannot be read.
+    notebook in the notebook's file, but the settings ask for an open one. Raises `NotebookOpen` if there is an open notebook,
+    but the option or the settings ask for a sealed one. Raises `StorageError` if that file cannot be read.
     """
     if service.instance and flags["name"] is None:
         flags = {**flags, "name": service.instance}
     plan = _for_system(service, flags) if service.is_system else _for_user(service, flags)
     if plan.name is not None:
         check_notebook_name(plan.name, bytes_max=NAME_BYTES_MAX)
-    _check_seal(plan)
-    return plan
+    return plan._replace(is_sealed=_checked_seal(plan))
 
 
 def _for_system(service: Service, flags: Flags) -> ServicePlan:
@@ -62,7 +61,7 @@ def _for_system(service: Service, flags: Flags) -> ServicePlan:
         raise InvalidSetting("service_notebook_is_fixed", folder=home)
     port = None if flags["port"] is None else parse_port(flags["port"], "--port")
     values = {"name": flags["name"], "port": port}
-    is_sealed = bool(flags["sealed"])
+    is_sealed = True if flags["sealed"] else None
     return ServicePlan(
         _options(values, is_sealed=is_sealed), os.path.join(home, "notebook.sqlite3"), flags["name"], home, port, is_sealed
     )
@@ -95,7 +94,7 @@ def _for_user(service: Service, flags: Flags) -> ServicePlan:
     )
 
 
-def _options(values: Mapping[str, object], *, is_sealed: bool) -> list[str]:
+def _options(values: Mapping[str, object], *, is_sealed: bool | None) -> list[str]:
     """Return the command `serve` with `--quiet`, options that set these `values`, and `--sealed` if `is_sealed`. A value None
     needs no option.
 
@@ -105,17 +104,20 @@ def _options(values: Mapping[str, object], *, is_sealed: bool) -> list[str]:
     return ["serve", "--quiet", *given, *(["--sealed"] if is_sealed else [])]
 
 
-def _check_seal(plan: ServicePlan) -> None:
-    """Check the notebook's file, if it exists: the server would refuse a file that does not fit the plan.
+def _checked_seal(plan: ServicePlan) -> bool | None:
+    """Return whether the server will serve the notebook of `plan` sealed. `plan.is_sealed` is what the user has asked for; None
+    stands for the notebook as it is.
 
-    Raise `NotebookSealed` if the file is sealed and the plan is not. Raise `NotebookOpen` if the plan is sealed and the file is
-    not. Raise `StorageError` if the file cannot be read.
+    If the notebook's file exists, check it, because the server would refuse a file that does not fit. Raise `NotebookSealed` if
+    the file is sealed, but the user has asked for an open notebook, and `NotebookOpen` in the opposite case. Raise
+    `StorageError` if the file cannot be read.
     """
     if not os.path.exists(plan.file):  # it will be new, or this user cannot look into the folder
-        return
+        return plan.is_sealed
     with closing(ReadOnlyNotebook(plan.file)) as notebook:
         is_sealed = notebook.is_sealed
-    if is_sealed and not plan.is_sealed:
+    if is_sealed and plan.is_sealed is False:
         raise NotebookSealed("service_needs_sealed", path=plan.file)
     if plan.is_sealed and not is_sealed:
         raise NotebookOpen("service_of_open", path=plan.file, quoted=quote(plan.file))
+    return is_sealed

@@ -96,7 +96,7 @@ def _entries_wait(entries: int, name: str) -> str:
 
 SENTENCES: dict[str, str | Callable[..., str]] = {
     "notebook_sealed": _notebook_sealed,
-    "sealed_then_serve": "  - start its server with `udpnote serve --sealed`",
+    "sealed_then_serve": "  - start its server with `udpnote serve`",
     "sealed_then_back_up": "  - run  udpnote backup --with-key FILE: without the key file {path}, the server does not start",
     "sealed_then_join": "  - run  udpnote join CODE  on each machine that is to use it, with this code:",
     "notebook_unsealed": _notebook_unsealed,
