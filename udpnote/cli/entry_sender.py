@@ -262,9 +262,7 @@ class _Report:
         if self._delivered_earlier:
             say(Notice("queued_entries_delivered", entries=self._delivered_earlier))
         for (state, reason), entries in self._reasons.items():
-            kind = "entries_refused" if state is State.REFUSED else "entries_discarded"
-            if state is State.QUEUED:
-                kind = "entries_queued"
+            kind = {State.QUEUED: "entries_queued", State.REFUSED: "entries_refused"}.get(state, "entries_discarded")
             say(Notice(kind, entries=entries, reason=reason))
         if self._bad_lines > BAD_LINES_NAMED_MAX:
             say(Notice("more_lines_not_sent", lines=self._bad_lines - BAD_LINES_NAMED_MAX))

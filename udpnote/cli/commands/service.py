@@ -5,7 +5,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from importlib.resources import files
 from shlex import join, quote
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 from udpnote.cli import exit_codes
 from udpnote.cli.command_line.declared_command import DeclaredCommands, Option
@@ -155,12 +155,12 @@ def status(as_json: Json = False) -> int:
     states = [_state(service) for service in installed_services()]
     if as_json:
         for state in states:
-            print(in_json(state))
+            print(in_json(state._asdict()))
     elif states:
         print("\n\n".join(map(_state_lines, states)))
     if not states:
         say(Notice("no_service"))
-    return exit_codes.DONE if states and all(each["running"] for each in states) else exit_codes.REFUSED
+    return exit_codes.DONE if states and all(each.running for each in states) else exit_codes.REFUSED
 
 
 def _service(*, is_system: bool, instance: str | None) -> Service:
@@ -282,63 +282,88 @@ def _firewall(port: int | None) -> Iterator[tuple[str, str]]:
     yield "", _("with firewalld:  {command}").format(command=firewalld)
 
 
-def _state(service: Service) -> dict[str, object]:
-    """Read the unit file of `service`, and ask systemd about the service.
+class _State(NamedTuple):
+    """What the unit file of a service and systemd say of it: the fields of the object of `udpnote service status --json`.
 
-    Return what both say as the object for `udpnote service status --json`. Raises `StorageError` if the file cannot be read.
+    `changed` says that somebody has changed the unit file, and `lingers` that this user's services start at boot. A field is
+    None if its value is not known, or if there is none.
+    """
+
+    unit: str
+    system: bool
+    instance: str | None
+    unit_file: str
+    changed: bool
+    file: str | None
+    name: str | None
+    enabled: str | None
+    state: str | None
+    substate: str | None
+    result: str | None
+    exit_code: int | None
+    serves: str | None
+    running: bool
+    lingers: bool | None
+    journal: str
+
+
+def _state(service: Service) -> _State:
+    """Read the unit file of `service`, and ask systemd about the service. Return what both say.
+
+    Raises `StorageError` if the file cannot be read.
     """
     found, unit = read_unit(service.path)
     values = properties(service)
-    return {
-        "unit": service.unit,
-        "system": service.is_system,
-        "instance": service.instance or None,
-        "unit_file": service.path,
-        "changed": found is Found.CHANGED,
-        "file": unit.file if unit is not None else None,
-        "name": unit.name if unit is not None else None,
-        "enabled": values.get("UnitFileState") or None,
-        "state": values.get("ActiveState") or None,
-        "substate": values.get("SubState") or None,
-        "result": values.get("Result") or None,
-        "exit_code": int(values["ExecMainStatus"]) if values.get("ExecMainStatus", "").isdigit() else None,
-        "serves": values.get("StatusText") or None,
-        "running": values.get("ActiveState") == "active",
-        "lingers": None if service.is_system else lingers(),
-        "journal": join(journal(service, "-n", "20")),
-    }
+    return _State(
+        unit=service.unit,
+        system=service.is_system,
+        instance=service.instance or None,
+        unit_file=service.path,
+        changed=found is Found.CHANGED,
+        file=unit.file if unit is not None else None,
+        name=unit.name if unit is not None else None,
+        enabled=values.get("UnitFileState") or None,
+        state=values.get("ActiveState") or None,
+        substate=values.get("SubState") or None,
+        result=values.get("Result") or None,
+        exit_code=int(values["ExecMainStatus"]) if values.get("ExecMainStatus", "").isdigit() else None,
+        serves=values.get("StatusText") or None,
+        running=values.get("ActiveState") == "active",
+        lingers=None if service.is_system else lingers(),
+        journal=join(journal(service, "-n", "20")),
+    )
 
 
-def _state_lines(state: dict[str, object]) -> str:
-    """The lines for people about `state`, an object from `_state`."""
-    path = str(state["unit_file"])
+def _state_lines(state: _State) -> str:
+    """The lines for people about `state`."""
+    path = state.unit_file
     lines = [
-        (_("unit"), _("{path}, changed by hand").format(path=path) if state["changed"] else path),
-        (_("file"), str(state["file"] or _("unknown"))),
+        (_("unit"), _("{path}, changed by hand").format(path=path) if state.changed else path),
+        (_("file"), state.file or _("unknown")),
         (_("server"), str(_running(state))),
         (_("at boot"), str(_at_boot(state))),
-        (_("messages"), str(state["journal"])),
+        (_("messages"), state.journal),
     ]
     return "\n".join(_line(label, text) for label, text in lines)
 
 
-def _running(state: dict[str, object]) -> Notice:
+def _running(state: _State) -> Notice:
     """Return the notice that says whether the server runs. If it runs, the notice says what it serves and where. If it has
     failed, the notice has its exit code, and says whether systemd starts it again.
     """
-    if state["running"]:
-        return Notice("service_runs", what=state["serves"]) if state["serves"] else Notice("service_runs_something")
-    if state["state"] is None:
+    if state.running:
+        return Notice("service_runs", what=state.serves) if state.serves else Notice("service_runs_something")
+    if state.state is None:
         return Notice("service_not_known")
-    exit_code = state["exit_code"] if state["result"] not in (None, "success") else None
-    return Notice("service_does_not_run", exit_code=exit_code, is_tried_again=state["substate"] == TRIED_AGAIN)
+    exit_code = state.exit_code if state.result not in (None, "success") else None
+    return Notice("service_does_not_run", exit_code=exit_code, is_tried_again=state.substate == TRIED_AGAIN)
 
 
-def _at_boot(state: dict[str, object]) -> Notice:
+def _at_boot(state: _State) -> Notice:
     """Return the notice that says when systemd starts the server by itself: at boot, when the user logs in, or never."""
-    if state["enabled"] != "enabled":
+    if state.enabled != "enabled":
         return Notice("unit_not_enabled")
-    return Notice("started_at_boot") if state["system"] or state["lingers"] else Notice("started_at_login")
+    return Notice("started_at_boot") if state.system or state.lingers else Notice("started_at_login")
 
 
 def _line(label: str, text: str) -> str:

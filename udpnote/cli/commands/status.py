@@ -7,6 +7,7 @@ from typing import NamedTuple
 from udpnote.cli import exit_codes
 from udpnote.cli.client_options import NO_OPTIONS, ClientOptions
 from udpnote.cli.command_line.declared_command import DeclaredCommands
+from udpnote.cli.json_output import notebook_object
 from udpnote.cli.options import Json, ReadingClient
 from udpnote.cli.terminal.text import in_json, padded
 from udpnote.client.finding.destination import destination_of, named_by, place_name
@@ -290,24 +291,21 @@ def _object(client: _Client, sources: dict[str, Source], waited_seconds: float) 
     `notebook` is the notebook's id. `chosen_by` is `setting`, `choice` or `only_one`, or None if no notebook is known.
     `named_by` has the settings that name the notebook. `problem` is None if the notebook answers.
     """
-    status = client.status
-    notebook = status.notebook if status is not None else None
+    status = client.status or NotebookStatus(None, False, False, None, None, client.failure)
+    notebook, seconds = status.notebook, status.round_trip_seconds
     with speaking(ENGLISH):  # JSON is the same in every language
         places = [place_name(each, client.known) for each in client.waiting]
-    because = "setting" if client.named else "choice" if status is not None and status.is_chosen else None
+    because = "setting" if client.named else "choice" if status.is_chosen else None if notebook is None else "only_one"
+    unknown = {"name": None, "notebook": None, "address": None, "port": None, "sealed": None}
     return {
-        "name": None if notebook is None else notebook.name,
-        "notebook": None if notebook is None else notebook.notebook_id.hex(),
-        "sealed": None if notebook is None else notebook.key_id is not None,
-        "has_key": None if status is None or notebook is None else status.has_key,
-        "chosen_by": because or (None if notebook is None else "only_one"),
+        **(unknown if notebook is None else notebook_object(notebook)),
+        "has_key": None if notebook is None else status.has_key,
+        "chosen_by": because,
         "named_by": [{"setting": name, **_source_object(sources[name])} for name in client.named],
-        "address": None if notebook is None else notebook.host,
-        "port": None if notebook is None else notebook.port,
         "answers": client.failure is None,
         "waited_seconds": waited_seconds,
-        "rtt_ms": None if status is None or status.round_trip_seconds is None else round(status.round_trip_seconds * 1000, 3),
-        "entries": None if status is None else status.entries,
+        "rtt_ms": None if seconds is None else round(seconds * 1000, 3),
+        "entries": status.entries,
         "problem": _problem(client.failure),
         "waiting": [
             {
