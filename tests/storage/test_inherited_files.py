@@ -35,7 +35,7 @@ def test_a_child_process_reads_and_serves_no_notebook_that_its_parent_had_open(t
     program = f"""{FORKING}
 from contextlib import closing
 from udpnote import Server
-from udpnote.client.file_reader import FileReader
+from udpnote.client.reading.file_reader import FileReader
 path = {str(tmp_path / "notebook.sqlite3")!r}
 def read():
     with FileReader(path) as reader:
