@@ -1,10 +1,16 @@
-"""The files of the page fit together: the sentences of its languages, and the lists of its files."""
+"""The files of the page fit together: the sentences of its languages, and the lists of its files. They are few and small, and
+nothing in them comes from elsewhere.
+"""
 
+import gzip
 import re
 
 import pytest
 
 from udpnote.page.asset_files import FOLDER
+
+BYTES_MAX = 100_000
+"""The most bytes of all files together, each compressed."""
 
 _SENTENCE = re.compile(r'^  (\w+): (".*"|\{.*\}),$', re.MULTILINE)
 _MODULES = {path.name for path in FOLDER.glob("*.js")} - {"worker.js"}
@@ -39,3 +45,17 @@ def test_the_service_worker_keeps_each_file_and_the_page_preloads_each_script() 
     index = (FOLDER / "index.html").read_text()
     loaded = set(re.findall(r'"/static/([\w.-]+\.js)"', index))
     assert loaded == {name for name in _MODULES if not name.startswith("words.zh")}
+
+
+def test_all_files_together_are_small_when_compressed() -> None:
+    assert sum(len(gzip.compress(path.read_bytes())) for path in FOLDER.iterdir()) < BYTES_MAX
+
+
+def test_no_file_names_another_host_nor_has_code_in_the_markup() -> None:
+    for path in FOLDER.iterdir():
+        if path.suffix in {".html", ".css", ".js", ".webmanifest", ".svg"}:
+            text = path.read_text()
+            assert set(re.findall(r"https?://[\w.-]+", text)) <= {"http://www.w3.org"}, path.name
+            assert not re.search(
+                r"<script(?![^>]*\ssrc=)|<[^>]*\son\w+=|<[^>]*\sstyle=|\beval\(|innerHTML|new Function", text
+            ), path.name

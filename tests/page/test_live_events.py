@@ -10,11 +10,13 @@ from contextlib import ExitStack, asynccontextmanager, suppress
 from itertools import islice
 from typing import Self, cast
 
+import httpx
 import pytest
 
 from tests.support.loopback import Loopback
 from tests.support.notebook_files import erase
 from tests.support.page_server import ADA, Event, PageServer, entry
+from tests.support.page_site import Site
 from tests.support.processes import DEADLINE_SECONDS, eventually
 from udpnote.client.client import Client
 from udpnote.client.finding.answers import unreachable_notice
@@ -277,3 +279,24 @@ def test_an_id_that_no_event_has_is_refused(text: str) -> None:
 def test_the_id_of_an_event_names_the_entry_seen_last() -> None:
     for seen in (NOTHING_SEEN, SeenEntry(2**63 - 1, b"a" * 16, 2**63 - 1)):
         assert parse_cursor(cursor_text(seen)) == seen
+
+
+def test_a_stream_without_a_session_ends_when_this_machine_gets_the_key_of_the_sealed_notebook(site: Site) -> None:
+    site.start(sealed=True)
+    lines: list[str] = []
+
+    def read() -> None:
+        with httpx.stream("GET", f"{site.address}/api/events", timeout=30) as stream:
+            for line in stream.iter_lines():
+                lines.append(line)  # noqa: PERF402 (the test looks at them meanwhile)
+
+    reading = threading.Thread(target=read, daemon=True)
+    reading.start()
+    eventually(lambda: "event: away" in lines)
+    code = site.server.join_code
+    assert code is not None
+    site.join(code)
+    site.send("secret")
+    eventually(lambda: not reading.is_alive(), "the stream ends")
+    assert "event: session_ended" in lines
+    assert not [line for line in lines if "secret" in line]

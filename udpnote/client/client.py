@@ -320,13 +320,13 @@ class Client(NotebookReader, OutboxAccess, NotebookChoice):
     def name(self) -> str:
         """The name of the client's notebook. If the notebook is not known, a discovery runs first. Raises as `deliver` does."""
         with self._connection.lock():
-            return self._driver.locate(max(self._wait, LOCATE_SECONDS_MIN)).notebook.name
+            return self._driver.locate(self._wait).notebook.name
 
     @property
     def key_id(self) -> bytes | None:
         """The id of the key that seals the client's notebook; None if it is open. Looks for the notebook as `name` does."""
         with self._connection.lock():
-            return self._driver.locate(max(self._wait, LOCATE_SECONDS_MIN)).notebook.key_id
+            return self._driver.locate(self._wait).notebook.key_id
 
     def status(self, wait: float | None = None, *, saves: bool = False) -> "NotebookStatus":
         """Find out whether the notebook's server answers within `wait` seconds; see `notebook_status`, also for `saves`."""

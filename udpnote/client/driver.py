@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 
 from udpnote.client.connection import Connection
 from udpnote.client.finding.answers import impostor_notice, served_twice_notice, unreachable_notice
-from udpnote.client.finding.notebook_finder import Located, NotebookFinder
+from udpnote.client.finding.notebook_finder import LOCATE_SECONDS_MIN, Located, NotebookFinder
 from udpnote.client.finding.trust import Keyring
 from udpnote.client.session import Event, Peer, Session
 from udpnote.errors import Notice, OldKey
@@ -60,13 +60,15 @@ class Driver:
         self._unreachable: Notice | None = None
         """Why a server could not be reached; the notice about the next search for a server says so."""
 
-    def locate(self, seconds: float) -> Located:
+    def locate(self, seconds: float, *, since: float | None = None) -> Located:
         """Return the client's notebook, and the round-trip time to its server, as a `Located`.
 
-        If the notebook is not known, discovery looks for it for up to `seconds`. Raises the errors of `NotebookFinder.find`.
-        The caller must hold the lock of the connection.
+        If the notebook is not known, discovery looks for it until `seconds` have passed `since` that monotonic time (None:
+        since now). A discovery of less than `LOCATE_SECONDS_MIN` lasts so long instead. Raises the errors of
+        `NotebookFinder.find`. The caller must hold the lock of the connection.
         """
-        return self.finder.locate(self.now() + seconds)
+        since = self.now() if since is None else since
+        return self.finder.locate(since + max(seconds, LOCATE_SECONDS_MIN))
 
     def peer(self, located: Located) -> Peer:
         """The `Peer` for a session with the notebook of `located`. Raises `KeyMissing`."""

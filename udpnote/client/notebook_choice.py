@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from udpnote.client.connection import Connection
 from udpnote.client.driver import Driver
 from udpnote.client.finding.destination import check_nothing_waits, matches
-from udpnote.client.finding.notebook_finder import LOCATE_SECONDS_MIN, NotebookFinder
+from udpnote.client.finding.notebook_finder import NotebookFinder
 from udpnote.client.finding.trust import Keyring
 from udpnote.client.sending.sender import Sender
 from udpnote.errors import InvalidSetting, Notice, OldKey, ServerNotFound, UdpnoteError, WrongNotebook
@@ -182,20 +182,20 @@ def decide_notebook(driver: Driver, number: int, *, wait_seconds: float, is_seen
     If the user has named no notebook and none is chosen, a discovery looks for one. Raises `ServerNotFound` if none answers,
     and `SeveralNotebooks` if several do. If the user has named a server, that server is asked which notebook it has, unless it
     has just failed to answer. If it does not answer, this raises nothing, because the change can wait in the outbox. Looking
-    for a notebook or a server takes up to `wait_seconds`, or up to `LOCATE_SECONDS_MIN` if that is longer.
+    for a notebook or a server takes up to `wait_seconds` (see `Driver.locate`).
 
     `is_seen` says whether the caller has read the note: then the notebook can tell whether it has the same note. If `is_seen`
     is False, this also raises `WrongNotebook`, as `check_notebook_is_same` does.
     """
-    finder, seconds = driver.finder, max(wait_seconds, LOCATE_SECONDS_MIN)
+    finder = driver.finder
     if not finder.is_notebook_decided:
         try:
-            driver.locate(seconds)
+            driver.locate(wait_seconds)
         except ServerNotFound:
             raise ServerNotFound("number_of_unknown_notebook", number=number) from None
     elif finder.server.lookup is not None and finder.recent_failure() is None:
         with suppress(UdpnoteError):
-            driver.locate(seconds)
+            driver.locate(wait_seconds)
     if not is_seen:
         check_notebook_is_same(driver, number)
 

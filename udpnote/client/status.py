@@ -76,7 +76,7 @@ def notebook_status(driver: Driver, seconds: float, *, saves: bool) -> NotebookS
             failure = ServerNotFound("no_answer_to_reading", server=server)
     if saves and known is None and answer is not None:
         finder.remember(answer)
-    notebook = known_notebook(answer) if answer is not None else known or finder.server.last_notebook(destination)
+    notebook = known_notebook(answer) if answer is not None else known or finder.server.last_notebook()
     chosen = driver.outbox.chosen()
     return NotebookStatus(
         notebook,

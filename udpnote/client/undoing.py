@@ -6,7 +6,6 @@ from enum import Enum
 from typing import NamedTuple
 
 from udpnote.client.driver import Driver
-from udpnote.client.finding.notebook_finder import LOCATE_SECONDS_MIN
 from udpnote.client.reading.notebook_reader import NotebookReader
 from udpnote.errors import NotTakenBack, ServerNotFound, UdpnoteError, Unreachable
 from udpnote.model.argument_types import check_type
@@ -125,9 +124,9 @@ def _notebook_id(driver: Driver) -> bytes:
     no server is named, or no notebook is known there.
     """
     try:
-        return driver.locate(LOCATE_SECONDS_MIN).notebook.notebook_id
+        return driver.locate(0.0).notebook.notebook_id
     except Unreachable:
-        last = driver.finder.server.last_notebook(driver.finder.destination)
+        last = driver.finder.server.last_notebook()
         if last is None:
             raise
         return last.notebook_id

@@ -21,7 +21,7 @@ from udpnote.page.live_events import LiveEvents
 from udpnote.page.page_notebook import CALL_SECONDS, PageNotebook, wait_for_index
 from udpnote.page.rates import host_of_client
 from udpnote.page.requests import BodyRoom, body_of
-from udpnote.page.responses import Refusal, json_response, malformed, notice_object, refused, sentence_page
+from udpnote.page.responses import Refusal, json_response, kind_and_reason, malformed, refused, sentence_page
 from udpnote.page.routes import ReadingRoutes, StreamRoutes, WritingRoutes
 from udpnote.page.sessions import Opened, Sessions
 from udpnote.page.worker_threads import Threads
@@ -200,9 +200,9 @@ class Page:
         except Refusal as refusal:
             if refusal.status == 401:
                 reason = refusal.notice if is_private(request.scope) else Notice("page_code_needs_https")
-                sealed = {"name": None, "id": None, "sealed": True}
-                return json_response(state | {"notebook": sealed, "needs_code": True, "served": None, **notice_object(reason)})
-            state |= {"away": True, **notice_object(refusal.notice)}
+                state |= {"needs_code": True, "served": None, **kind_and_reason(reason)}
+                return json_response(state | {"notebook": {"name": None, "id": None, "sealed": True}})
+            state |= {"away": True, **kind_and_reason(refusal.notice)}
         if (known := notebook.server.known) is not None:
             state["notebook"] = {"name": known.name, "id": known.notebook_id.hex(), "sealed": known.key_id is not None}
         response = json_response(state)

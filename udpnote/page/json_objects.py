@@ -17,7 +17,7 @@ from udpnote.model.entry import (
     StoredEntry,
     Verdict,
 )
-from udpnote.page.responses import Refusal, malformed, notice_object
+from udpnote.page.responses import Refusal, kind_and_reason, malformed
 from udpnote.text.highlight import occurrences
 
 ENTRIES_MAX = 100
@@ -102,7 +102,7 @@ def wrong_outcome(entry: Entry, wrong: Notice) -> dict[str, object]:
 
 
 def _outcome(entry: Entry, state: str, reason: Notice | None, number: int | None = None) -> dict[str, object]:
-    said = notice_object(reason) if reason is not None else {"kind": None, "reason": None}
+    said = kind_and_reason(reason) if reason is not None else {"kind": None, "reason": None}
     return {"sequence": entry.sequence, "state": state, "number": number, **said}
 
 

@@ -10,7 +10,7 @@ from udpnote.errors import Notice
 from udpnote.model.entry import CLIENT_ID_BYTES, NOTHING_SEEN, SEQUENCE_MAX, SeenEntry
 from udpnote.page.follower import RETRY_SECONDS, Follower, has_entry, newest_entry, read_events
 from udpnote.page.page_notebook import PageNotebook
-from udpnote.page.responses import Refusal, encoded, malformed, notice_object
+from udpnote.page.responses import Refusal, encoded, kind_and_reason, malformed
 
 STREAMS_MAX = 64
 """The most streams at a time, for all notebooks and keys together."""
@@ -93,11 +93,11 @@ class LiveEvents:
         while not self._is_ending:
             changed, seconds = self._changed, HEARTBEAT_SECONDS  # read before the checks, so that no change is missed
             if self._server.ended is not None or self._server.needs_session:
-                yield _event("session_ended", notice_object(self._server.ended or Notice("page_needs_code")))
+                yield _event("session_ended", kind_and_reason(self._server.ended or Notice("page_needs_code")))
                 return
             before, absence = absence, self._server.absence
             if (before is None) != (absence is None):
-                yield _event("back", {}) if absence is None else _event("away", notice_object(absence))
+                yield _event("back", {}) if absence is None else _event("away", kind_and_reason(absence))
             if absence is None:
                 try:
                     async for event in reader.events():

@@ -15,7 +15,7 @@ from udpnote.page.rates import host_of_client
 from udpnote.text.language import gettext as _
 from udpnote.text.language import language
 
-RETRY_SECONDS = 2
+RETRY_AFTER_SECONDS = 2
 """After how many seconds a browser may ask again if a request was refused only for the moment."""
 
 
@@ -47,8 +47,8 @@ def malformed(field: str) -> Refusal:
 
 
 def unavailable(notice: Notice) -> Refusal:
-    """Return a refusal (503) for the moment, with `notice`. It tells the browser to ask again after `RETRY_SECONDS`."""
-    return Refusal(503, notice, {"Retry-After": str(RETRY_SECONDS)})
+    """Return a refusal (503) for the moment, with `notice`. It tells the browser to ask again after `RETRY_AFTER_SECONDS`."""
+    return Refusal(503, notice, {"Retry-After": str(RETRY_AFTER_SECONDS)})
 
 
 def refusal_for(error: UdpnoteError) -> Refusal:
@@ -64,7 +64,7 @@ def refusal_for(error: UdpnoteError) -> Refusal:
     if isinstance(error, ClientClosed):
         return unavailable(Notice("page_ends"))
     if isinstance(error, BadAnswer):
-        return Refusal(502, error.notice, {"Retry-After": str(RETRY_SECONDS)})
+        return Refusal(502, error.notice, {"Retry-After": str(RETRY_AFTER_SECONDS)})
     return unavailable(error.notice)
 
 
@@ -90,11 +90,11 @@ def refused(refusal: Refusal) -> Response:
     """Return the answer to a request with this `refusal`: JSON with its notice's `kind` and, as `reason`, the notice's
     sentence in the browser's language.
     """
-    return json_response(notice_object(refusal.notice), refusal.status, refusal.headers)
+    return json_response(kind_and_reason(refusal.notice), refusal.status, refusal.headers)
 
 
-def notice_object(notice: Notice) -> dict[str, str]:
-    """Return the JSON object of a notice: its `kind` and, as `reason`, its sentence for a person at a browser."""
+def kind_and_reason(notice: Notice) -> dict[str, str]:
+    """Return two fields of a JSON object: the `kind` of `notice` and, as `reason`, its sentence for a person at a browser."""
     return {"kind": notice.kind, "reason": sentence_for_browser(notice)}
 
 

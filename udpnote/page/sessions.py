@@ -11,7 +11,7 @@ from udpnote.model.join_code import parse_join_code
 from udpnote.page.live_events import LiveEvents
 from udpnote.page.page_notebook import PageNotebook
 from udpnote.page.rates import RatePerHost
-from udpnote.page.responses import RETRY_SECONDS, Refusal, unavailable
+from udpnote.page.responses import Refusal, unavailable
 
 SESSIONS_MAX = 256
 """The most sessions. When one more begins, the session whose last use is the longest ago ends."""
@@ -137,7 +137,7 @@ class Sessions:
             case OldKey() | NotSealed() | KeyMissing():
                 raise Refusal(403, status.failure.notice)
             case ServerNotFound():
-                raise Refusal(503, Notice("page_code_finds_nothing"), {"Retry-After": str(RETRY_SECONDS)})
+                raise unavailable(Notice("page_code_finds_nothing"))
             case _:
                 raise unavailable(status.failure.notice)
 

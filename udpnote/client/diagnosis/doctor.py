@@ -200,7 +200,7 @@ class Doctor(Client):
         server, notebook = self._finder.destination.server, self.notebook
         if server is not None:
             has_answered = bool(found) or any(set(each.addresses) & set(addresses) for each in examination.servers)
-            last = self._finder.server.last_notebook(self._finder.destination)
+            last = self._finder.server.last_notebook()
             name = last.name if last is not None else Notice("named_server")
         else:
             assert notebook is not None, "the addresses are those of a notebook"

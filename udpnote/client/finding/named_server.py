@@ -46,16 +46,16 @@ class NamedServer:
             self.lookup = connection.endpoint.host_lookup(destination.host, destination.port or PORT)
         self.replaced: Notice | None = None
 
-    def last_notebook(self, destination: Destination) -> KnownNotebook | None:
+    def last_notebook(self, destination: Destination | None = None) -> KnownNotebook | None:
         """The notebook that has answered last at the server that the user has named. The outbox remembers it.
 
         None if no server is named, if no notebook has answered there, or if that notebook does not match the name, id or key in
-        `destination`. The server in `destination` does not count.
+        `destination` (None: those that the user has named with the server). The server in `destination` does not count.
         """
         server = self._destination.server
         notebook_id = self._outbox.named_servers.notebook_id(server) if server is not None else None
         notebook = self._outbox.notebook(notebook_id) if notebook_id is not None else None
-        return notebook if notebook is not None and matches(destination, notebook) else None
+        return notebook if notebook is not None and matches(destination or self._destination, notebook) else None
 
     def remember(self, notebook: KnownNotebook) -> None:
         """Save in the outbox that `notebook` has answered at the server. Does nothing if no server is named.
@@ -66,7 +66,7 @@ class NamedServer:
         server = self._destination.server
         if server is None:
             return
-        last = self.last_notebook(self._destination)
+        last = self.last_notebook()
         if last is not None and last.notebook_id != notebook.notebook_id:
             known = [*self._outbox.notebooks(), notebook]
             has_moved = address_of(last) != address_of(notebook)

@@ -123,9 +123,7 @@ class NotebookFinder:
 
         If not, a discovery takes the only notebook that answers.
         """
-        named = self.destination
-        is_named = named.host is not None or named.name_or_id is not None or named.key_id is not None
-        return is_named or self.known() is not None
+        return _names_notebook(self.destination) or self.known() is not None
 
     def check(self, notebook: KnownNotebook) -> None:
         """Raise `JoinedOrLeftMeanwhile` if another command has joined or left `notebook` since it was read from the outbox.
@@ -184,10 +182,9 @@ class NotebookFinder:
         """
         notebook, named = known_notebook(found), self.destination
         self._answered = notebook
-        may_choose = named.host is None and named.name_or_id is None and named.key_id is None
         chosen = None
         with self.optional_writes:
-            chosen = self._outbox.remember(notebook, may_choose=may_choose)
+            chosen = self._outbox.remember(notebook, may_choose=not _names_notebook(named))
             self.server.remember(notebook)
         if named.names_nothing and chosen is not None and chosen.notebook_id != notebook.notebook_id:
             self._fixed_notebook_id = chosen.notebook_id
@@ -349,6 +346,11 @@ class NotebookFinder:
                     is_found = is_found or is_meant
         finally:
             self.end(discovery)
+
+
+def _names_notebook(destination: Destination) -> bool:
+    """Whether `destination` names a notebook: by its server, its name, its id or its key. A port alone names none."""
+    return destination._replace(port=None) != Destination()
 
 
 def _is_at_last_address(answer: DiscoveryAnswer[Address] | None, expected: KnownNotebook | None) -> bool:

@@ -14,7 +14,6 @@ from collections.abc import Collection, Iterable, Sequence
 from copy import copy
 
 from udpnote.client.driver import Driver
-from udpnote.client.finding.notebook_finder import LOCATE_SECONDS_MIN
 from udpnote.client.session import Peer, Session, delivery_to
 from udpnote.errors import JoinedOrLeftMeanwhile, UdpnoteError
 from udpnote.model.entry import Entry, Identity, Verdict
@@ -216,10 +215,10 @@ class Forwarder:
     def _begin_session(self, wait_seconds: float) -> ForwardSession:
         """Begin and return a session with the client's notebook. If the notebook is not known, discovery looks for it first.
 
-        The discovery lasts for up to `wait_seconds`, but at least `LOCATE_SECONDS_MIN`. After it, the waiting time of each call
+        The discovery lasts for up to `wait_seconds` (see `Driver.locate`). After it, the waiting time of each call
         begins anew. Raises the errors of `Driver.locate`.
         """
-        located = self._driver.locate(max(wait_seconds, LOCATE_SECONDS_MIN))
+        located = self._driver.locate(wait_seconds)
         self._session = ForwardSession(self._driver.peer(located))
         self._driver.connection.add_listener(self._session)
         now = self._driver.now()

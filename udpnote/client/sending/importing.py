@@ -14,7 +14,6 @@ from collections.abc import Collection, Iterable, Iterator
 from itertools import groupby
 
 from udpnote.client.driver import Driver
-from udpnote.client.finding.notebook_finder import LOCATE_SECONDS_MIN
 from udpnote.client.sending.import_queue import Imported, ImportQueue, Prepared
 from udpnote.client.session import Peer, Session, delivery_to
 from udpnote.errors import NotebookInUse, ServerNotFound
@@ -84,7 +83,7 @@ def import_through(
     in the outbox.
     """
     with driver.connection.lock():
-        session = ImportSession(driver.peer(driver.locate(max(wait_seconds, LOCATE_SECONDS_MIN))))
+        session = ImportSession(driver.peer(driver.locate(wait_seconds)))
         driver.connection.add_listener(session)
     try:
         yield from _import_all(driver, session, ImportQueue(entries, revised, before=before), wait_seconds)

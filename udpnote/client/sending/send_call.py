@@ -163,7 +163,7 @@ class SendCall:
         """
         source, finder, clock = self._source, self._driver.finder, self._connection.clock
         if notebook is None and source.kind is not Kind.NOTE:  # the user knows its number from the notebook that was there last
-            notebook = finder.server.last_notebook(finder.destination)
+            notebook = finder.server.last_notebook()
         written_at, utc_offset = source.written or (clock.microseconds(), clock.utc_offset_minutes())
         entries = self._outbox.add(
             self._chunk,

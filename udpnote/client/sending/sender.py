@@ -4,7 +4,7 @@ What one call does, with its texts and their outcomes, is in `client.sending.sen
 """
 
 from udpnote.client.driver import Driver
-from udpnote.client.finding.notebook_finder import LOCATE_SECONDS_MIN, Located
+from udpnote.client.finding.notebook_finder import Located
 from udpnote.client.optional_writes import OptionalWrites
 from udpnote.client.sending.results import Outcomes, reason_to_wait
 from udpnote.client.sending.send_session import SendSession
@@ -88,8 +88,8 @@ class Sender:
             self._remember(session)
 
     def locate(self, started: float, wait_seconds: float) -> SendSession:
-        """Return a new session with the notebook that `NotebookFinder.locate` finds within `wait_seconds` of `started`."""
-        return self.begin_session(self.driver.finder.locate(started + max(wait_seconds, LOCATE_SECONDS_MIN)))
+        """Return a new session with the notebook that `Driver.locate` finds within `wait_seconds` of `started`."""
+        return self.begin_session(self.driver.locate(wait_seconds, since=started))
 
     def begin_session(self, located: Located) -> SendSession:
         """Begin and return a session with the notebook of `located`.
