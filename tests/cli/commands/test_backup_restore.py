@@ -89,6 +89,14 @@ def test_on_a_new_host_a_restore_makes_the_folder_and_asks_nothing(kept: Machine
     assert (restored["restored"], restored["vanished"], restored["kept"], new.texts()) == (True, 0, [], ["今天开会"])
 
 
+def test_a_restore_that_replaces_nothing_says_how_to_serve_what_it_has_restored(kept: Machine) -> None:
+    new = Machine(kept.home.parent / "new")
+    assert "`udpnote serve`" in new.run(f"restore {kept.home}/b").err
+    elsewhere = str(kept.home.parent / "else where")
+    assert f"`udpnote serve --file '{elsewhere}'`" in new.run("restore", f"{kept.home}/b", "--file", elsewhere).err
+    assert "udpnote serve" not in new.run(f"restore --yes {kept.home}/b").err
+
+
 @pytest.mark.parametrize(("options", "code"), [("--dry-run {backup}", 0), ("{backup}.gone", 1), ("--with-key {backup}", 1)])
 def test_on_a_new_host_a_restore_that_restores_nothing_leaves_no_folder(kept: Machine, options: str, code: int) -> None:
     new = Machine(kept.home.parent / "new")

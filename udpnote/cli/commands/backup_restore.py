@@ -144,6 +144,8 @@ def restore(
             begin_last_step()
             kept = prepared.commit()
         _report_restore(prepared, kept, is_done=not dry_run, as_json=as_json)
+        if not dry_run and not kept and not as_json:
+            say(Notice("restored_then_serve", options="" if file is None else f" --file {quote(path)}"))
     return exit_codes.DONE
 
 

@@ -129,6 +129,9 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     # what became of it
     "nothing_changed": "nothing was changed",
     "restored": _restored,
+    "restored_then_serve": (
+        "start its server with `udpnote serve{options}`: clients find the notebook by its id. No other copy may be served"
+    ),
     "replaced_files_kept": _replaced_files_kept,
     "other_notebook_kept": (
         "to use the replaced notebook beside the restored one, run `udpnote restore --file FILE {quoted}`, where FILE "
