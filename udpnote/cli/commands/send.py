@@ -34,7 +34,8 @@ def send(
 ) -> int:
     """Send one entry, or each line of standard input.
 
-    Options stand before the text. Write `--` before a text that has one of them as a word.
+    Options stand before the text. Write `--` before a text that has one of them as a word. Put a text with a tag
+    into quotes: for the shell, a word that begins with `#` begins a comment.
 
     With `--edit`, the editor opens with TEXT, if there is one, and what you save is one entry. If you change nothing, nothing
     is sent. If the entry cannot be sent, the message names the file that keeps it. `--at` may not be in the future. A day
