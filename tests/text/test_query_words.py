@@ -70,3 +70,10 @@ def test_words_with_too_many_terms_or_without_any_are_refused() -> None:
     for words in (["会" * (TERMS_MAX + 1)], ["a b"] * TERMS_MAX, ["x"] * 1000, ["-x y"] * TERMS_MAX, ["x"] + ["!"] * TERMS_MAX):
         with raises(InvalidQuery, "too_many_search_terms"):
             parse_words(words)
+
+
+def test_words_that_a_star_may_help_become_beginnings_as_long_as_stars_are_left() -> None:
+    query = parse_words(["mil", "cof", "OR", "mil", "oat tea", "C++", "会议", "mi*", "-te*", "-tea"])
+    assert (query.possible_beginnings, query.beginnings_left) == (["mil", "oat tea", "cof"], BEGINNINGS_MAX - 2)
+    assert typed(query.with_beginnings(["mil", "tea"]).as_typed) == ("mil*|oat tea|C++|会议|mi*", "cof/mil*", "te*|tea")
+    assert parse_words(["a*"] * BEGINNINGS_MAX).beginnings_left == 0

@@ -5,11 +5,12 @@
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import NamedTuple
 
 from udpnote.errors import InvalidQuery
 from udpnote.model.query import Query
+from udpnote.text.search_terms import terms
 from udpnote.text.word_match import parse_word
 
 TERMS_MAX = 24
@@ -51,6 +52,28 @@ class QueryWords(NamedTuple):
     def wanted(self) -> tuple[str, ...]:
         """All words and phrases to search for: `words`, and the elements of all groups in `any_of`."""
         return self.words + tuple(word for group in self.any_of for word in group)
+
+    @property
+    def possible_beginnings(self) -> list[str]:
+        """The words to search for that may find more notes with a `*` after them, each once.
+
+        They end with a letter or digit, but not with a Chinese character: a search finds that within words, too.
+        """
+        found = [word for word in dict.fromkeys(self.wanted) if word[-1].isalnum()]
+        return [word for word in found if word[-1].isascii() or len(terms(word)[-1]) > 1]
+
+    @property
+    def beginnings_left(self) -> int:
+        """How many more words may get a `*`: `BEGINNINGS_MAX`, without the words that have one."""
+        return max(BEGINNINGS_MAX - sum(word.endswith("*") for word in self.wanted + self.without), 0)
+
+    def with_beginnings(self, words: Collection[str]) -> "QueryWords":
+        """Return this value with a `*` after each word to search for that is in `words`."""
+
+        def widened(each: tuple[str, ...]) -> tuple[str, ...]:
+            return tuple(f"{word}*" if word in words else word for word in each)
+
+        return self._replace(words=widened(self.words), any_of=tuple(map(widened, self.any_of)))
 
     @property
     def has_sign_in_phrase(self) -> bool:

@@ -168,16 +168,26 @@ def _show_beginnings(
     Print these words of the query, and the notes that are found. If nothing is found, print that, and also if `OR` or `-` was
     inside quotation marks, where it is ordinary text.
     """
-    from udpnote.cli.search_beginnings import with_beginnings, words_that_find_nothing  # here, because most words are found
-
-    tried = words_that_find_nothing(notebook, query, selection.filters)
-    widened = with_beginnings(query, tried)
+    tried = _words_that_find_nothing(notebook, query, selection.filters)
+    widened = query.with_beginnings(tried)
     selection = selection._replace(words=widened.as_typed, highlighted=widened.wanted)
     if tried and _show(notebook, printer, selection, layout, notice=Notice("beginnings_found", words=tried)):
         return
     say(Notice("no_beginnings_found", words=tried) if tried else Notice("no_note_found"))
     if query.has_sign_in_phrase:
         say(Notice("sign_in_phrase"))
+
+
+def _words_that_find_nothing(notebook: NotebookReader, query: "QueryWords", filters: Filters) -> list[str]:
+    """Search for each word of `query` alone, in the notes that match `filters`. Return the words that are in no note, if they
+    may find one with a `*`, up to the number of words that may get one.
+    """
+    from udpnote.text.query_words import QueryWords  # here, as in `search`
+
+    def is_found(word: str) -> bool:
+        return any(notebook.entries(words=QueryWords((word,)).as_typed, newest_first=True, limit=1, **filters))
+
+    return list(islice((word for word in query.possible_beginnings if not is_found(word)), query.beginnings_left))
 
 
 @contextmanager
