@@ -12,7 +12,6 @@ from udpnote.errors import InvalidEntry, InvalidQuery, Notice
 from udpnote.machine.clock import PYTHON_TIME_MAX, wall_microseconds
 from udpnote.settings import chosen_language
 from udpnote.text.language import speak_by
-from udpnote.version import __version__
 
 COMPLETION_VARIABLE = "_UDPNOTE_COMPLETE"
 """The environment variable by which a shell asks for completion. typer gives it this name for a command `udpnote`."""
@@ -103,6 +102,8 @@ def _parse_and_run(words: list[str]) -> int:
         streams.say(advice(words, error))
         return exit_codes.USAGE
     if line.option in parsing.VERSION_NAMES:
+        from udpnote.version import __version__
+
         print(f"udpnote {__version__}")
         return exit_codes.DONE
     if line.option == parsing.INSTALL_COMPLETION:
