@@ -9,21 +9,15 @@ from pathlib import Path
 
 import pytest
 
+from tests.storage.diary import DIARY, create_lines
 from tests.support.disks import fill, overwritten, shorten
 from tests.support.errors import raises
 from tests.support.killed import printed_by
 from tests.support.notebook_files import change
 from tests.support.processes import few_files
 from udpnote.errors import NoSpace, Notice, StorageError
-from udpnote.storage.database import IN_MEMORY, Schema, atomic, make_own_folder, open_database
+from udpnote.storage.database import IN_MEMORY, atomic, make_own_folder, open_database
 from udpnote.storage.disk_errors import storage_errors
-
-
-def create_lines(connection: sqlite3.Connection) -> None:
-    connection.execute("CREATE TABLE lines (line TEXT NOT NULL)")
-
-
-DIARY = Schema(file_kind="diary", application_id=0x44494152, version=2, page_bytes=4096, create=create_lines)
 
 
 @pytest.fixture

@@ -8,19 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from tests.storage.diary import DIARY
 from tests.support.disks import make_unwritable
 from tests.support.errors import raises
 from tests.support.processes import longest_file
 from udpnote.errors import NoSpace, StorageError
-from udpnote.storage.database import Schema, atomic, open_database
+from udpnote.storage.database import atomic, open_database
 from udpnote.storage.disk_errors import refusal, storage_errors
-
-
-def create_lines(connection: sqlite3.Connection) -> None:
-    connection.execute("CREATE TABLE lines (line TEXT NOT NULL)")
-
-
-DIARY = Schema(file_kind="diary", application_id=0x44494152, version=2, page_bytes=4096, create=create_lines)
 
 
 def test_each_refusal_of_sqlite_or_the_disk_has_an_error_of_its_own(tmp_path: Path) -> None:

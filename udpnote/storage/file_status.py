@@ -34,6 +34,14 @@ class FileStatus(NamedTuple):
         return self.device, self.inode
 
 
+def identity_of(file: str | int) -> tuple[int, int]:
+    """The device and the inode of the file with this path or open descriptor (see `FileStatus.identity`), by stat(2).
+
+    For files that are opened or looked at only now and then: see the top of this module. Raises `OSError`.
+    """
+    return from_stat(os.stat(file)).identity
+
+
 def status_at(path: str, *, follows: bool = True) -> FileStatus:
     """Return the status of the file at `path`. Raises `OSError`.
 

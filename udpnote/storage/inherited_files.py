@@ -17,6 +17,7 @@ import os
 from contextlib import suppress
 
 from udpnote.errors import StorageError
+from udpnote.storage.file_status import identity_of
 
 _DESCRIPTORS = "/dev/fd"
 """The folder with an entry for each open file of this process."""
@@ -30,19 +31,15 @@ _inherited: set[tuple[int, int]] = set()
 
 def record_opened(path: str) -> None:
     """Record that this process has opened the database at `path`. Raises `OSError`."""
-    _opened.add(_identity(os.stat(path)))
+    _opened.add(identity_of(path))
 
 
 def refuse_inherited(path: str) -> None:
     """Raise `StorageError` if the file `path` was open when this process was forked. Raises `OSError` if it cannot be read."""
     if _inherited:
         with suppress(FileNotFoundError):
-            if _identity(os.stat(path)) in _inherited:
+            if identity_of(path) in _inherited:
                 raise StorageError("file_open_at_fork", path=path)
-
-
-def _identity(status: os.stat_result) -> tuple[int, int]:
-    return status.st_dev, status.st_ino
 
 
 def _disable_inherited() -> None:
@@ -52,7 +49,7 @@ def _disable_inherited() -> None:
         substitute = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
         for descriptor in map(int, os.listdir(_DESCRIPTORS)):
             with suppress(OSError):  # the descriptor of the folder itself is closed by now
-                if (identity := _identity(os.fstat(descriptor))) in _opened:
+                if (identity := identity_of(descriptor)) in _opened:
                     _inherited.add(identity)
                     os.dup2(substitute, descriptor, inheritable=False)
         os.close(substitute)

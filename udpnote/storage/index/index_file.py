@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple, Self
 
 from udpnote.storage.database import IN_MEMORY, Schema, check_log_index, open_database
 from udpnote.storage.disk_errors import primary_code, storage_errors
+from udpnote.storage.file_status import identity_of
 
 if TYPE_CHECKING:
     from tempfile import TemporaryDirectory
@@ -210,13 +211,12 @@ def temporary_folder() -> "TemporaryDirectory[str] | None":
         return None
 
 
-def identity_of(path: str) -> tuple[int, int] | None:
-    """The device and the inode of the file at `path`. They differ if another file takes its place. None if they are unknown."""
+def known_identity(path: str) -> tuple[int, int] | None:
+    """The device and inode of the file at `path`, which differ if another file takes its place; None if they are unknown."""
     try:
-        status = os.stat(path)
+        return identity_of(path)
     except OSError:  # the file is gone, or its folder cannot be read
         return None
-    return status.st_dev, status.st_ino
 
 
 def remove_index_file(path: str) -> bool:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from udpnote.storage.database import IN_MEMORY, atomic, uri_of
 from udpnote.storage.disk_errors import storage_errors
 from udpnote.storage.index.counts import Counts
-from udpnote.storage.index.index_file import BUSY_MILLISECONDS, OPENING_BUSY_MILLISECONDS, State, identity_of
+from udpnote.storage.index.index_file import BUSY_MILLISECONDS, OPENING_BUSY_MILLISECONDS, State, known_identity
 from udpnote.storage.index.indexed_notebook import IndexedNotebook
 from udpnote.storage.index.search_worker import BackgroundSearch, Executor
 from udpnote.storage.index.shards import Shards
@@ -58,18 +58,18 @@ class OpenIndex:
         except BaseException:
             connection.close()
             raise
-        self._identity = identity_of(path) if path != IN_MEMORY else None
+        self._identity = known_identity(path) if path != IN_MEMORY else None
         self.use_executor(None)
 
     @property
     def is_in_place(self) -> bool:
         """Whether the open file is still the one at its path. False for an index in memory."""
-        return self._identity is not None and self._identity == identity_of(self.path)
+        return self._identity is not None and self._identity == known_identity(self.path)
 
     @property
     def is_replaced(self) -> bool:
         """Whether the file at the path is another one than the open one, or is gone. False for an index in memory."""
-        return self._identity is not None and self._identity != identity_of(self.path)
+        return self._identity is not None and self._identity != known_identity(self.path)
 
     def use_executor(self, executor: Executor | None) -> None:
         """From now on, `executor` searches the file and does checkpoints. With None, the calling thread does both.

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeVar
 
 from udpnote.model.query import PausePoint, SearchRunning
 from udpnote.storage.database import uri_of
-from udpnote.storage.index.index_file import State, identity_of
+from udpnote.storage.index.index_file import State, known_identity
 from udpnote.storage.index.shard_search import Answer, Conditions, Question, search_shards, snapshot
 from udpnote.storage.index.time_search import search_by_time
 
@@ -147,7 +147,7 @@ class BackgroundSearch:
         self._path = path
         self._executor = executor
         self._question_seconds = question_seconds
-        self._identity = identity_of(path)
+        self._identity = known_identity(path)
         self._connection: sqlite3.Connection | None = None
         self._is_closed = False
         self._answers: dict[Question, Answer | None] = {}
@@ -193,7 +193,7 @@ class BackgroundSearch:
 
         Raises `sqlite3.ProgrammingError` if this search is closed, or if another file has taken the place of the index.
         """
-        if self._is_closed or self._identity != identity_of(self._path):
+        if self._is_closed or self._identity != known_identity(self._path):
             raise sqlite3.ProgrammingError("another file has taken the place of the search index")
         if self._connection is None:
             address = uri_of(self._path, "mode=ro")  # read-only: it cannot remove the log of a later file

@@ -22,7 +22,7 @@ from time import sleep
 from udpnote.errors import NotebookInUse, NotebookLost, StorageError
 from udpnote.storage.database import LOG_HEADER_BYTES, uri_of
 from udpnote.storage.disk_errors import storage_errors
-from udpnote.storage.file_status import status_at
+from udpnote.storage.file_status import identity_of, status_at
 from udpnote.storage.inherited_files import refuse_inherited
 from udpnote.storage.log_file import is_begun_again
 from udpnote.storage.new_files import aside_name, own_like, remove_old_drafts
@@ -65,8 +65,7 @@ class FileGuard:
         self.log_bytes = self.log_bytes_min = 0
         with storage_errors(path):
             refuse_inherited(path)
-            status = os.stat(path)
-            self._locked_file = (status.st_dev, status.st_ino)
+            self._locked_file = identity_of(path)
             if self._locked_file in _guarded:
                 raise NotebookInUse("notebook_in_use", path=path)
             self._descriptor = os.open(f"{path}{_LOCK_SUFFIX}", os.O_RDONLY | (os.O_CREAT if _LOCK_SUFFIX else 0), 0o600)
@@ -268,8 +267,7 @@ def _can_share(descriptor: int) -> bool:
 
 def is_guarded_here(path: str) -> bool:
     """Whether this process holds the lock on the notebook at `path`. Raises `OSError`."""
-    status = os.stat(path)
-    return (status.st_dev, status.st_ino) in _guarded
+    return identity_of(path) in _guarded
 
 
 def _loss(path: str, before: _Identity, found: _Identity) -> str:

@@ -16,6 +16,7 @@ from weakref import WeakSet
 
 from udpnote.errors import StorageError
 from udpnote.storage.disk_errors import storage_errors
+from udpnote.storage.file_status import identity_of
 from udpnote.storage.index.index import Index
 from udpnote.storage.index.index_file import index_path
 from udpnote.storage.log_file import is_open_elsewhere
@@ -44,7 +45,7 @@ class ReadingConnection:
         self._path = path
         with _opening, storage_errors(path):
             _check(path)
-            self.identity = _identity_of(path)
+            self.identity = identity_of(path)
             self.connection = open_for_reading(path, SCHEMA)
             _open_here.add(self)
 
@@ -92,19 +93,13 @@ def _check(path: str) -> None:
 def _is_in_use(path: str) -> bool:
     """Whether a program has the database at `path` open. Returns True if that cannot be found out: then SQLite fails, too."""
     try:
-        identity = _identity_of(path)
+        identity = identity_of(path)
         is_open_here = is_guarded_here(path) or any(each.identity == identity for each in _open_here)
     except FileNotFoundError:
         return False
     except OSError:  # SQLite says why
         return True
     return is_open_here or is_open_elsewhere(path)
-
-
-def _identity_of(path: str) -> tuple[int, int]:
-    """The device and inode of the file `path`. Raises `OSError`."""
-    status = os.stat(path)
-    return status.st_dev, status.st_ino
 
 
 class ReadOnlyNotebook(NotebookFile):
@@ -157,6 +152,6 @@ class ReadOnlyNotebook(NotebookFile):
         """The device and inode of the file that is at the path now; None if there is none."""
         with storage_errors(self.path):
             try:
-                return _identity_of(self.path)
+                return identity_of(self.path)
             except (FileNotFoundError, NotADirectoryError):
                 return None

@@ -13,7 +13,7 @@ from functools import cache
 from io import FileIO
 
 from udpnote.errors import StorageError
-from udpnote.storage.file_status import FileStatus, from_stat, status_at
+from udpnote.storage.file_status import FileStatus, from_stat, identity_of, status_at
 
 _WRITE = 2
 """SYNC_FILE_RANGE_WRITE in `linux/fs.h`: begin to write all changed pages of the file, and do not wait for them."""
@@ -33,7 +33,7 @@ class LogSync:
         self._file = os.path.realpath(path)  # SQLite follows symbolic links, too
         self._links_to_it = [path] if self._file != os.path.abspath(path) else []
         self._log = f"{self._file}-wal"
-        self._identity = from_stat(os.stat(path)).identity
+        self._identity = identity_of(path)
         self._log_identity: tuple[int, int] | None = None
         self._opened_log: FileIO | None = None  # a program that forgets a client without closing it still closes this file
         self._begun = 0  # how often `begin` was called
@@ -82,7 +82,7 @@ class LogSync:
         """The descriptor of the log's file, which is opened if necessary. SQLite makes that file with the first transaction."""
         if self._opened_log is None:
             self._opened_log = FileIO(self._log)
-            self._log_identity = from_stat(os.fstat(self._opened_log.fileno())).identity
+            self._log_identity = identity_of(self._opened_log.fileno())
         return self._opened_log.fileno()
 
     def _status_at(self, path: str, *, follows: bool = True) -> FileStatus:
