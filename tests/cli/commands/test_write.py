@@ -178,7 +178,7 @@ def test_words_that_ask_for_help_or_for_the_end_are_no_entries_at_the_prompt(mac
     terminal, process = writing(machine)
     for word in ("help", "?", "帮助"):
         terminal.type(f"{word}\r")
-        terminal.expect("Ctrl-Z suspends")
+        terminal.expect("Ctrl-Z")
         terminal.expect(PROMPT)
     terminal.type("Exit\r")
     assert (process.end().code, machine.texts()) == (0, [])
@@ -201,6 +201,7 @@ def test_commands_of_the_prompt_tag_edit_and_undo_its_entries(machine: Machine) 
     terminal, process = writing(machine)
     for typed, shown in (
         ("/undo", "`udpnote undo`"), ("/edit", "/edit 42"), ("/bin is full", "//bin is full"),
+        ("/搜索 milk -tea", "`udpnote search milk -tea`"), ("/list", "`udpnote list`"), ("/note x", "/help"),
         ("//bin is full", answer(2, "/bin is full")),
         ("/tag work 家", "#work #家"), ("met Bob #work", answer(3, "met Bob #work #家")), ("/tag a,b", "a,b"),
         ("/tag", "no tag"),

@@ -218,7 +218,7 @@ class _Dialogue:
             case Action.UNDO:
                 self._undo()
             case Action.UNKNOWN:
-                say_here(Notice("write_unknown_command", line=typed.rest, word=typed.rest.split()[0]))
+                say_here(_unknown(typed.rest))
             case Action.NOT_ALONE:
                 say_here(Notice("write_command_not_alone", line=typed.rest, word=typed.rest.split()[0]))
             case Action.STORE if typed.rest.strip():
@@ -305,3 +305,20 @@ class _Dialogue:
             return
         say_here(undo_notice(undo))
         self._sender.run(lambda: self._client.undo(undo))
+
+
+def _unknown(line: str) -> Notice:
+    """The notice that `line` begins with a command that the prompt does not have. If the shell has it, the notice says how to
+    run it there.
+    """
+    from shlex import join  # here, because it is slow to import
+
+    from udpnote.cli.command_line.command_table import COMMANDS
+    from udpnote.cli.command_line.synonyms import command_called
+
+    word, *rest = line.split()
+    name = word[1:].casefold()
+    command = name if name in COMMANDS else command_called(name)
+    if command in (None, "send", "write"):
+        return Notice("write_unknown_command", line=line, word=word)
+    return Notice("write_command_of_shell", line=line, word=word, command=join(["udpnote", str(command), *rest]))

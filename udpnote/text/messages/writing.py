@@ -174,7 +174,9 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
         "/edit changes your last note, /edit 42 changes note #42. /undo takes back what you wrote last\n"
         "To store a line that begins with /, type one more /: //text stores /text\n"
         "Notes of others appear above the prompt\n"
-        "Ctrl-C drops the line, Ctrl-Z suspends the prompt. `quit`, `exit`, `q` or Ctrl-D ends the prompt\n"
+        "To list, search or delete notes, press Ctrl-Z, run for example `udpnote search milk` in the shell, and come back with "
+        "`fg`\n"
+        "Ctrl-C drops the line. `quit`, `exit`, `q` or Ctrl-D ends the prompt\n"
         "To store the word `quit`, run `udpnote send quit` in the shell. To store several lines as one entry, run `udpnote "
         "send --whole`"
     ),
@@ -182,6 +184,10 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "write_unknown_command": (
         "nothing was stored: {word} is no command of the prompt. Its commands are /help, /tag, /edit, /undo and /quit."
         " To store the line, write /{line}"
+    ),
+    "write_command_of_shell": (
+        "nothing was stored: {word} is no command of the prompt. Press Ctrl-Z, run `{command}` in the shell, and come back "
+        "with `fg`. To store the line, write /{line}"
     ),
     "write_command_not_alone": (
         "nothing was done, because {word} takes nothing after it. Write {word} alone. To store the line as a note, write "
