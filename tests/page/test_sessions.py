@@ -190,7 +190,7 @@ class AnsweringNotebook(PageNotebook):
 
     is_closed = False
 
-    async def _ask(self) -> NotebookStatus:
+    async def _server_status(self) -> NotebookStatus:
         """The server has answered."""
         return NotebookStatus(None, False, True, 0, 0.001, failure=None)
 

@@ -64,7 +64,9 @@ class PageNotebook:
         self._clients: dict[Purpose, Client] = {}
         self._opening = threading.Lock()
         self._is_closed = False
-        self.server = ServerWatch(self._ask, self._close_clients, has_key=has_key, is_sealed=is_sealed, on_trouble=on_trouble)
+        self.server = ServerWatch(
+            self._server_status, self._close_clients, has_key=has_key, is_sealed=is_sealed, on_trouble=on_trouble
+        )
 
     async def read(self, work: Callable[[Client], T]) -> T:
         """Call `work` in a thread with a client for reading, and return its result.
@@ -104,7 +106,7 @@ class PageNotebook:
         """
         return self._open_client(on_notice)
 
-    async def _ask(self) -> NotebookStatus:
+    async def _server_status(self) -> NotebookStatus:
         """Ask the server for its status. Raises as `ServerWatch.check` does."""
         return await self._threads.probing.run(lambda: self._client("ask").status(PROBE_SECONDS, saves=True))
 

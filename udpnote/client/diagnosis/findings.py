@@ -1,5 +1,6 @@
 """What a check of the doctor finds: a verdict, what was seen, and the command that mends a trouble."""
 
+from collections.abc import Collection
 from enum import Enum
 from typing import NamedTuple
 
@@ -33,6 +34,9 @@ CHECKS = {
 }
 """The names of the checks that have translations. The name `IPv6` is not among them, because it is the same in all
 languages."""
+
+HARMLESS = frozenset({"buffers_small", "disk_pretends", "clock_off", "same_name"})
+"""The kinds of troubles that cannot be the reason why a server does not answer."""
 
 
 class Verdict(Enum):
@@ -77,3 +81,8 @@ def trouble(check: str, notice: Notice) -> Finding:
 def not_checked(check: str, notice: Notice) -> Finding:
     """Make the finding that something could not be checked; `notice` says why."""
     return Finding(check, Verdict.NOT_CHECKED, notice)
+
+
+def is_explained(troubles: Collection[str]) -> bool:
+    """Whether one of the `troubles` (kinds of troubles) may be the reason why a server does not answer."""
+    return not HARMLESS.issuperset(troubles)

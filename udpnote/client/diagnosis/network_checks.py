@@ -1,43 +1,39 @@
 """The checks of the network: pure functions that turn the facts of an examination into findings.
 
 Each check gets the kinds of the troubles that earlier checks have found. Some checks see only that something fails, not why.
-They report no trouble if an earlier trouble explains the failure, so that one cause is not reported twice. In the docstrings,
-a server elsewhere is a server on another host.
+They report no trouble if an earlier trouble explains the failure (see `is_explained`), so that one cause is not reported twice.
+In the docstrings, a server elsewhere is a server on another host: `server_checks` has the checks of each of these.
 """
 
 import errno
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection
 
 from udpnote.client.diagnosis.examination import ReportingServer, WayKind, is_own
-from udpnote.client.diagnosis.findings import Finding, fine, not_checked, trouble
+from udpnote.client.diagnosis.findings import Finding, fine, is_explained, not_checked, trouble
 from udpnote.client.diagnosis.network_facts import (
     REFUSALS,
     Expected,
     NetworkFacts,
-    ipv4_of,
     is_in_network,
+    opened,
     own_hosts,
     server_argument,
+)
+from udpnote.client.diagnosis.server_checks import (
+    check_broadcasts,
+    check_clocks,
+    check_ipv6,
+    check_lengths,
+    check_losses,
 )
 from udpnote.errors import Notice
 from udpnote.lan.endpoint import DISCOVERY_GROUP
 from udpnote.lan.udp_socket import format_host
-from udpnote.model.address import Address, is_link_local, is_loopback
+from udpnote.model.address import is_loopback
 from udpnote.model.notebook import ID_DIGITS_SHOWN
-from udpnote.protocol.envelope import BODY_BYTES_MAX, OPEN
 from udpnote.protocol.examination_messages import HeardHost
-from udpnote.protocol.sealed_envelope import OVERHEAD_BYTES
 from udpnote.settings import PORT, PORTS
-
-CLOCK_SECONDS_MAX = 120
-"""The most by which two clocks may differ. A larger difference is no delay of the network, and puts notes in a wrong order."""
-
-HEADERS_BYTES_IPV4, HEADERS_BYTES_IPV6 = 28, 48
-"""The length of the headers of IP and UDP together. An MTU includes them."""
-
-HARMLESS = frozenset({"buffers_small", "disk_pretends", "clock_off", "same_name"})
-"""The kinds of troubles that cannot be the reason why a server does not answer."""
 
 
 def check_sending(facts: NetworkFacts, _troubles: Collection[str]) -> list[Finding]:
@@ -56,7 +52,11 @@ def check_sending(facts: NetworkFacts, _troubles: Collection[str]) -> list[Findi
             asked.append(name)
     if refused:
         notice = Notice(
-            "sending_refused", interfaces=tuple(refused), reason=reason, firewall=facts.firewall, ports=_opened(facts.ports)
+            "sending_refused",
+            interfaces=tuple(refused),
+            reason=reason,
+            firewall=facts.firewall,
+            ports=opened(facts.ports),
         )
         return [*findings, trouble("sending", notice)]
     if not asked:
@@ -84,7 +84,8 @@ def check_own_broadcasts(facts: NetworkFacts, _troubles: Collection[str]) -> lis
         return [fine("own broadcasts", Notice("own_broadcasts_not_needed", interfaces=deaf))]
     return [
         trouble(
-            "own broadcasts", Notice("input_firewall", interfaces=deaf, firewall=facts.firewall, ports=_opened(facts.ports))
+            "own broadcasts",
+            Notice("input_firewall", interfaces=deaf, firewall=facts.firewall, ports=opened(facts.ports)),
         )
     ]
 
@@ -119,11 +120,11 @@ def check_server_here(facts: NetworkFacts, _troubles: Collection[str]) -> list[F
             findings.append(trouble("server here", Notice("server_on_loopback", hosts=tuple(sorted(hosts)))))
         elif deaf:
             notice = Notice(
-                "server_input_firewall", interfaces=tuple(deaf), firewall=facts.firewall, ports=_opened(_ports_of(server))
+                "server_input_firewall", interfaces=tuple(deaf), firewall=facts.firewall, ports=opened(_ports_of(server))
             )
             findings.append(trouble("server here", notice))
         if server.unsent:
-            notice = Notice("answers_refused", answers=server.unsent, firewall=facts.firewall, ports=_opened(_ports_of(server)))
+            notice = Notice("answers_refused", answers=server.unsent, firewall=facts.firewall, ports=opened(_ports_of(server)))
             findings.append(trouble("server here", notice))
     at_loopback = [each for each in facts.here if each.answered & facts.loopbacks()]
     if not at_loopback:
@@ -163,96 +164,13 @@ def check_notebooks(facts: NetworkFacts, troubles: Collection[str]) -> list[Find
     return findings
 
 
-def check_losses(facts: NetworkFacts, _troubles: Collection[str]) -> list[Finding]:
-    """For each server elsewhere, check whether short datagrams to the server, or its answers, are lost by chance."""
-    findings = []
-    for server in facts.elsewhere:
-        address = ipv4_of(server) or server.addresses[0]
-        where, sent, lost = server_argument(address), server.short_sent, server.short_lost
-        if server.is_lossy:
-            notice = Notice("datagrams_lost", server=where, host=format_host(address), sent=sent, lost=lost)
-            findings.append(trouble("losses", notice))
-        elif lost:
-            findings.append(not_checked("losses", Notice("few_datagrams_lost", server=where, sent=sent, answered=sent - lost)))
-        elif sent:
-            findings.append(fine("losses", Notice("no_datagram_lost", server=where, sent=sent)))
-    return findings
-
-
-def check_broadcasts(facts: NetworkFacts, troubles: Collection[str]) -> list[Finding]:
-    """For each server elsewhere, check whether it answers broadcasts, and whether it answers directly (by unicast)."""
-    if not facts.elsewhere:
-        return [not_checked("way to servers", Notice("no_server_elsewhere"))]
-    findings: list[Finding] = []
-    for server in facts.elsewhere:
-        address = ipv4_of(server)
-        if address is None and _is_deaf_to_multicasts(facts, server) and not _is_explained(troubles):
-            kind = "answers_lost" if server.heard & facts.multicasts() else "broadcasts_lost"
-            findings.append(trouble("broadcasts", Notice(kind, server=server_argument(server.addresses[0]))))
-        elif address is None and facts.broadcasts():
-            findings.append(not_checked("broadcasts", Notice("only_ipv6_answers", server=facts.name_of(server))))
-        elif address is not None and facts.broadcasts():
-            findings += _broadcasts_to(facts, troubles, server, address)
-    return findings
-
-
-def check_lengths(facts: NetworkFacts, _troubles: Collection[str]) -> list[Finding]:
-    """For each server elsewhere, check whether datagrams of the greatest length reach it, and whether its answers come back."""
-    findings = []
-    for server in facts.elsewhere:
-        if not server.longest:
-            continue
-        address = ipv4_of(server) or server.addresses[0]
-        where, interface = server_argument(address), facts.leaving_by(address) or "eth0"  # an example, if it is not known
-        if server.longest < BODY_BYTES_MAX and server.is_lossy:
-            findings.append(not_checked("long datagrams", Notice("long_datagrams_uncertain", server=where)))
-        elif server.longest < BODY_BYTES_MAX:
-            size = server.longest + (OPEN.overhead_bytes if server.key_id is None else OVERHEAD_BYTES)
-            mtu = size + (HEADERS_BYTES_IPV4 if len(address) == 2 else HEADERS_BYTES_IPV6)
-            notice = Notice("long_datagrams_lost", server=where, bytes=size, interface=interface, mtu=mtu)
-            findings.append(trouble("long datagrams", notice))
-        else:
-            findings.append(fine("long datagrams", Notice("long_datagrams_pass", server=where)))
-    return findings
-
-
-def check_ipv6(facts: NetworkFacts, _troubles: Collection[str]) -> list[Finding]:
-    """For each server elsewhere, say whether it has answered multicasts of IPv6.
-
-    If a server with an IPv4 address has not, that is no trouble, because a LAN may have IPv4 only; `check_broadcasts` speaks of
-    a server without one. The list is empty if this host has sent no multicast into a LAN.
-    """
-    if not facts.multicasts():
-        return []
-    findings = []
-    for server in facts.elsewhere:
-        where = server_argument(ipv4_of(server) or server.addresses[0])
-        if server.answered & facts.multicasts():
-            findings.append(fine("IPv6", Notice("ipv6_answers", server=where)))
-        elif ipv4_of(server) is not None:
-            findings.append(not_checked("IPv6", Notice("ipv6_not_checked", server=where)))
-    return findings
-
-
-def check_clocks(facts: NetworkFacts, _troubles: Collection[str]) -> list[Finding]:
-    """For each server elsewhere, check whether its clock agrees with the clock of this host."""
-    findings = []
-    for server in facts.elsewhere:
-        where, seconds = server_argument(server.addresses[0]), abs(server.clock_ahead) // 1_000_000
-        if seconds > CLOCK_SECONDS_MAX:
-            findings.append(trouble("clock", Notice("clock_off", server=where, seconds=seconds)))
-        else:
-            findings.append(fine("clock", Notice("clocks_agree", server=where, seconds=CLOCK_SECONDS_MAX)))
-    return findings
-
-
 def check_expected(facts: NetworkFacts, troubles: Collection[str]) -> list[Finding]:
     """Say why the notebook or server that the user means does not answer.
 
     The list is empty if it has answered, or if an earlier trouble explains why it has not.
     """
     expected = facts.expected
-    if expected is None or expected.has_answered or _is_explained(troubles):
+    if expected is None or expected.has_answered or is_explained(troubles):
         return []
     return [trouble("your notebook", _why_silent(facts, expected))]
 
@@ -263,7 +181,7 @@ def check_silence(facts: NetworkFacts, troubles: Collection[str]) -> list[Findin
     The server of a sealed notebook answers only clients that have the notebook's key.
     """
     findings = []
-    if not facts.servers and not facts.found and not _is_explained(troubles):
+    if not facts.servers and not facts.found and not is_explained(troubles):
         silent = Notice("program_here_silent", users=_port_users(facts))
         findings.append(trouble("servers", silent if facts.port_users else Notice("nothing_answers")))
     return [*findings, not_checked("sealed notebooks", Notice("sealed_perhaps"))]
@@ -280,49 +198,6 @@ def _host_and_port(host: str, port: int) -> str:
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
-def _is_deaf_to_multicasts(facts: NetworkFacts, server: ReportingServer) -> bool:
-    """Whether `server`, which has no IPv4 address, is on this LAN, and has answered direct EXAMINEs, but no multicast.
-
-    False if multicasts are not needed, or if they may have been lost by chance.
-    """
-    is_needed = bool(facts.multicasts()) and not facts.names_server
-    is_reached = bool(server.longest) and not server.is_lossy and any(map(is_link_local, server.addresses))
-    return is_needed and is_reached and not server.answered & facts.multicasts()
-
-
-def _broadcasts_to(
-    facts: NetworkFacts, troubles: Collection[str], server: ReportingServer, address: Address
-) -> Iterable[Finding]:
-    """Yield the findings about broadcasts to `server`, and about its direct answers. `address` is the server's IPv4 address."""
-    broadcasts, where, host = facts.broadcasts(), server_argument(address), address[0]
-    is_answered = bool(server.answered & broadcasts)
-    if is_answered and server.longest:
-        yield fine("broadcasts", Notice("broadcasts_answered", server=where))
-    elif _is_explained(troubles) or server.is_lossy:
-        return
-    elif is_answered and facts.is_refused(address):
-        yield trouble(
-            "direct answers", Notice("direct_refused", server=where, firewall=facts.firewall, ports=_opened([address[1]]))
-        )
-    elif is_answered:
-        yield trouble("direct answers", Notice("direct_lost", server=where, host=host))
-    elif facts.interface_to(host) is None:
-        yield not_checked("broadcasts", Notice("server_beyond_lan", server=where))
-    elif facts.names_server:
-        yield fine("broadcasts", Notice("broadcasts_not_needed", server=where))
-    elif facts.is_crowded:
-        yield not_checked("broadcasts", Notice("too_many_interfaces", server=where))
-    elif server.heard & broadcasts:
-        yield trouble("broadcasts", Notice("answers_lost", server=where))
-    else:
-        yield trouble("broadcasts", Notice("broadcasts_lost", server=where))
-
-
-def _is_explained(troubles: Collection[str]) -> bool:
-    """Whether one of the `troubles` (kinds of troubles) may be the reason why a server does not answer."""
-    return not HARMLESS.issuperset(troubles)
-
-
 def _why_silent(facts: NetworkFacts, expected: Expected) -> Notice:
     """The most likely reason why the `expected` server or notebook has not answered, as a notice."""
     name, where, host = expected.name, server_argument(expected.address), expected.address[0]
@@ -336,7 +211,7 @@ def _why_silent(facts: NetworkFacts, expected: Expected) -> Notice:
         is_usual = port == PORT or (port in PORTS and is_found)
         return Notice("no_program_there", name=name, server=where, port=None if is_usual else port)
     if facts.is_refused(expected.address):
-        return Notice("direct_refused", server=where, firewall=facts.firewall, ports=_opened([expected.address[1]]))
+        return Notice("direct_refused", server=where, firewall=facts.firewall, ports=opened([expected.address[1]]))
     if is_prohibition or (number in (errno.EACCES, errno.ENETUNREACH) and came_by_icmp):
         return Notice("rejected_elsewhere", name=name, server=where)
     if number == errno.ENETUNREACH:
@@ -353,12 +228,6 @@ def _port_users(facts: NetworkFacts) -> tuple[Notice, ...]:
     return tuple(
         Notice("port_user", address=_host_and_port(each.host, each.port), user=each.user) for each in facts.port_users or ()
     )
-
-
-def _opened(ports: Collection[int]) -> tuple[int, int]:
-    """The first and the last port to open in a firewall for servers at `ports`: those of `PORTS` if this has all `ports`."""
-    opened = PORTS if set(ports) <= set(PORTS) else ports
-    return min(opened), max(opened)
 
 
 def _ports_of(server: ReportingServer) -> set[int]:

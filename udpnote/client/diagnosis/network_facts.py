@@ -2,7 +2,7 @@
 
 import errno
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from ipaddress import ip_address, ip_network
 from typing import NamedTuple
 
@@ -15,7 +15,7 @@ from udpnote.lan.udp_socket import SendError, format_address, format_host
 from udpnote.model.address import Address, is_link_local
 from udpnote.model.notebook import ID_DIGITS_SHOWN
 from udpnote.protocol.examination_messages import HeardHost
-from udpnote.settings import PORT
+from udpnote.settings import PORT, PORTS
 
 REFUSALS = {os.strerror(errno.EPERM), os.strerror(errno.EACCES)}
 """The system's texts for the errors with which it refuses to send because of a firewall."""
@@ -159,6 +159,12 @@ def is_in_network(host: str, network: str) -> bool:
 def server_argument(address: Address) -> str:
     """What to type after `--server` for the server at `address`."""
     return format_host(address) if address[1] == PORT else format_address(address)
+
+
+def opened(ports: Collection[int]) -> tuple[int, int]:
+    """The first and the last port to open in a firewall for servers at `ports`: those of `PORTS` if this has all `ports`."""
+    to_open = PORTS if set(ports) <= set(PORTS) else ports
+    return min(to_open), max(to_open)
 
 
 def _is_sent(way: Way, kind: WayKind) -> bool:
