@@ -208,27 +208,27 @@ def _sentence(notice: Notice) -> str:
 def terminal_columns(stream: TextIO | None = None) -> int:
     """Return the width of lines in terminal cells: $COLUMNS if that is a possible width. If it is not, return the width of
     the terminal of `stream` or, if that is None, of standard output. Without a terminal, it is 80.
-
-    This does the work of `shutil.get_terminal_size`. To import shutil, which is for archives as well, would take longer.
     """
-    if (given := _size_in("COLUMNS")) is not None:
-        return given
-    try:
-        return os.get_terminal_size((stream or sys.stdout).fileno()).columns or COLUMNS_WITHOUT_TERMINAL
-    except OSError:  # it is no terminal
-        return COLUMNS_WITHOUT_TERMINAL
+    return _size_in("COLUMNS") or _terminal_size(stream or sys.stdout)[0] or COLUMNS_WITHOUT_TERMINAL
 
 
 def terminal_lines() -> int:
     """Return the number of lines of the screen: $LINES if that is a possible height. If it is not, return the height of
     standard output's terminal, or 24 without a terminal.
     """
-    if (given := _size_in("LINES")) is not None:
-        return given
+    return _size_in("LINES") or _terminal_size(sys.stdout)[1] or LINES_WITHOUT_TERMINAL
+
+
+def _terminal_size(stream: TextIO) -> tuple[int, int]:
+    """Return the columns and lines of the terminal of `stream`. A size that is not known is 0.
+
+    With $COLUMNS and $LINES, this does the work of `shutil.get_terminal_size`. To import shutil, which is for archives as well,
+    would take longer.
+    """
     try:
-        return os.get_terminal_size(sys.stdout.fileno()).lines or LINES_WITHOUT_TERMINAL
-    except OSError:  # standard output is no terminal
-        return LINES_WITHOUT_TERMINAL
+        return os.get_terminal_size(stream.fileno())
+    except OSError:  # it is no terminal
+        return 0, 0
 
 
 def _size_in(variable: str) -> int | None:
