@@ -15,8 +15,8 @@ from udpnote.cli.command_line.help_page import EXAMPLE_INDENT, HELP_ROW, OPTION_
 from udpnote.text.messages.sentences import SENTENCES
 from udpnote.text.messages.troubles import TROUBLES
 
-MARKS = {"_", "gettext", "ngettext", "marked", "count"}
-"""The functions whose literal arguments are messages; `count` puts a number before them."""
+MARKS = {"_", "gettext", "ngettext", "marked", "count", "Counted"}
+"""The functions whose literal arguments are messages. `count` puts a number before them. In `Counted`, the first is a name."""
 
 SYSTEM_ERRORS = """
     EPERM ENOENT EINTR EIO ENXIO E2BIG ENOEXEC EBADF EAGAIN ENOMEM EACCES EBUSY EEXIST EXDEV ENODEV ENOTDIR EISDIR EINVAL ENFILE
@@ -84,6 +84,8 @@ def _calls() -> Iterator[tuple[str, str, str]]:
         for node in ast.walk(module.tree):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in MARKS:
                 literals = [each.value for each in node.args if isinstance(each, ast.Constant) and isinstance(each.value, str)]
+                if node.func.id == "Counted":
+                    literals = literals[1:]
                 if node.func.id == "count":
                     literals = [f"{{count:,}} {each}" for each in literals]
                 if literals:

@@ -6,7 +6,7 @@ The sentences are in `udpnote.text.messages`. This module also makes examples of
 import ast
 import inspect
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import cache
 from string import Formatter
 
@@ -15,7 +15,9 @@ from hypothesis import strategies as st
 from tests.support.source import Module, modules, nodes
 from udpnote import errors
 from udpnote.errors import UdpnoteError
+from udpnote.text.messages.forms import Counted, Sentence
 from udpnote.text.messages.sentences import SENTENCES, TABLES
+from udpnote.text.other_programs.imported_note import LeftOut
 
 KIND = re.compile(r"[a-z][a-z0-9_]*")
 
@@ -103,27 +105,31 @@ def _call_faults(call: ast.Call, kinds: set[str]) -> Iterator[str]:
             yield f"{kind} has no sentence"
 
 
-def _value_faults(kind: str, sentence: str | Callable[..., str], values: set[str]) -> Iterator[str]:
+def _value_faults(kind: str, sentence: Sentence, values: set[str]) -> Iterator[str]:
     """Yield why the sentence of `kind` cannot be made from values with the names `values`."""
     missing = needs(sentence) - values
     if missing:
         yield f"the sentence of {kind} needs {', '.join(sorted(missing))}"
-    if not isinstance(sentence, str):
+    if not isinstance(sentence, (str, Counted)):
         parameters = inspect.signature(sentence).parameters
         if values - set(parameters):
             yield f"the sentence of {kind} does not take {', '.join(sorted(values - set(parameters)))}"
 
 
-def needs(sentence: str | Callable[..., str]) -> set[str]:
+def needs(sentence: Sentence) -> set[str]:
     """Return the names of the values without which the sentence cannot be made."""
-    if isinstance(sentence, str):
-        return {name for _, name, _, _ in Formatter().parse(sentence) if name is not None}
+    if isinstance(sentence, (str, Counted)):
+        templates, number = ([sentence], set()) if isinstance(sentence, str) else (sentence[1:], {sentence.number})
+        fields = [name for each in templates for _, name, _, _ in Formatter().parse(each) if name is not None]
+        return {name.removesuffix("_quoted") for name in fields} | number
     return {each.name for each in inspect.signature(sentence).parameters.values() if each.default is each.empty}
 
 
 def sentences(kind: str) -> st.SearchStrategy[str]:
     """Make a strategy for the sentence of `kind`, with various values for its placeholders or its function's parameters."""
     sentence = SENTENCES[kind]
+    if isinstance(sentence, Counted):
+        return st.sampled_from([1, 3]).map(lambda number: sentence(**dict.fromkeys(needs(sentence), number)))
     if not isinstance(sentence, str):
         filled = {
             "paths": st.sampled_from([("a.db",), ("a.db", "b.db")]),
@@ -131,6 +137,7 @@ def sentences(kind: str) -> st.SearchStrategy[str]:
             "files": st.sampled_from([("outbox",), ("outbox", "notebook")]),
             "places": st.sampled_from([("--server",), ("--server", "UDPNOTE_PORT")]),
             "choices": st.sampled_from([("a", "b")]),
+            "what": st.sampled_from([each.value for each in LeftOut]),
             "commands": st.sampled_from([("udpnote show",), ("udpnote list", "udpnote show")]),
         }  # never empty
         return st.builds(sentence, **{name: filled[name] for name in inspect.signature(sentence).parameters if name in filled})

@@ -50,6 +50,7 @@ def test_sentences_count_list_and_quote_their_values() -> None:
         assert "`udpnote use 01010101`" in told(kind, server=SilentServer("kitchen", "192.0.2.7", False, FOUND[1]))
     assert "at pi port 6683, only book 0 (" in told("key_not_found", host="pi", ports=[6683], found=FOUND[:1])
     assert "at UDP ports 6683 to 6686 of this LAN. " in told("key_not_found", host=None, ports=PORTS, found=[])
+    assert [told("entries_stored", entries=entries) for entries in (1, 1200)] == ["1 entry stored", "1,200 entries stored"]
     dropped = told("datagrams_dropped", counts={"corrupted": 1, "foreign": 1200})
     assert dropped == "1,201 datagrams dropped in the last minute: 1,200 not of udpnote, 1 damaged"
     assert "on the notebook's host" in told("notebook_not_there", path="/home/lin/notebook.sqlite3")

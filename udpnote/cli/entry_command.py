@@ -3,7 +3,7 @@
 import os
 import sys
 from contextlib import suppress
-from shlex import quote, split
+from shlex import split
 from shutil import which
 from subprocess import PIPE, Popen, TimeoutExpired
 
@@ -40,7 +40,7 @@ class EntryCommand:
             raise InvalidSetting("exec_empty")
         if which(program := self._words[0]) is None:
             if "/" in program and os.path.isfile(program):
-                raise InvalidSetting("exec_not_executable", command=program, word=quote(program))
+                raise InvalidSetting("exec_not_executable", command=program)
             raise InvalidSetting("exec_not_found", command=program)
         self._patience_seconds = patience_seconds
 

@@ -2,7 +2,6 @@
 
 import sys
 from importlib.util import find_spec
-from shlex import quote
 
 from udpnote.errors import UdpnoteError
 
@@ -13,4 +12,4 @@ PACKAGES = ("starlette", "uvicorn", "segno")
 def check_installed() -> None:
     """Raise an `UdpnoteError` if one of `PACKAGES` is missing. The error names the command that installs them."""
     if any(find_spec(each) is None for each in PACKAGES):
-        raise UdpnoteError("page_extra_missing", python=quote(sys.executable))
+        raise UdpnoteError("page_extra_missing", python=sys.executable)

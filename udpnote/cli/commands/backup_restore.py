@@ -186,9 +186,9 @@ def _report_restore(prepared: Restore, kept: list[str], *, is_done: bool, as_jso
     if kept:
         say(Notice("replaced_files_kept", paths=kept))
     if prepared.replaces_another:
-        say(Notice("other_notebook_kept", quoted=quote(kept[0])))
+        say(Notice("other_notebook_kept", path=kept[0]))
     elif prepared.old is not None and prepared.old.vanishing.entries:
-        say(Notice("vanished_entries_kept", quoted=quote(kept[0])))
+        say(Notice("vanished_entries_kept", path=kept[0]))
 
 
 def _path(file: str) -> str:

@@ -3,7 +3,6 @@
 import os
 from collections.abc import Mapping
 from contextlib import closing
-from shlex import quote
 from typing import NamedTuple
 
 from udpnote.cli.systemd.service_unit import STATE_FOLDER, Service
@@ -119,5 +118,5 @@ def _checked_seal(plan: ServicePlan) -> bool | None:
     if is_sealed and plan.is_sealed is False:
         raise NotebookSealed("service_needs_sealed", path=plan.file)
     if plan.is_sealed and not is_sealed:
-        raise NotebookOpen("service_of_open", path=plan.file, quoted=quote(plan.file))
+        raise NotebookOpen("service_of_open", path=plan.file)
     return is_sealed

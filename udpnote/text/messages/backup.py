@@ -1,28 +1,11 @@
 """The sentences of `udpnote backup` and `udpnote restore`."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from udpnote.text.joining import all_of, in_sentences
 from udpnote.text.language import gettext as _
 from udpnote.text.language import ngettext
-
-
-def _backed_up(name: str, notebook_id: str, entries: int, path: str) -> str:
-    sentence = ngettext(
-        "backed up {name}  (id {notebook_id}): {entries:,} entry, in {path}",
-        "backed up {name}  (id {notebook_id}): {entries:,} entries, in {path}",
-        entries,
-    )
-    return sentence.format(name=name, notebook_id=notebook_id, entries=entries, path=path)
-
-
-def _restored(name: str, notebook_id: str, entries: int, path: str) -> str:
-    sentence = ngettext(
-        "restored {name}  (id {notebook_id}): {entries:,} entry, in {path}",
-        "restored {name}  (id {notebook_id}): {entries:,} entries, in {path}",
-        entries,
-    )
-    return sentence.format(name=name, notebook_id=notebook_id, entries=entries, path=path)
+from udpnote.text.messages.forms import Counted, Sentence
 
 
 def _backup_holds(path: str, name: str, notebook_id: str, entries: int, newest: str) -> str:
@@ -77,24 +60,23 @@ def _loss(vanishing: int, first: int, last: int) -> str:
     return sentence.format(entries=vanishing, first=first, last=last)
 
 
-def _backup_incomplete(backup: str, path: str) -> str:
-    from shlex import quote  # here, because this happens seldom
-
-    return _(
-        "the backup lacks some of the latest entries, because their log {log} is damaged or missing. If you find no "
-        "undamaged copy of the log, go on without these entries: {command}"
-    ).format(log=f"{path}-wal", command=f"`udpnote restore {quote(backup)} --file {quote(path)}`")
-
-
 def _replaced_files_kept(paths: Sequence[str]) -> str:
     return _("the files that were there before are kept: {paths}").format(paths=all_of(paths))
 
 
-SENTENCES: dict[str, str | Callable[..., str]] = {
-    "backed_up": _backed_up,
+SENTENCES: dict[str, Sentence] = {
+    "backed_up": Counted(
+        "entries",
+        "backed up {name}  (id {notebook_id}): {entries:,} entry, in {path}",
+        "backed up {name}  (id {notebook_id}): {entries:,} entries, in {path}",
+    ),
     "backup_key_beside": "the notebook's key is in {path}: keep both files secret. Both were read back from the disk",
     "backup_whole": "the backup was read back from the disk and is whole. Keep it secret: it has every note as plain text",
-    "backup_incomplete": _backup_incomplete,
+    "backup_incomplete": (
+        "the backup lacks some of the latest entries, because their log {path}-wal is damaged or missing. If you "
+        "find no undamaged copy of the log, go on without these entries: `udpnote restore {backup_quoted} --file "
+        "{path_quoted}`"
+    ),
     "backup_lacks_key": (
         "the backup does not have the notebook's key. After a restore on another host, make a new key with `udpnote key "
         "rotate`, and let every client join again"
@@ -128,17 +110,21 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "ask_to_replace": "Replace {path}?",
     # what became of it
     "nothing_changed": "nothing was changed",
-    "restored": _restored,
+    "restored": Counted(
+        "entries",
+        "restored {name}  (id {notebook_id}): {entries:,} entry, in {path}",
+        "restored {name}  (id {notebook_id}): {entries:,} entries, in {path}",
+    ),
     "restored_then_serve": (
         "start its server with `udpnote serve{options}`: clients find the notebook by its id. No other copy may be served"
     ),
     "replaced_files_kept": _replaced_files_kept,
     "other_notebook_kept": (
-        "to use the replaced notebook beside the restored one, run `udpnote restore --file FILE {quoted}`, where FILE "
+        "to use the replaced notebook beside the restored one, run `udpnote restore --file FILE {path_quoted}`, where FILE "
         "is a new file"
     ),
     "vanished_entries_kept": (
-        "to bring back the entries that have vanished, first start the server. Then run `udpnote export --file {quoted} -o "
-        "FILE.jsonl`, and `udpnote import FILE.jsonl`"
+        "to bring back the entries that have vanished, first start the server. Then run `udpnote export --file {path_quoted} "
+        "-o FILE.jsonl`, and `udpnote import FILE.jsonl`"
     ),
 }

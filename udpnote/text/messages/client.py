@@ -3,12 +3,13 @@
 `argument` is what a person types in a command for the notebook `name` (see `model.notebook.name_or_id`).
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from udpnote.model.notebook import KnownNotebook, short_id
 from udpnote.text.joining import in_sentences, listed
 from udpnote.text.language import gettext as _
 from udpnote.text.language import marked, ngettext
+from udpnote.text.messages.forms import Counted, Sentence
 
 LISTED_MAX = 8
 """The most notebooks that one message lists by name: a person would not compare more."""
@@ -104,44 +105,12 @@ def _other_notebook_at_server(server: str, name: str, last: str, address: str | 
     return sentence.format(server=server, name=name, last=last, address=address)
 
 
-def _key_missing(name: str, argument: str) -> str:
-    from shlex import quote  # here, because it is slow to import
-
-    return _(
-        "{name} is sealed, and this machine does not have its key. Run `udpnote join CODE`. Or set UDPNOTE_KEY=CODE for one "
-        "command. The notebook's owner gets CODE with `udpnote key show`. If the owner has unsealed the notebook, run "
-        "`udpnote leave {argument}`"
-    ).format(name=name, argument=quote(argument))
-
-
-def _impostor(address: str, name: str, argument: str) -> str:
-    from shlex import quote  # here, because it is slow to import, and impostors are rare
-
-    return _(
-        "the server at {address} claims to be {name}, which is sealed, but does not have the key of {name}. The server may "
-        "be an impostor, so nothing is sent there. If the owner has unsealed the notebook, run `udpnote leave {argument}`. "
-        "If the owner has changed the key, run `udpnote join` with the new code"
-    ).format(address=address, name=name, argument=quote(argument))
-
-
 def _several_origins(places: Sequence[str]) -> str:
     from shlex import quote  # here, because it is slow to import
 
     return _("entries wait for several destinations: {places}. Choose one of them with `--from`").format(
         places=listed(map(quote, places))
     )
-
-
-def _waits_elsewhere(entries: int, name: str, argument: str) -> str:
-    from shlex import quote  # here, because it is slow to import
-
-    return ngettext(
-        "1 other entry waits in the outbox. `udpnote outbox` shows for which notebook or server, `udpnote outbox --send` "
-        "sends it there, and `udpnote outbox --to {argument}` moves notes to {name}",
-        "{count:,} other entries wait in the outbox. `udpnote outbox` shows for which notebooks or servers, `udpnote outbox "
-        "--send` sends them there, and `udpnote outbox --to {argument}` moves notes to {name}",
-        entries,
-    ).format(count=entries, name=name, argument=quote(argument))
 
 
 def _entry_erased(number: int) -> str:
@@ -183,7 +152,7 @@ def _list(found: Sequence[KnownNotebook]) -> str:
     return listed(shown, more=max(len(found) - LISTED_MAX, 0))
 
 
-SENTENCES: dict[str, str | Callable[..., str]] = {
+SENTENCES: dict[str, Sentence] = {
     # Which notebook is meant
     "several_notebooks": _several_notebooks,
     "wrong_notebook": _wrong_notebook,
@@ -221,14 +190,28 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     ),
     # Keys
     "key_not_found": _key_not_found,
-    "key_missing": _key_missing,
+    "key_missing": (
+        "{name} is sealed, and this machine does not have its key. Run `udpnote join CODE`. Or set UDPNOTE_KEY=CODE "
+        "for one command. The notebook's owner gets CODE with `udpnote key show`. If the owner has unsealed the "
+        "notebook, run `udpnote leave {argument_quoted}`"
+    ),
     "key_changed": (
         "the key of {name} has changed. Join again with `udpnote join CODE`. The notebook's owner gets the new code with "
         "`udpnote key show`"
     ),
-    "impostor": _impostor,
+    "impostor": (
+        "the server at {address} claims to be {name}, which is sealed, but does not have the key of {name}. The "
+        "server may be an impostor, so nothing is sent there. If the owner has unsealed the notebook, run `udpnote "
+        "leave {argument_quoted}`. If the owner has changed the key, run `udpnote join` with the new code"
+    ),
     # What waits elsewhere
-    "waits_elsewhere": _waits_elsewhere,
+    "waits_elsewhere": Counted(
+        "entries",
+        "1 other entry waits in the outbox. `udpnote outbox` shows for which notebook or server, `udpnote outbox "
+        "--send` sends it there, and `udpnote outbox --to {argument_quoted}` moves notes to {name}",
+        "{entries:,} other entries wait in the outbox. `udpnote outbox` shows for which notebooks or servers, "
+        "`udpnote outbox --send` sends them there, and `udpnote outbox --to {argument_quoted}` moves notes to {name}",
+    ),
     "several_origins": _several_origins,
     "nothing_waits_there": "no entry waits for {origin!r}: `udpnote outbox` shows where entries wait, in the column FOR",
     "entries_for_sealed_notebook": (

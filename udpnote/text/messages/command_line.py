@@ -1,10 +1,11 @@
 """The sentences of commands: about options and arguments that cannot be used, and about files, editors and terminals."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from udpnote.text.joining import all_of, any_of, in_sentences
 from udpnote.text.language import gettext as _
-from udpnote.text.language import marked, ngettext
+from udpnote.text.language import marked
+from udpnote.text.messages.forms import Counted, Sentence
 
 WORD_CHARACTERS_MAX = 60
 """The most characters of a wrong word that a message about a wrong command line shows."""
@@ -23,26 +24,6 @@ def _revision_overtaken(number: int, note: int, by_number: int, by_author: str, 
             "revision. Both texts are kept: `udpnote show {note} --history` shows them"
         )
     return sentence.format(author=by_author, number=number, note=note, by_number=by_number)
-
-
-def _key_not_named(entries: int) -> str:
-    return ngettext(
-        "1 entry was not sent, because it was written with a join code in UDPNOTE_KEY that is not there now. Set "
-        "UDPNOTE_KEY to that code, and run the command again",
-        "{count:,} entries were not sent, because they were written with a join code in UDPNOTE_KEY that is not there now. "
-        "Set UDPNOTE_KEY to that code, and run the command again",
-        entries,
-    ).format(count=entries)
-
-
-def _changes_not_moved(changes: int) -> str:
-    return ngettext(
-        "1 edit or deletion was not moved, because its number means another note in the other notebook. It still waits "
-        "for its own notebook: `udpnote outbox --discard SEQUENCE` removes it",
-        "{count:,} edits and deletions were not moved, because their numbers mean other notes in the other notebook. They "
-        "still wait for their own notebook: `udpnote outbox --discard SEQUENCE` removes one",
-        changes,
-    ).format(count=changes)
 
 
 def _others_version_overtaken(note: int, number: int, author: str, is_deletion: bool, is_deleted_now: bool) -> str:
@@ -78,11 +59,6 @@ _WEEKDAYS = (
 
 def _day_of_other_weekday(day: str, weekday: int) -> str:
     return _("{day} is a {weekday}").format(day=day, weekday=_(_WEEKDAYS[weekday]))
-
-
-def _entries_done(entries: int, rate: float) -> str:
-    sentence = ngettext("{entries:,} entry, {rate:,.0f}/s", "{entries:,} entries, {rate:,.0f}/s", entries)
-    return sentence.format(entries=entries, rate=rate)
 
 
 def _start_of(word: str) -> str:
@@ -125,7 +101,7 @@ def _option_of_other_commands(option: str, commands: Sequence[str]) -> str:
     return _("{option} is an option of {commands}").format(option=option, commands=all_of(commands))
 
 
-SENTENCES: dict[str, str | Callable[..., str]] = {
+SENTENCES: dict[str, Sentence] = {
     "ask_the_doctor": "`udpnote doctor` finds out why nothing answers",
     # the machine
     "clock_too_late": (
@@ -171,7 +147,13 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     ),
     "file_and_server": "--file opens a file, but {option} is for a server: use only one of them",
     "option_without_to": "{option} works only together with `--to`, which is missing",
-    "changes_not_moved": _changes_not_moved,
+    "changes_not_moved": Counted(
+        "changes",
+        "1 edit or deletion was not moved, because its number means another note in the other notebook. It still waits "
+        "for its own notebook: `udpnote outbox --discard SEQUENCE` removes it",
+        "{changes:,} edits and deletions were not moved, because their numbers mean other notes in the other notebook. They "
+        "still wait for their own notebook: `udpnote outbox --discard SEQUENCE` removes one",
+    ),
     "limit_and_all": "--all shows everything, -n only a part of it: use only one of these options",
     "numbers_without_spaces": "{text!r} is not one number. Write several numbers with spaces between them: {meant}",
     "not_an_entry_number": "{text!r} is not the number of an entry: write 42 or '#42'",
@@ -258,7 +240,13 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "sealed_already": "{path} is sealed already: `udpnote key show` prints its join code",
     "sealing_while_served": "a server uses {path}: stop the server first, then run the command again",
     # the outbox
-    "key_not_named": _key_not_named,
+    "key_not_named": Counted(
+        "entries",
+        "1 entry was not sent, because it was written with a join code in UDPNOTE_KEY that is not there now. Set "
+        "UDPNOTE_KEY to that code, and run the command again",
+        "{entries:,} entries were not sent, because they were written with a join code in UDPNOTE_KEY that is not there now. "
+        "Set UDPNOTE_KEY to that code, and run the command again",
+    ),
     # the prompt
     "history_not_kept": "cannot write {path} ({problem}): the prompt will not remember your lines",
     # the editor
@@ -284,7 +272,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
         "a text that you edited earlier was not sent. It is in {path}: delete that file when you no longer need the text"
     ),
     # long work
-    "entries_done": _entries_done,
+    "entries_done": Counted("entries", "{entries:,} entry, {rate:,.0f}/s", "{entries:,} entries, {rate:,.0f}/s"),
     # searching
     "index_being_built": "the search index is being built: the search waits for it",
     "index_percentage": "the search index is being built: {percent} %",

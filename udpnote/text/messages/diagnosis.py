@@ -1,11 +1,12 @@
 """The sentences of `udpnote doctor`."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from udpnote.errors import Notice
 from udpnote.text.joining import listed
 from udpnote.text.language import gettext as _
 from udpnote.text.language import marked, ngettext
+from udpnote.text.messages.forms import Sentence
 from udpnote.text.messages.troubles import TROUBLES
 
 
@@ -57,7 +58,7 @@ def _interface_described(
     return _("{name} ({facts})").format(name=name, facts=listed(facts))
 
 
-SENTENCES: dict[str, str | Callable[..., str]] = {
+SENTENCES: dict[str, Sentence] = {
     **{kind: each.sentence for kind, each in TROUBLES.items()},
     # This host
     "interfaces_listed": "{interfaces}",

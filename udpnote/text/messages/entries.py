@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from udpnote.text.language import gettext as _
 from udpnote.text.language import marked
+from udpnote.text.messages.forms import Sentence
 
 _CONVERT = "convert it first, for example with `iconv -f GB18030 -t UTF-8`"
 _COMPARE = "compare it with the one that `udpnote key show` prints on the notebook's host"
@@ -63,7 +64,7 @@ def _text_too_long(size: int, bytes_max: int, has_lines: bool) -> str:
     return sentence.format(size=size, bytes_max=bytes_max)
 
 
-SENTENCES: dict[str, str | Callable[..., str]] = {
+SENTENCES: dict[str, Sentence] = {
     "text_in_other_encoding": (
         "the text is {encoding}, or no text at all: convert it first, for example with `iconv -f {encoding} -t UTF-8`"
     ),

@@ -1,11 +1,11 @@
 """The sentences of `udpnote erase`: what was erased, and what may still have the text."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from udpnote.errors import Notice
 from udpnote.text.joining import listed
 from udpnote.text.language import gettext as _
-from udpnote.text.language import ngettext
+from udpnote.text.messages.forms import Counted, Sentence
 
 
 def _erased_for_good(versions: int) -> str:
@@ -41,15 +41,7 @@ def _erased_notes_return(numbers: Sequence[int]) -> str:
     ).format(numbers=listed(f"#{number}" for number in numbers))
 
 
-def _erased_not_imported(entries: int) -> str:
-    return ngettext(
-        "1 entry was not imported, because the notebook has erased it",
-        "{count:,} entries were not imported, because the notebook has erased them",
-        entries,
-    ).format(count=entries)
-
-
-SENTENCES: dict[str, str | Callable[..., str]] = {
+SENTENCES: dict[str, Sentence] = {
     # before
     "erase_while_served": (
         "nothing was erased, because a server or another command uses {path}. End that program, erase #{number}, and start "
@@ -93,5 +85,9 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
         "undo` takes back what you wrote before #{own}"
     ),
     "erased_notes_return": _erased_notes_return,
-    "erased_not_imported": _erased_not_imported,
+    "erased_not_imported": Counted(
+        "entries",
+        "1 entry was not imported, because the notebook has erased it",
+        "{entries:,} entries were not imported, because the notebook has erased them",
+    ),
 }

@@ -1,11 +1,12 @@
 """The sentences about imports: what was imported, what cannot be imported, and what a notebook does not keep."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from udpnote.text.joining import all_of, in_clauses, in_sentences, listed
 from udpnote.text.language import gettext as _
 from udpnote.text.language import ngettext
 from udpnote.text.messages.entries import shown
+from udpnote.text.messages.forms import Counted, Sentence
 
 
 def _import_format_unknown(text: str) -> str:
@@ -47,9 +48,7 @@ def _import_cut_short(result: object, unknown: int) -> str:
 def _more(unknown: int) -> list[str]:
     """The sentence about `unknown` entries that were read, and may be stored. Empty if it is 0."""
     sentence = ngettext(
-        "{count:,} more entry may be stored as well",
-        "Up to {count:,} more entries may be stored as well",
-        unknown,
+        "{count:,} more entry may be stored as well", "Up to {count:,} more entries may be stored as well", unknown
     )
     return [sentence.format(count=unknown)] if unknown else []
 
@@ -79,14 +78,6 @@ def _import_orphaned(count: int, named: Sequence[tuple[int, int]]) -> str:
     ).format(count=count, entries=listed(entries, count - len(entries)))
 
 
-def _more_not_imported(count: int) -> str:
-    return ngettext(
-        "{count:,} more line or entry was not imported, for reasons like these",
-        "{count:,} more lines or entries were not imported, for reasons like these",
-        count,
-    ).format(count=count)
-
-
 def _text_before_first_date(text: str) -> str:
     return _(
         "{text} stands before the first entry. An entry of jrnl begins with a date in brackets. If jrnl writes dates "
@@ -94,119 +85,94 @@ def _text_before_first_date(text: str) -> str:
     ).format(text=shown(text))
 
 
-def _left_out(what: str, count: int) -> str:
-    """The sentence for `count` things that a notebook does not keep. `what` is the value of their `LeftOut`."""
-    match what:
-        case "pictures":
-            sentence = ngettext(
-                "{count:,} picture is not imported, because a notebook holds text: it stays in the export",
-                "{count:,} pictures are not imported, because a notebook holds text: they stay in the export",
-                count,
-            )
-        case "recordings":
-            sentence = ngettext(
-                "{count:,} audio or video recording is not imported: it stays in the export",
-                "{count:,} audio or video recordings are not imported: they stay in the export",
-                count,
-            )
-        case "attachments":
-            sentence = ngettext(
-                "{count:,} attached file is not imported, because a notebook holds text",
-                "{count:,} attached files are not imported, because a notebook holds text",
-                count,
-            )
-        case "properties":
-            sentence = ngettext(
-                "{count:,} property of a file is not imported: only title, date, author and tags are",
-                "{count:,} properties of files are not imported: only title, date, author and tags are",
-                count,
-            )
-        case "files":
-            sentence = ngettext(
-                "{count:,} file was not read, because its name does not end with .md, .markdown or .txt",
-                "{count:,} files were not read, because their names do not end with .md, .markdown or .txt",
-                count,
-            )
-        case "other_texts":
-            sentence = ngettext(
-                "{count:,} file was not read, because its name is not a day of the journal: it should be like 2026/11/23.txt",
-                "{count:,} files were not read, because their names are not days of the journal: they should be like "
-                "2026/11/23.txt",
-                count,
-            )
-        case "hidden":
-            sentence = ngettext(
-                "{count:,} hidden file or folder, symbolic link or backup of Logseq was not read",
-                "{count:,} hidden files or folders, symbolic links or backups of Logseq were not read",
-                count,
-            )
-        case _:
-            sentence = _more_left_out(what, count)
-    return sentence.format(count=count)
-
-
-def _more_left_out(what: str, count: int) -> str:
-    """The template that `_left_out` fills in, for a `what` that has no case there."""
-    match what:
-        case "special_files":
-            return ngettext(
-                "{count:,} pipe, socket or device was not read, because only files are imported from a folder",
-                "{count:,} pipes, sockets or devices were not read, because only files are imported from a folder",
-                count,
-            )
-        case "places":
-            return ngettext(
-                "{count:,} note has a location, which is not imported",
-                "{count:,} notes have a location, which is not imported",
-                count,
-            )
-        case "relations":
-            return ngettext(
-                "{count:,} reaction, or link from a comment or memo to a memo, is not imported",
-                "{count:,} reactions, or links from comments or memos to memos, are not imported",
-                count,
-            )
-        case "privacy":
-            return ngettext(
-                "{count:,} note was private in the other program. Here everybody who reads the notebook can read it",
-                "{count:,} notes were private in the other program. Here everybody who reads the notebook can read them",
-                count,
-            )
-        case "empty":
-            return ngettext(
-                "{count:,} note or file is not imported, because it has no text",
-                "{count:,} notes or files are not imported, because they have no text",
-                count,
-            )
-        case "date_properties" | "dates_not_read":
-            return _dates_not_understood(what, count)
-        case _:  # details
-            return ngettext(
-                "weather, music or activity of {count:,} note is not imported",
-                "weather, music or activity of {count:,} notes is not imported",
-                count,
-            )
-
-
-def _dates_not_understood(what: str, count: int) -> str:
-    """The template for `count` files of Markdown or lines of a jrnl text whose dates udpnote does not understand."""
-    if what == "date_properties":
-        return ngettext(
-            "{count:,} file has a date that udpnote does not understand, so its notes have the date of its name or last "
-            "change. Before an import, write such a date as 2026-11-23 07:52",
-            "{count:,} files have dates that udpnote does not understand, so their notes have the dates of their names or "
-            "last changes. Before an import, write such dates as 2026-11-23 07:52",
-            count,
-        )
-    return ngettext(
+_LEFT_OUT = {
+    "pictures": Counted(
+        "count",
+        "{count:,} picture is not imported, because a notebook holds text: it stays in the export",
+        "{count:,} pictures are not imported, because a notebook holds text: they stay in the export",
+    ),
+    "recordings": Counted(
+        "count",
+        "{count:,} audio or video recording is not imported: it stays in the export",
+        "{count:,} audio or video recordings are not imported: they stay in the export",
+    ),
+    "attachments": Counted(
+        "count",
+        "{count:,} attached file is not imported, because a notebook holds text",
+        "{count:,} attached files are not imported, because a notebook holds text",
+    ),
+    "properties": Counted(
+        "count",
+        "{count:,} property of a file is not imported: only title, date, author and tags are",
+        "{count:,} properties of files are not imported: only title, date, author and tags are",
+    ),
+    "files": Counted(
+        "count",
+        "{count:,} file was not read, because its name does not end with .md, .markdown or .txt",
+        "{count:,} files were not read, because their names do not end with .md, .markdown or .txt",
+    ),
+    "other_texts": Counted(
+        "count",
+        "{count:,} file was not read, because its name is not a day of the journal: it should be like 2026/11/23.txt",
+        "{count:,} files were not read, because their names are not days of the journal: they should be like 2026/11/23.txt",
+    ),
+    "hidden": Counted(
+        "count",
+        "{count:,} hidden file or folder, symbolic link or backup of Logseq was not read",
+        "{count:,} hidden files or folders, symbolic links or backups of Logseq were not read",
+    ),
+    "special_files": Counted(
+        "count",
+        "{count:,} pipe, socket or device was not read, because only files are imported from a folder",
+        "{count:,} pipes, sockets or devices were not read, because only files are imported from a folder",
+    ),
+    "places": Counted(
+        "count",
+        "{count:,} note has a location, which is not imported",
+        "{count:,} notes have a location, which is not imported",
+    ),
+    "relations": Counted(
+        "count",
+        "{count:,} reaction, or link from a comment or memo to a memo, is not imported",
+        "{count:,} reactions, or links from comments or memos to memos, are not imported",
+    ),
+    "privacy": Counted(
+        "count",
+        "{count:,} note was private in the other program. Here everybody who reads the notebook can read it",
+        "{count:,} notes were private in the other program. Here everybody who reads the notebook can read them",
+    ),
+    "empty": Counted(
+        "count",
+        "{count:,} note or file is not imported, because it has no text",
+        "{count:,} notes or files are not imported, because they have no text",
+    ),
+    "details": Counted(
+        "count",
+        "weather, music or activity of {count:,} note is not imported",
+        "weather, music or activity of {count:,} notes is not imported",
+    ),
+    "date_properties": Counted(
+        "count",
+        "{count:,} file has a date that udpnote does not understand, so its notes have the date of its name or last "
+        "change. Before an import, write such a date as 2026-11-23 07:52",
+        "{count:,} files have dates that udpnote does not understand, so their notes have the dates of their names or "
+        "last changes. Before an import, write such dates as 2026-11-23 07:52",
+    ),
+    "dates_not_read": Counted(
+        "count",
         "{count:,} line looks like the beginning of a jrnl entry, but udpnote does not understand its date, and took "
         "the line as text of the entry before it. To mend that, delete this entry if it was imported, and import "
         "again with --date-format and the `timeformat` of jrnl's settings",
         "{count:,} lines look like the beginnings of jrnl entries, but udpnote does not understand their dates, and "
         "took the lines as text of the entries before them. To mend that, delete these entries if they were imported, "
         "and import again with --date-format and the `timeformat` of jrnl's settings",
-        count,
-    )
+    ),
+}
+"""The sentence for each kind of things that a notebook does not keep. The keys are the values of their `LeftOut`."""
+
+
+def _left_out(what: str, count: int) -> str:
+    return _LEFT_OUT[what](count=count)
 
 
 def _date_format_incomplete(date_format: str, missing: Sequence[str]) -> str:
@@ -217,7 +183,7 @@ def _date_format_incomplete(date_format: str, missing: Sequence[str]) -> str:
     ).format(date_format=shown(date_format), missing=all_of(missing))
 
 
-SENTENCES: dict[str, str | Callable[..., str]] = {
+SENTENCES: dict[str, Sentence] = {
     "import_format_unknown": _import_format_unknown,
     "import_of_other_format": "{path} does not have the format {format}: leave out --format, or name another format",
     "import_of_other_kind": (
@@ -275,7 +241,11 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "date_format_incomplete": _date_format_incomplete,
     "import_line_too_long": "the line has more than {bytes_max:,} bytes, which is longer than any exported entry",
     "not_imported": "not imported: {problem}",
-    "more_not_imported": _more_not_imported,
+    "more_not_imported": Counted(
+        "count",
+        "{count:,} more line or entry was not imported, for reasons like these",
+        "{count:,} more lines or entries were not imported, for reasons like these",
+    ),
     "import_comparing": "comparing with the notebook: {percent} %",
     "import_result": _import_result,
     "import_rehearsed": _import_rehearsed,

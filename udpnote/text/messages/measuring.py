@@ -1,10 +1,11 @@
 """The sentences of `udpnote bench` and `udpnote demo`."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from udpnote.text.joining import all_of
 from udpnote.text.language import gettext as _
 from udpnote.text.language import marked, ngettext
+from udpnote.text.messages.forms import Counted, Sentence
 
 _FILES = {"outbox": marked("outbox"), "notebook": marked("notebook")}
 """What messages call the user's files."""
@@ -55,21 +56,12 @@ def measured_disk(files: Sequence[str]) -> str:
     return _("of the {files}").format(files=_named(files))
 
 
-def _demo_sending(entries: int, loss: float) -> str:
-    sentence = ngettext(
-        "{entries} entry is sent, while {loss:.0%} of all datagrams are lost in each direction:",
-        "{entries} entries are sent, while {loss:.0%} of all datagrams are lost in each direction:",
-        entries,
-    )
-    return sentence.format(entries=entries, loss=loss)
-
-
 def _demo_lost(lost: int, resent: int) -> str:
     losses = ngettext("{count:,} datagram lost", "{count:,} datagrams lost", lost).format(count=lost)
     return _("{losses}, {resent:,} sent again").format(losses=losses, resent=resent)
 
 
-SENTENCES: dict[str, str | Callable[..., str]] = {
+SENTENCES: dict[str, Sentence] = {
     "disk_is_memory": _disk_is_memory,
     "fsync_too_fast": _fsync_too_fast,
     "measured_entry_not_stored": "the measurement ended, because a temporary notebook did not store an entry: {reason}",
@@ -95,7 +87,11 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
         "the demonstration ended, because its server at 127.0.0.1 port {port} did not answer. Check that `ip link show lo` "
         "shows UP, and that the firewall of this machine lets UDP to 127.0.0.1 in"
     ),
-    "demo_sending": _demo_sending,
+    "demo_sending": Counted(
+        "entries",
+        "{entries} entry is sent, while {loss:.0%} of all datagrams are lost in each direction:",
+        "{entries} entries are sent, while {loss:.0%} of all datagrams are lost in each direction:",
+    ),
     "demo_lost": _demo_lost,
     "demo_not_stored": (
         "this entry was not stored, because no answer came in time. Check that the firewall of this machine lets UDP to "

@@ -1,12 +1,13 @@
 """The sentences of `udpnote find`, `use`, `status`, `doctor` and `outbox`: which notebooks there are, and what waits."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from udpnote.model.notebook import KnownNotebook
 from udpnote.text.joining import all_of, in_sentences
 from udpnote.text.language import gettext as _
 from udpnote.text.language import marked, ngettext
 from udpnote.text.messages.client import port_numbers
+from udpnote.text.messages.forms import Counted, Sentence
 
 _REFUSALS = {
     "TOO_LARGE": marked("refused: too large"),
@@ -54,26 +55,6 @@ def _notebook_named_by(places: Sequence[str]) -> str:
     return _("named by {places}").format(places=all_of(places))
 
 
-def _server_answers(place: str, milliseconds: float, entries: int) -> str:
-    return ngettext(
-        "{place} answers after {milliseconds:.1f} ms, and has {entries:,} entry",
-        "{place} answers after {milliseconds:.1f} ms, and has {entries:,} entries",
-        entries,
-    ).format(place=place, milliseconds=milliseconds, entries=entries)
-
-
-def _entries_waiting_for(entries: int, place: str) -> str:
-    return ngettext("{entries:,} entry for {place}", "{entries:,} entries for {place}", entries).format(
-        entries=entries, place=place
-    )
-
-
-def _entries_refused_by(entries: int, place: str) -> str:
-    return ngettext("{entries:,} entry refused by {place}", "{entries:,} entries refused by {place}", entries).format(
-        entries=entries, place=place
-    )
-
-
 def _hosted_notebook(name: str, notebook_id: str, entries: int, is_sealed: bool, has_key_file: bool, is_in_use: bool) -> str:
     if not is_sealed:
         start = ngettext("{name}, not sealed, {entries:,} entry", "{name}, not sealed, {entries:,} entries", entries)
@@ -99,18 +80,6 @@ def _entries_removed(entries: int) -> str:
     return ngettext("{entries:,} entry removed", "{entries:,} entries removed", entries).format(entries=entries)
 
 
-def _notes_moved(notes: int, name: str) -> str:
-    return ngettext("{notes:,} note moved to {name}", "{notes:,} notes moved to {name}", notes).format(notes=notes, name=name)
-
-
-def _notes_moved_unsent(notes: int, name: str) -> str:
-    return ngettext(
-        "{notes:,} note moved to {name}: `udpnote outbox --send` sends what waits",
-        "{notes:,} notes moved to {name}: `udpnote outbox --send` sends what waits",
-        notes,
-    ).format(notes=notes, name=name)
-
-
 def _latest_waiting(waiting: int, refused: int, latest: int) -> str:
     what = ngettext("{count:,} entry waits", "{count:,} entries wait", waiting).format(count=waiting)
     if refused:
@@ -129,7 +98,7 @@ def _troubles_found(troubles: int) -> str:
     return ngettext("{count:,} trouble found", "{count:,} troubles found", troubles).format(count=troubles)
 
 
-SENTENCES: dict[str, str | Callable[..., str]] = {
+SENTENCES: dict[str, Sentence] = {
     # find, use
     "no_notebook_found": _no_notebook_found,
     "probe_not_sent": "could not be sent: {problem}",
@@ -151,13 +120,17 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "notebook_is_choice": "chosen by `udpnote use`, by `udpnote join`, or as the only one that answered",
     "notebook_is_only_one": "none is named or chosen, and only this one answers",
     "notebook_is_not_named": "none is named or chosen",
-    "server_answers": _server_answers,
+    "server_answers": Counted(
+        "entries",
+        "{place} answers after {milliseconds:.1f} ms, and has {entries:,} entry",
+        "{place} answers after {milliseconds:.1f} ms, and has {entries:,} entries",
+    ),
     "server_unheard": "no answer within {seconds:g} s",
     "server_unheard_since": "no answer within {seconds:g} s; last seen at {place}",
     "server_unusable": "cannot be used",
     "server_unusable_since": "cannot be used; last seen at {place}",
-    "entries_waiting_for": _entries_waiting_for,
-    "entries_refused_by": _entries_refused_by,
+    "entries_waiting_for": Counted("entries", "{entries:,} entry for {place}", "{entries:,} entries for {place}"),
+    "entries_refused_by": Counted("entries", "{entries:,} entry refused by {place}", "{entries:,} entries refused by {place}"),
     "notebook_not_there": (
         "there is no notebook at {path}. Run the command on the notebook's host, and give it the path that `udpnote serve` "
         "prints there, if that is another one"
@@ -170,8 +143,12 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     # outbox
     "nothing_waits": "the outbox is empty",
     "entries_removed": _entries_removed,
-    "notes_moved": _notes_moved,
-    "notes_moved_unsent": _notes_moved_unsent,
+    "notes_moved": Counted("notes", "{notes:,} note moved to {name}", "{notes:,} notes moved to {name}"),
+    "notes_moved_unsent": Counted(
+        "notes",
+        "{notes:,} note moved to {name}: `udpnote outbox --send` sends what waits",
+        "{notes:,} notes moved to {name}: `udpnote outbox --send` sends what waits",
+    ),
     "nothing_to_move": "no entry waits for another notebook than {name}",
     "latest_waiting": _latest_waiting,
     "state_refused": _state_refused,

@@ -3,13 +3,13 @@
 The kinds `certificate_steps_…` have a line for each step. Names of menus are those of the systems, in their own language.
 """
 
-from collections.abc import Callable
+from udpnote.text.messages.forms import Sentence
 
-SENTENCES: dict[str, str | Callable[..., str]] = {
+SENTENCES: dict[str, Sentence] = {
     # The command
     "page_extra_missing": (
         "`udpnote page` needs packages that the other commands do not need, and they are not installed. To install them: "
-        "`{python} -m pip install 'starlette>=1.0.1' uvicorn segno`"
+        "`{python_quoted} -m pip install 'starlette>=1.0.1' uvicorn segno`"
     ),
     "page_port_taken": (
         "port {port} is taken ({address}), most likely by another page: end that one, or choose another port with --port "

@@ -1,9 +1,10 @@
 """The sentences of commands that read: notes, searches, exports, `stats`, the command of `follow --exec`, and the pager."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from udpnote.text.language import gettext as _
 from udpnote.text.language import ngettext
+from udpnote.text.messages.forms import Counted, Sentence
 
 
 def _beginnings_found(words: Sequence[str]) -> str:
@@ -26,13 +27,7 @@ def _listed(words: Sequence[str]) -> str:
     return _(", ").join(_('"{text}"').format(text=word) if " " in word else word for word in words)
 
 
-def _entries_exported(entries: int, path: str) -> str:
-    return ngettext("1 entry written to {path}", "{count:,} entries written to {path}", entries).format(
-        count=entries, path=path
-    )
-
-
-SENTENCES: dict[str, str | Callable[..., str]] = {
+SENTENCES: dict[str, Sentence] = {
     # showing
     "note_was_deleted": "#{number} was deleted by {deletion}: `udpnote show {number} --history` has its text",
     "filters_find_nothing": "nothing found: try other filters",
@@ -44,7 +39,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     # following
     "exec_failed": "{command} ended with exit code {code} for #{number}; following goes on",
     "exec_empty": "--exec: the command is empty: name a program, for example ~/bin/notify-note",
-    "exec_not_executable": "--exec: {command!r} may not be executed: run `chmod +x {word}`, and try again",
+    "exec_not_executable": "--exec: {command!r} may not be executed: run `chmod +x {command_quoted}`, and try again",
     "exec_not_found": "--exec: the program {command!r} is not installed, or not in PATH: install it, or write its whole path",
     "exec_not_started": "cannot start {command} for #{number} ({problem}); following goes on. Check the command after --exec",
     "exec_not_understood": (
@@ -110,7 +105,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "beginnings_found": _beginnings_found,
     "no_beginnings_found": _no_beginnings_found,
     # exporting
-    "entries_exported": _entries_exported,
+    "entries_exported": Counted("entries", "1 entry written to {path}", "{entries:,} entries written to {path}"),
     "export_interrupted": "interrupted: the export is not complete. Run the command again",
     "export_cut_short": "the export was cut short and is discarded; {path} is unchanged. Run the command again",
     "export_not_made": "the export was cut short and is discarded; {path} was not made. Run the command again",

@@ -1,28 +1,13 @@
 """The sentences of sealed notebooks: `udpnote seal`, `unseal`, `key`, `join` and `leave`."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from udpnote.errors import Notice
 from udpnote.model.notebook import KnownNotebook
 from udpnote.text.joining import in_sentences, listed
 from udpnote.text.language import gettext as _
 from udpnote.text.language import ngettext
-
-
-def _notebook_sealed(name: str, entries: int) -> str:
-    return ngettext(
-        "{name} is sealed and keeps its {entries:,} entry. Now:",
-        "{name} is sealed and keeps its {entries:,} entries. Now:",
-        entries,
-    ).format(name=name, entries=entries)
-
-
-def _notebook_unsealed(name: str, entries: int) -> str:
-    return ngettext(
-        "{name} is not sealed any more, and keeps its {entries:,} entry; its keys are deleted. Now:",
-        "{name} is not sealed any more, and keeps its {entries:,} entries; its keys are deleted. Now:",
-        entries,
-    ).format(name=name, entries=entries)
+from udpnote.text.messages.forms import Counted, Sentence
 
 
 def _new_key_used(until: str | None, had_key_file: bool) -> str:
@@ -45,28 +30,10 @@ def _end_of_old_key(until: str | None, had_key_file: bool) -> str:
     return _("The old key is accepted until {until}").format(until=until)
 
 
-def _earlier_key_dropped(until: str, keys_max: int) -> str:
-    return ngettext(
-        "an earlier key, which was to be accepted until {until}, is no longer accepted, because only {keys_max} earlier key "
-        "is kept. Machines that joined with that key get no answer any more, and must join again",
-        "an earlier key, which was to be accepted until {until}, is no longer accepted, because only {keys_max} earlier keys "
-        "are kept. Machines that joined with that key get no answer any more, and must join again",
-        keys_max,
-    ).format(until=until, keys_max=keys_max)
-
-
 def _joined(notebook: KnownNotebook) -> str:
     return _("joined {name}  (id {notebook_id}, at {host} port {port})").format(
         name=notebook.name, notebook_id=notebook.notebook_id.hex(), host=notebook.host, port=notebook.port
     )
-
-
-def _entries_wait_for_it(entries: int) -> str:
-    return ngettext(
-        "{entries:,} entry waits for this notebook: `udpnote outbox --send` sends it now",
-        "{entries:,} entries wait for this notebook: `udpnote outbox --send` sends them now",
-        entries,
-    ).format(entries=entries)
 
 
 def _several_joined(name_or_id: str, joined: Sequence[str | Notice]) -> str:
@@ -94,12 +61,20 @@ def _entries_wait(entries: int, name: str) -> str:
     )
 
 
-SENTENCES: dict[str, str | Callable[..., str]] = {
-    "notebook_sealed": _notebook_sealed,
+SENTENCES: dict[str, Sentence] = {
+    "notebook_sealed": Counted(
+        "entries",
+        "{name} is sealed and keeps its {entries:,} entry. Now:",
+        "{name} is sealed and keeps its {entries:,} entries. Now:",
+    ),
     "sealed_then_serve": "  - start its server with `udpnote serve`",
     "sealed_then_back_up": "  - run  udpnote backup --with-key FILE: without the key file {path}, the server does not start",
     "sealed_then_join": "  - run  udpnote join CODE  on each machine that is to use it, with this code:",
-    "notebook_unsealed": _notebook_unsealed,
+    "notebook_unsealed": Counted(
+        "entries",
+        "{name} is not sealed any more, and keeps its {entries:,} entry; its keys are deleted. Now:",
+        "{name} is not sealed any more, and keeps its {entries:,} entries; its keys are deleted. Now:",
+    ),
     "unsealed_then_serve": "  - start its server with `udpnote serve`: everybody on the LAN can read it and write in it",
     "unsealed_then_leave": (
         "  - run `udpnote leave {name}` on each machine that has used it, this one too: until then that machine sends it "
@@ -118,7 +93,13 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
         "the new key is NOT in force yet. The server that has the notebook open has not read the new key within "
         "{seconds:.0f} seconds, and still accepts the old one. See what the server prints, or restart it"
     ),
-    "earlier_key_dropped": _earlier_key_dropped,
+    "earlier_key_dropped": Counted(
+        "keys_max",
+        "an earlier key, which was to be accepted until {until}, is no longer accepted, because only {keys_max} earlier key "
+        "is kept. Machines that joined with that key get no answer any more, and must join again",
+        "an earlier key, which was to be accepted until {until}, is no longer accepted, because only {keys_max} earlier keys "
+        "are kept. Machines that joined with that key get no answer any more, and must join again",
+    ),
     "earlier_key_shortened": (
         "an earlier key, which was to be accepted until {until}, is now accepted only until {end}. Machines that joined with "
         "that key must join again by then"
@@ -132,7 +113,11 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "joined_then": (
         "entries go there from now on, encrypted. Commands that are already running go on with the notebook that they use"
     ),
-    "entries_wait_for_it": _entries_wait_for_it,
+    "entries_wait_for_it": Counted(
+        "entries",
+        "{entries:,} entry waits for this notebook: `udpnote outbox --send` sends it now",
+        "{entries:,} entries wait for this notebook: `udpnote outbox --send` sends them now",
+    ),
     "joined_with_old_key": (
         "this join code is for an earlier key of the notebook, which has a new key now. The notebook's owner gets the new "
         "code with `udpnote key show`"

@@ -1,14 +1,9 @@
 """Makes the sentence for a notice or an error, in the language that is spoken (`text.language`).
 
-Each kind has a template for `str.format` in one of the modules in `TABLES`. If the sentence has a plural, a list or an optional
-clause, the kind has a function instead, which takes the values as keyword arguments and returns the sentence; it translates its
-templates itself, with `gettext` and `ngettext`. In a template, a tuple is a list of words or notices: `a, b, c`.
+Each kind has its sentence in one of the modules in `TABLES`, in one of the forms that `messages.forms` describes.
 """
 
-from collections.abc import Callable
-
 from udpnote.errors import Notice
-from udpnote.text.joining import listed
 from udpnote.text.language import gettext, system_text
 from udpnote.text.messages import (
     backup,
@@ -30,15 +25,14 @@ from udpnote.text.messages import (
     storage,
     writing,
 )
+from udpnote.text.messages.forms import Sentence, filled
 
 TABLES = (
     writing, entries, importing, settings, storage, client, silent_servers, server, command_line, reading, backup, sealing,
     notebooks, measuring, service, erasing, diagnosis, page,
 )  # fmt: skip
 
-SENTENCES: dict[str, str | Callable[..., str]] = {
-    kind: sentence for table in TABLES for kind, sentence in table.SENTENCES.items()
-}
+SENTENCES: dict[str, Sentence] = {kind: sentence for table in TABLES for kind, sentence in table.SENTENCES.items()}
 
 SYSTEM_TEXTS = {"problem", "reason"}
 """The names of values that may be a text of the operating system or another program, such as an error's; it is in English."""
@@ -55,12 +49,6 @@ def sentence_of(notice: Notice) -> str:
         return notice.kind
     values = {name: system_text(value) if name in SYSTEM_TEXTS else value for name, value in notice.values.items()}
     try:
-        return _filled(sentence, values) if isinstance(sentence, str) else sentence(**values)
+        return filled(gettext(sentence), values) if isinstance(sentence, str) else sentence(**values)
     except (LookupError, TypeError, ValueError, AttributeError):  # a value is missing, or is of another type
         return notice.kind
-
-
-def _filled(template: str, values: dict[str, object]) -> str:
-    """Translate `template`, and fill in `values`."""
-    shown = {name: listed(map(str, value)) if isinstance(value, tuple) else value for name, value in values.items()}
-    return gettext(template).format(**shown)

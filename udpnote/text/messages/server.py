@@ -1,10 +1,11 @@
 """The sentences of a server for its owner: what it prints, why it cannot start, keys, dropped datagrams, a failing disk."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 from udpnote.text.joining import listed
 from udpnote.text.language import gettext as _
 from udpnote.text.language import marked, ngettext
+from udpnote.text.messages.forms import Counted, Sentence
 
 _DROPPED = {
     "corrupted": marked("damaged"),
@@ -42,23 +43,7 @@ def _datagrams_dropped(counts: Mapping[str, int]) -> str:
     ).format(count=total, reasons=listed(reasons))
 
 
-def _entries_not_shown(entries: int) -> str:
-    return ngettext(
-        "{entries:,} entry was stored but not shown, because the output is too slow: `udpnote list` shows it",
-        "{entries:,} entries were stored but not shown, because the output is too slow: `udpnote list` shows them",
-        entries,
-    ).format(entries=entries)
-
-
-def _messages_not_shown(messages: int) -> str:
-    return ngettext(
-        "{messages:,} message was not shown: the output is too slow",
-        "{messages:,} messages were not shown: the output is too slow",
-        messages,
-    ).format(messages=messages)
-
-
-SENTENCES: dict[str, str | Callable[..., str]] = {
+SENTENCES: dict[str, Sentence] = {
     # Why a server cannot start
     "server_port_invalid": "port must be a UDP port from 0 to 65535, not {port}",
     "notebook_name_not_utf8": "the notebook's name is not valid UTF-8: give it another name",
@@ -122,7 +107,15 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "write_as_user": "{example}     on this machine, as this user",
     "write_as_user_or_joined": "{example}     on this machine, as this user, and on machines that have joined",
     "write_joined": "{example}     on machines that have joined",
-    "entries_not_shown": _entries_not_shown,
-    "messages_not_shown": _messages_not_shown,
+    "entries_not_shown": Counted(
+        "entries",
+        "{entries:,} entry was stored but not shown, because the output is too slow: `udpnote list` shows it",
+        "{entries:,} entries were stored but not shown, because the output is too slow: `udpnote list` shows them",
+    ),
+    "messages_not_shown": Counted(
+        "messages",
+        "{messages:,} message was not shown: the output is too slow",
+        "{messages:,} messages were not shown: the output is too slow",
+    ),
     "serving_ended": "ended; every acknowledged entry is safe",
 }

@@ -1,9 +1,8 @@
 """The sentences of `udpnote service`: why the server cannot become a service, and what became of it."""
 
-from collections.abc import Callable
-
 from udpnote.text.joining import in_sentences
 from udpnote.text.language import gettext as _
+from udpnote.text.messages.forms import Sentence
 
 _TRUSTED_PLACE = (
     "For a service of your own, leave out --system. Or install udpnote where only root can write: in the folder with "
@@ -44,7 +43,7 @@ def _notebook_stays(path: str | None, command: str) -> str:
     return _("{path} stays, with the files beside it. To serve it again: `{command}`").format(path=path, command=command)
 
 
-SENTENCES: dict[str, str | Callable[..., str]] = {
+SENTENCES: dict[str, Sentence] = {
     # where there is no systemd
     "no_systemd": (
         "nothing was done: systemd does not run this system. Let the system's own service manager run `udpnote serve`, "
@@ -93,7 +92,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "service_needs_sealed": "nothing was done: {path} is sealed. Give --sealed to serve it to the machines that have its key",
     "service_of_open": (
         "nothing was done: {path} is not sealed, so its clients have no key. Leave out --sealed. Or seal the notebook while no "
-        "server runs: `udpnote seal --file {quoted}`"
+        "server runs: `udpnote seal --file {path_quoted}`"
     ),
     "unit_not_ours": (
         "nothing was done: {path} was not made by `udpnote service install`. If you do not need the file, move it away: "

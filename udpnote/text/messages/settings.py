@@ -4,10 +4,9 @@ The value `where` names the place of the wrong setting: the option, the environm
 `setting_in_file`, the settings file and the setting's name.
 """
 
-from collections.abc import Callable
-
 from udpnote.text.joining import listed
 from udpnote.text.language import gettext as _
+from udpnote.text.messages.forms import Sentence
 
 
 def _setting_unknown(path: str, name: str, known: list[str]) -> str:
@@ -16,7 +15,7 @@ def _setting_unknown(path: str, name: str, known: list[str]) -> str:
     )
 
 
-SENTENCES: dict[str, str | Callable[..., str]] = {
+SENTENCES: dict[str, Sentence] = {
     # The settings file
     "settings_file_irregular": "{path} should be the settings file, but it is a folder, a pipe or a device: move it away",
     "settings_file_too_long": (

@@ -1,11 +1,10 @@
 """The sentences about a server that does not answer, or that this machine cannot reach: what that means for a note."""
 
-from collections.abc import Callable
-
 from udpnote.model.notebook import KnownNotebook, SilentServer, short_id
 from udpnote.text.joining import in_sentences
 from udpnote.text.language import gettext as _
 from udpnote.text.language import system_text
+from udpnote.text.messages.forms import Sentence
 
 
 def _no_answer_yet(server: SilentServer) -> str:
@@ -76,7 +75,7 @@ def _with_key_hint(start: str, server: SilentServer) -> str:
     return in_sentences(start, end)
 
 
-SENTENCES: dict[str, str | Callable[..., str]] = {
+SENTENCES: dict[str, Sentence] = {
     "no_answer_yet": _no_answer_yet,
     "no_answer_to_reading": _no_answer_to_reading,
     "no_answer_to_import": _no_answer_to_import,

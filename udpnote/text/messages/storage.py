@@ -1,11 +1,12 @@
 """The sentences about a file or a disk that cannot be used."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 from udpnote.errors import Notice
 from udpnote.text.joining import in_sentences
 from udpnote.text.language import gettext as _
 from udpnote.text.language import marked, ngettext
+from udpnote.text.messages.forms import Sentence
 
 _FILE_KINDS = {"notebook": marked("notebook"), "outbox": marked("outbox"), "index": marked("search index")}
 """What messages call each kind of database file. The keys are the possible values of `file_kind`."""
@@ -153,27 +154,6 @@ def _log_lost(path: str, log: str, loss: str) -> str:
     return in_sentences(_(_LOG_LOSSES.get(loss, _LOG_LOSSES["replaced"])).format(path=path, log=log), _(_UNACKNOWLEDGED))
 
 
-def _log_of_another_file(path: str, log: str, aside: str) -> str:
-    """`aside` is a free path, to which the command in the sentence moves the log."""
-    from shlex import quote  # here, because this happens seldom
-
-    return _(
-        "nothing was changed: {log} is not the log of {path}, so one of the two files was replaced. The log may have entries "
-        "that are nowhere else. Best find the notebook that the log belongs to, and put that in place of {path}. To use "
-        "{path} without this log, run `{command}`"
-    ).format(path=path, log=log, command=f"mv {quote(log)} {quote(aside)}")
-
-
-def _database_damaged(path: str, problem: str) -> str:
-    from shlex import quote  # here, because this happens seldom
-
-    return _(
-        "nothing was changed: {path} is damaged ({problem}). If it is a notebook of which you have a backup, run "
-        "`udpnote restore`. If not, move the file away, and udpnote makes a new one. `sqlite3 {quoted} .recover` may "
-        "save what the damaged file holds"
-    ).format(path=path, problem=problem, quoted=quote(path))
-
-
 def _keeping_the_rest(path: str) -> dict[str, str]:
     """The two commands, to be run one after the other, that keep what can be read of the notebook at `path` without its log."""
     from shlex import quote  # here, because this happens seldom
@@ -201,26 +181,7 @@ def _log_damaged(path: str, log: str) -> str:
     ).format(path=path, log=log, **_keeping_the_rest(path))
 
 
-def _database_failed(path: str, problem: str) -> str:
-    from shlex import quote  # here, because this happens seldom
-
-    return _(
-        "cannot use {path} ({problem}). Try again. If that does not help, find out whether the file is damaged: "
-        "`sqlite3 -readonly {quoted} 'PRAGMA integrity_check'`"
-    ).format(path=path, problem=problem, quoted=quote(path))
-
-
-def _copy_damaged(source: str, path: str, problem: Notice | str) -> str:
-    from shlex import quote  # here, because this happens seldom
-
-    return _(
-        "nothing was changed: udpnote copied {source} to {path}, found the copy damaged ({problem}), and removed it. "
-        "To find out what is at fault, run `sqlite3 {quoted} 'PRAGMA integrity_check'`. If it prints `ok`, the disk "
-        "with the copy is at fault: use another disk. If not, {source} is damaged, too: use an earlier backup"
-    ).format(source=source, path=path, problem=problem, quoted=quote(source))
-
-
-SENTENCES: dict[str, str | Callable[..., str]] = {
+SENTENCES: dict[str, Sentence] = {
     # Any file
     "too_many_open_files": (
         "too many files and sockets are open ({problem}): end other programs, or raise the limit, for example with "
@@ -251,8 +212,15 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "closed_to_others": _closed_to_others,
     # Databases
     "database_busy": "{path} is busy: another program keeps it locked. End that program and try again",
-    "database_damaged": _database_damaged,
-    "database_failed": _database_failed,
+    "database_damaged": (
+        "nothing was changed: {path} is damaged ({problem}). If it is a notebook of which you have a backup, run "
+        "`udpnote restore`. If not, move the file away, and udpnote makes a new one. `sqlite3 {path_quoted} "
+        ".recover` may save what the damaged file holds"
+    ),
+    "database_failed": (
+        "cannot use {path} ({problem}). Try again. If that does not help, find out whether the file is damaged: "
+        "`sqlite3 -readonly {path_quoted} 'PRAGMA integrity_check'`"
+    ),
     "number_beyond_file": "its last entry has the number {number}, but the file is too small for so many entries",
     "disk_read_only": (
         "cannot write {path}, because its disk is read-only. After an error, the system makes a disk read-only: `sudo "
@@ -284,7 +252,11 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
         "the log {log} is there, perhaps with the latest entries, but its notebook {path} is missing. Put the notebook "
         "back. Only if it is lost, move the log away, and restore a backup or begin a new notebook"
     ),
-    "log_of_another_file": _log_of_another_file,
+    "log_of_another_file": (
+        "nothing was changed: {log} is not the log of {path}, so one of the two files was replaced. The log may have "
+        "entries that are nowhere else. Best find the notebook that the log belongs to, and put that in place of "
+        "{path}. To use {path} without this log, run `mv {log_quoted} {aside_quoted}`"
+    ),
     "log_gone": _log_gone,
     "log_damaged": _log_damaged,
     "log_is_no_file": (
@@ -366,7 +338,12 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "backup_not_there": "there is no backup at {path}, so nothing was restored: name the file that `udpnote backup` has made",
     "backup_of_another": "{path} is a backup of another notebook, so nothing was changed: name another file",
     "backup_without_key": "nothing was restored, because the backup has no key file {path}: leave out --with-key",
-    "copy_damaged": _copy_damaged,
+    "copy_damaged": (
+        "nothing was changed: udpnote copied {source} to {path}, found the copy damaged ({problem}), and removed it. "
+        "To find out what is at fault, run `sqlite3 {source_quoted} 'PRAGMA integrity_check'`. If it prints `ok`, "
+        "the disk with the copy is at fault: use another disk. If not, {source} is damaged, too: use an earlier "
+        "backup"
+    ),
     "copy_has_other_entries": "it has other entries than the notebook",
     "database_inconsistent": "SQLite's check has found: {problem}",
     "key_copy_damaged": (

@@ -1,92 +1,24 @@
 """The sentences of commands that write, take back and delete notes: what was stored and changed, ranges, the prompt."""
 
-from collections.abc import Callable
+from udpnote.text.messages.forms import Counted, Sentence
 
-from udpnote.errors import Notice
-from udpnote.text.language import gettext as _
-from udpnote.text.language import ngettext
-
-
-def _range_numbers_skipped(numbers: str, skipped: int) -> str:
-    return ngettext(
-        "1 number in {numbers} is skipped: no note has it, or the note is deleted",
-        "{skipped:,} numbers in {numbers} are skipped: no note has them, or the note is deleted",
-        skipped,
-    ).format(numbers=numbers, skipped=skipped)
-
-
-def _notes_deleted(notes: int) -> str:
-    return ngettext(
-        "1 note is deleted: the notebook keeps its text, and `udpnote edit NUMBER` brings it back",
-        "{notes:,} notes are deleted: the notebook keeps their texts, and `udpnote edit NUMBER` brings one back",
-        notes,
-    ).format(notes=notes)
-
-
-def _write_others_passed_over(entries: int) -> str:
-    return ngettext(
-        "1 more entry of others is not shown here: `udpnote list` shows it",
-        "{entries:,} more entries of others are not shown here: `udpnote list` shows them",
-        entries,
-    ).format(entries=entries)
-
-
-def _undo_elsewhere(notebook: str) -> str:
-    from shlex import quote  # here, because this happens seldom
-
-    return _(
-        "nothing is taken back: your last write is in another notebook. To take it back, run `udpnote undo --notebook "
-        "{notebook}`"
-    ).format(notebook=quote(notebook))
-
-
-def _queued_entries_delivered(entries: int) -> str:
-    return ngettext("1 queued entry delivered as well", "{count:,} queued entries delivered as well", entries).format(
-        count=entries
-    )
-
-
-def _entries_stored(entries: int) -> str:
-    return ngettext("1 entry stored", "{count:,} entries stored", entries).format(count=entries)
-
-
-def _entries_queued(entries: int, reason: Notice) -> str:
-    return ngettext("1 entry queued: {reason}", "{count:,} entries queued, each for this reason: {reason}", entries).format(
-        count=entries, reason=reason
-    )
-
-
-def _entries_refused(entries: int, reason: Notice) -> str:
-    return ngettext("1 entry refused: {reason}", "{count:,} entries refused, each for this reason: {reason}", entries).format(
-        count=entries, reason=reason
-    )
-
-
-def _entries_discarded(entries: int, reason: Notice) -> str:
-    return ngettext("1 entry discarded: {reason}", "{count:,} entries discarded: {reason}", entries).format(
-        count=entries, reason=reason
-    )
-
-
-def _blank_lines_skipped(lines: int) -> str:
-    return ngettext("1 blank line skipped", "{count:,} blank lines skipped", lines).format(count=lines)
-
-
-def _more_lines_not_sent(lines: int) -> str:
-    return ngettext(
-        "1 more line is not sent, for reasons like these", "{count:,} more lines are not sent, for reasons like these", lines
-    ).format(count=lines)
-
-
-SENTENCES: dict[str, str | Callable[..., str]] = {
+SENTENCES: dict[str, Sentence] = {
     # sending
-    "queued_entries_delivered": _queued_entries_delivered,
-    "entries_stored": _entries_stored,
-    "entries_queued": _entries_queued,
-    "entries_refused": _entries_refused,
-    "entries_discarded": _entries_discarded,
-    "blank_lines_skipped": _blank_lines_skipped,
-    "more_lines_not_sent": _more_lines_not_sent,
+    "queued_entries_delivered": Counted(
+        "entries", "1 queued entry delivered as well", "{entries:,} queued entries delivered as well"
+    ),
+    "entries_stored": Counted("entries", "1 entry stored", "{entries:,} entries stored"),
+    "entries_queued": Counted(
+        "entries", "1 entry queued: {reason}", "{entries:,} entries queued, each for this reason: {reason}"
+    ),
+    "entries_refused": Counted(
+        "entries", "1 entry refused: {reason}", "{entries:,} entries refused, each for this reason: {reason}"
+    ),
+    "entries_discarded": Counted("entries", "1 entry discarded: {reason}", "{entries:,} entries discarded: {reason}"),
+    "blank_lines_skipped": Counted("lines", "1 blank line skipped", "{lines:,} blank lines skipped"),
+    "more_lines_not_sent": Counted(
+        "lines", "1 more line is not sent, for reasons like these", "{lines:,} more lines are not sent, for reasons like these"
+    ),
     "sending_interrupted": "interrupted: {stored:,} stored for certain. `udpnote outbox` shows what still waits",
     "input_not_saved": (
         "only the first part of the input was saved: {stored:,} stored, {queued:,} queued. Send only the rest again"
@@ -113,10 +45,18 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "range_reversed": "the range {text} goes backwards: write {meant}",
     "range_not_deleted": "not deleted: {numbers}. Run `udpnote delete {numbers}` when the server answers again",
     "range_empty": "no note has a number in {numbers}: `udpnote list` shows the latest notes",
-    "range_numbers_skipped": _range_numbers_skipped,
+    "range_numbers_skipped": Counted(
+        "skipped",
+        "1 number in {numbers} is skipped: no note has it, or the note is deleted",
+        "{skipped:,} numbers in {numbers} are skipped: no note has them, or the note is deleted",
+    ),
     "delete_question": "Delete {notes:,} notes, from #{first} to #{last}?",
     "nothing_deleted": "nothing is deleted",
-    "notes_deleted": _notes_deleted,
+    "notes_deleted": Counted(
+        "notes",
+        "1 note is deleted: the notebook keeps its text, and `udpnote edit NUMBER` brings it back",
+        "{notes:,} notes are deleted: the notebook keeps their texts, and `udpnote edit NUMBER` brings one back",
+    ),
     # taking back
     "undo_note": "takes back note #{number}: {text}",
     "undo_revision": "takes back #{number}, your edit of note #{note}: {text}",
@@ -133,7 +73,10 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
         "the same, and its history keeps all texts"
     ),
     "undo_nothing": "there is nothing to take back: udpnote remembers only the latest writes of your user on this machine",
-    "undo_elsewhere": _undo_elsewhere,
+    "undo_elsewhere": (
+        "nothing is taken back: your last write is in another notebook. To take it back, run `udpnote undo "
+        "--notebook {notebook_quoted}`"
+    ),
     "undo_not_there": (
         "nothing is taken back: #{number}, your last write, is no longer in the notebook. It was erased, or the notebook was "
         "restored from an older copy. `udpnote list` shows the notes that are there. The next `udpnote undo` takes back what "
@@ -200,7 +143,11 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     ),
     "write_unchanged": "note #{number} stays as it is",
     "write_undo_elsewhere": "your last write was not made at this prompt: `udpnote undo` takes it back",
-    "write_others_passed_over": _write_others_passed_over,
+    "write_others_passed_over": Counted(
+        "entries",
+        "1 more entry of others is not shown here: `udpnote list` shows it",
+        "{entries:,} more entries of others are not shown here: `udpnote list` shows them",
+    ),
     "write_pasted": "{lines:,} lines were pasted: each is stored as an entry",
     "write_how_to_store": "{lines:,} lines were pasted. Store each (`e`), all as one entry (`a`), or none (`n`)? ",
     "write_pasted_dropped": "nothing is stored",
