@@ -46,6 +46,22 @@ def test_reads_of_one_burst_get_as_many_consecutive_pages_from_one_lookup(paged:
     assert paged.serve() == [], "pages are sent once"
 
 
+def test_reads_of_one_burst_that_arrive_one_after_the_other_get_consecutive_pages_from_one_lookup(paged: PagedBook) -> None:
+    one = read(pages=3)
+    pages = [*paged.answer(one), *paged.answer(one), *paged.answer(one)]
+    assert numbers(pages) == [[1, 2], [3, 4], [5, 6]]
+    assert {page.burst_end for page in pages} == {Cursor(7, 0)}
+    assert paged.answer(one) == [], "the network has duplicated it"
+    assert paged.book.lookups == [(NOTES, 1)]
+    assert numbers(paged.answer(read(burst=2, pages=3))) == numbers(paged.answer(one, source="there")) == [[1, 2]]
+
+
+def test_pages_of_an_envelope_that_is_used_no_more_are_not_kept(paged: PagedBook) -> None:
+    paged.answer(read(pages=3))
+    paged.pager.forget_other_envelopes([])
+    assert numbers(paged.answer(read(pages=3))) == [[1, 2]]
+
+
 def test_a_burst_gets_no_more_pages_than_there_are_and_all_but_the_last_have_one_size() -> None:
     paged = PagedBook(Book(*notes(5)))
     paged.receive(*[read()] * 9)
@@ -53,7 +69,7 @@ def test_a_burst_gets_no_more_pages_than_there_are_and_all_but_the_last_have_one
     datagrams = [data for data, _ in paged.pager.datagrams_to_send()]
     assert [len(data) == READ_BYTES + OPEN.overhead_bytes for data in datagrams] == [True, True, False]
     assert states(decoded(Page, datagrams)) == [MORE, MORE, END]
-    pages = answered(Book(*notes(2 * limits.PAGES_MAX + 50)), *[read()] * (limits.PAGES_MAX + 10))
+    pages = answered(Book(*notes(2 * limits.PAGES_MAX + 50)), *[read(pages=255)] * (limits.PAGES_MAX + 10))
     assert len(pages) == limits.PAGES_MAX == 64, "no burst gets more pages than that"
 
 

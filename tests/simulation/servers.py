@@ -90,7 +90,7 @@ class ServerHost:
         self._notebook.reopen(self._lan.random)
         self._searcher = _LaterSearcher(self._lan, lambda: self._wake_by(self._lan.clock.now))
         self._handler = RequestHandler(self._notebook, self._envelopes(), executor=self._searcher)
-        self._balance = Balance(self._notebook.notebook_id, self._seals)
+        self._balance = Balance(self._seals)
         self._inbox: list[Datagram] = []
         self._wake_at = float("inf")
         self._indexing_at = self._lan.clock.now

@@ -144,15 +144,17 @@ NOTEBOOK_ID = b"n" * 16
 READ = Read(NOTEBOOK_ID, b"stream 1", 7, FIRST, 0, 0, NOTES)
 
 
-def page(burst: int) -> bytes:
+def page(stream_id: bytes) -> bytes:
     items = tuple(stored(number, "x" * 250) for number in range(1, 4))
     newest = SeenEntry(9, b"client 1" * 2, 9)
-    return encode(Page(b"stream 1", burst, PageState.MORE, FIRST, Cursor(9, 0), Cursor(9, 0), newest, 0, items))
+    return encode(Page(stream_id, 7, PageState.MORE, FIRST, Cursor(9, 0), Cursor(9, 0), newest, 0, items))
 
 
-@pytest.mark.parametrize("pages", [[page(7)] * 2, [page(8)]], ids=["more than asked for", "of another burst"])
+@pytest.mark.parametrize(
+    "pages", [[page(b"stream 1")] * 2, [page(b"stream 2")]], ids=["more than asked for", "of another stream"]
+)
 def test_a_page_without_a_read_of_its_own_is_noticed(pages: list[bytes]) -> None:
-    balance = Balance(NOTEBOOK_ID)
+    balance = Balance()
     balance.received([(encode(READ), SOURCE)])
     with violation("amplifies"):
         balance.served([(data, SOURCE) for data in pages])
@@ -205,7 +207,7 @@ class RotatedSeals(Seals):
 
     def amplify(self) -> None:
         """Let the server answer with the present key, though only a stranger and a client with the old key have asked."""
-        balance = Balance(NOTEBOOK_ID, self)
+        balance = Balance(self)
         balance.received([(encode(DISCOVER, self.stranger), SOURCE), (encode(DISCOVER, self.old_client), SOURCE)])
         balance.answered([(encode(OFFER, self.server), SOURCE)])
 

@@ -8,7 +8,6 @@ from tests.simulation.history import Violation
 from tests.simulation.seals import Seals
 from udpnote.errors import BadDatagram
 from udpnote.model.address import Address, Datagram
-from udpnote.model.query import Cursor
 from udpnote.protocol.codec.codec import Message, decode
 from udpnote.protocol.codec.fields import PAGE, READ
 from udpnote.protocol.congestion import RTO_MAX_SECONDS
@@ -38,16 +37,14 @@ def message_type(data: bytes) -> int:
 class Balance:
     """Checks that a server sends to each address no more bytes than came from there since its last answer.
 
-    The bytes of READs may be used later, but only for the PAGEs that they asked for. If the notebook is sealed, only datagrams
+    The bytes of READs may be used later, but only for PAGEs of the same stream. If the notebook is sealed, only datagrams
     that a client has sealed count, and only for answers with the same key. So strangers get no answer at all.
     """
 
-    def __init__(self, notebook_id: bytes, seals: Seals | None = None) -> None:
-        self._notebook_id = notebook_id
+    def __init__(self, seals: Seals | None = None) -> None:
         self._seals = seals or Seals(Random(0), is_sealed=False)
         self._received: Counter[Account] = Counter()
-        self._bursts: dict[tuple[Account, bytes, int], _Burst] = {}
-        self._unanswered: dict[tuple[Account, bytes, Cursor], list[_Burst]] = {}
+        self._streams: Counter[tuple[Account, bytes]] = Counter()
 
     def received(self, batch: list[Datagram]) -> None:
         """Note `batch`, the datagrams that the server handles together."""
@@ -56,7 +53,7 @@ class Balance:
                 continue
             message = message_of_reading(self._seals.opened(data))
             if isinstance(message, Read):
-                self._receive_read(message, self._account(data, source), len(data))
+                self._streams[self._account(data, source), message.stream_id] += len(data)
             else:
                 self._received[self._account(data, source)] += len(data)
 
@@ -80,40 +77,12 @@ class Balance:
         for data, destination in pages:
             self._seals.check_answer(data)
             page, account = message_of_reading(self._seals.opened(data)), self._account(data, destination)
-            burst = self._bursts.get((account, page.stream_id, page.burst)) if isinstance(page, Page) else None
-            if burst is None or burst.received < len(data):
+            if not isinstance(page, Page) or self._streams[account, page.stream_id] < len(data):
                 raise Violation(f"the server amplifies: {destination} did not pay for {page}")
-            burst.received -= len(data)
-            burst.is_answered = True
+            self._streams[account, page.stream_id] -= len(data)
 
     def _account(self, data: bytes, address: Address) -> Account:
         return address, self._seals.key_id_of(data)
-
-    def _receive_read(self, read: Read, account: Account, size: int) -> None:
-        """Add the `size` of `read` to the bytes of its burst.
-
-        While another burst of the same stream and cursor is not answered, add it to that burst, because the server answers it
-        first.
-        """
-        unanswered = self._unanswered.setdefault((account, read.stream_id, read.cursor), [])
-        unanswered[:] = [burst for burst in unanswered if not burst.is_answered]
-        own = self._bursts.setdefault((account, read.stream_id, read.burst), _Burst())
-        if read.notebook_id != self._notebook_id or self._seals.is_taken_back(account[1]):
-            own.received += size
-        elif not unanswered:
-            own.is_answered = False
-            unanswered.append(own)
-            own.received += size
-        else:
-            unanswered[0].received += size
-
-
-class _Burst:
-    """A burst of READs: how many bytes of them are not used up by pages yet, and whether a page has answered it."""
-
-    def __init__(self) -> None:
-        self.received = 0
-        self.is_answered = False
 
 
 @lru_cache(maxsize=512)

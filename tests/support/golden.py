@@ -104,7 +104,7 @@ GOLDEN: dict[str, Message] = {
         Append(NOTEBOOK_ID, TOKEN, 1, _part(12, 480, "小明", 6, 0, "旧事".encode())._replace(restored=RESTORED)),
     "RUN of three notes": Run(NOTEBOOK_ID, TOKEN, 2, RUN_NOTES, check=0x43601BAE),
     "BUNDLE of three imported notes": Run(NOTEBOOK_ID, TOKEN, 1, BUNDLE_NOTES, check=0xD0DAE8D0),
-    "READ a search": Read(NOTEBOOK_ID, STREAM_ID, 3, Cursor(44, 0, WRITTEN_AT + 44), 10, wait_milliseconds=0, query=SEARCH),
+    "READ a search": Read(NOTEBOOK_ID, STREAM_ID, 3, Cursor(44, 0, WRITTEN_AT + 44), 10, 0, SEARCH, pages=10),
     "READ that waits":
         Read(NOTEBOOK_ID, STREAM_ID, 9, Cursor(43, 0), 0, 15_000, Query(View.LOG, numbers=(7, 42)), SEEN._replace(number=42)),
     "PAGE with the end of a long entry and a revised one":

@@ -143,10 +143,10 @@ def after(calls: int) -> Callable[[], bool]:
 
 def read(
     cursor: Cursor = FIRST, *, burst: int = 1, limit: int = 0, wait: float = 0.0, query: Query = NOTES,
-    stream_id: bytes = STREAM_ID, notebook_id: bytes = NOTEBOOK_ID, seen: SeenEntry = NOTHING_SEEN,
+    stream_id: bytes = STREAM_ID, notebook_id: bytes = NOTEBOOK_ID, seen: SeenEntry = NOTHING_SEEN, pages: int = 1,
 ) -> Read:  # fmt: skip
     """Make a READ. `wait` is in seconds."""
-    return Read(notebook_id, stream_id, burst, cursor, limit, int(wait * 1000), query, seen)
+    return Read(notebook_id, stream_id, burst, cursor, limit, int(wait * 1000), query, seen, pages)
 
 
 def page(

@@ -77,6 +77,7 @@ class Bursts:
         With `may_wait`, there is one READ only, which the server may keep for `LEASE_SECONDS` until there is a result. The
         server sends at most `limit` entries (0: no limit). `seen` has the same meaning as in a `Read`.
         """
+        pages = 1 if may_wait else pages
         self.latest += 1
         self.may_latest_wait = may_wait
         self._bursts[self.latest] = Burst(cursor, now)
@@ -85,8 +86,8 @@ class Bursts:
             del self._sent_at[next(iter(self._sent_at))]
         wait_milliseconds = int(LEASE_SECONDS * 1000) if may_wait else 0
         limit = min(limit, LIMIT_MAX)
-        read = Read(self._notebook_id, self.stream_id, self.latest, cursor, limit, wait_milliseconds, self._query, seen)
-        self._datagrams += [encode(read, self._envelope)] * (1 if may_wait else pages)
+        read = Read(self._notebook_id, self.stream_id, self.latest, cursor, limit, wait_milliseconds, self._query, seen, pages)
+        self._datagrams += [encode(read, self._envelope)] * pages
 
     def datagrams_to_send(self) -> list[bytes]:
         """Return and remove the READs that are due."""

@@ -1,9 +1,10 @@
 """The server's side of reading: decides which pages answer which READ, and when.
 
 The server does not amplify traffic: it answers each READ with one PAGE, which is no longer than the READ (see `READ_BYTES` in
-`codec.reading`). A burst is a group of identical READs. The server builds all pages for a burst together: each page begins
-where the page before it ends. If a burst needs a search, it waits while a worker thread searches and the server answers other
-READs. The number of bursts that wait for a search is limited. Apart from them, and from waiting READs (see below), the server
+`codec.reading`). A burst is a group of identical READs. The server builds all pages for a burst together: each page
+begins where the page before it ends. It sends a page for each READ that has arrived, and keeps the others for a while (see
+`kept_pages`). If a burst needs a search, it waits while a worker thread searches and the server answers other READs. The number
+of bursts that wait for a search is limited. Apart from them, from kept pages and from waiting READs (see below), the server
 keeps no state of a reader between READs.
 
 A READ may ask the server to wait if there is no result yet. The server keeps such a READ for a limited time, its lease, in a
@@ -26,6 +27,7 @@ from udpnote.model.query import Cursor, Lookup
 from udpnote.protocol.codec.reading import READ_BYTES, page_body_of
 from udpnote.protocol.envelope import Envelope, Requester
 from udpnote.protocol.fair_queue import FairQueue
+from udpnote.protocol.kept_pages import KeptPages
 from udpnote.protocol.page_builder import BuiltPage, PageBuilder
 from udpnote.protocol.reading_messages import Page, PageState, Read
 from udpnote.protocol.waiting_reads import WAIT_END_SENDINGS_MAX, WaitingRead, WaitingReads
@@ -65,6 +67,11 @@ class _Burst:
         self.builder: PageBuilder | None = None
         self.began_at = 0.0
         self.last = 0
+
+    @property
+    def pages_to_build(self) -> int:
+        """How many pages to build: one for each READ of the burst, also for those that have not arrived yet."""
+        return max(self.pages_owed, min(self.read.pages, PAGES_MAX))
 
     @property
     def is_ready(self) -> bool:
@@ -107,6 +114,7 @@ class Pager:
         """The keys of `_pending` in the order in which `serve` takes them. Some keys may not be in `_pending` any more."""
 
         self._searching: dict[_BurstKey, _Burst] = {}
+        self._kept = KeptPages()
         self._waiting = WaitingReads()
         self._datagrams: list[Datagram] = []
         self._drops: Counter[str] = Counter()
@@ -127,10 +135,15 @@ class Pager:
     def receive_read(self, read: Read, requester: Requester) -> None:
         """Take one READ, which `serve` answers later.
 
-        The READ begins a burst, or adds a page to a burst that was not answered yet, up to `PAGES_MAX`. A READ for another
-        notebook is refused at once. If too many bursts of its sender wait, the READ is dropped and counted. If a READ begins a
-        burst, an earlier READ of the same stream no longer waits for a result.
+        The READ begins a burst, or adds a page to a burst that was not answered yet, up to `PAGES_MAX`. If pages of its burst
+        are kept, it gets the next of them at once, or nothing if none is left. A READ for another notebook is refused at once.
+        If too many bursts of its sender wait, the READ is dropped and counted. If a READ begins a burst, an earlier READ of the
+        same stream no longer waits for a result.
         """
+        kept = self._kept.take((requester, read.stream_id, read.burst))
+        if kept is not None:
+            self._datagrams += [(page, requester.address) for page in kept]
+            return
         key = (requester, read.stream_id, read.cursor)
         burst = self._pending.get(key) or self._searching.get(key)
         if burst is not None and burst.read.query == read.query:  # one more READ of that burst, or a READ sent again
@@ -153,6 +166,7 @@ class Pager:
         for bursts in (self._pending, self._searching):
             for key in [key for key, burst in bursts.items() if burst.requester.envelope not in envelopes]:
                 del bursts[key]
+        self._kept.forget_other_envelopes(envelopes)
         self._waiting.forget_other_envelopes(envelopes)
         self._datagrams = []  # it has pages only after an error, and the readers ask for them again
 
@@ -208,7 +222,7 @@ class Pager:
         except StorageError as error:
             self.failure = error
             built = BuiltPage([], burst.read.cursor, PageState.NOT_READABLE)
-            self._answer(burst.read, burst.requester, [built], newest=context.newest)
+            self._answer(burst, [built], newest=context.newest)
 
     def _serve_results(self, key: _BurstKey, burst: _Burst, context: ServeContext) -> None:
         """Answer `burst` with the pages of its results, or let it wait: for its search, or for a result if it asks for that.
@@ -217,12 +231,12 @@ class Pager:
         """
         read, requester = burst.read, burst.requester
         if burst.builder is None and read.seen.number and context.seen_at(read.seen.number) != read.seen:
-            self._answer(read, requester, [BuiltPage([], read.cursor, PageState.OLDER_COPY)], newest=context.newest)
+            self._answer(burst, [BuiltPage([], read.cursor, PageState.OLDER_COPY)], newest=context.newest)
             return
         if burst.builder is None:
             burst.builder, burst.began_at, burst.last = PageBuilder(read, context.lookup), context.now, context.last
         is_overdue = context.now - burst.began_at >= UNANSWERED_SECONDS_MAX
-        built = burst.builder.build(pages_max=burst.pages_owed, is_time_up=lambda: is_overdue or context.is_time_up())
+        built = burst.builder.build(pages_max=burst.pages_to_build, is_time_up=lambda: is_overdue or context.is_time_up())
         if built is None:
             self._wait_for_search(key, burst)
             return
@@ -231,7 +245,7 @@ class Pager:
             # If something was stored while the search was running, there may be a result already.
             self._wait(read, requester, built[-1].next, context, is_due=context.last > burst.last)
         else:
-            self._answer(read, requester, built, newest=context.newest)
+            self._answer(burst, built, newest=context.newest)
 
     def _wait_for_search(self, key: _BurstKey, burst: _Burst) -> None:
         """Keep `burst` until its search has ended. Drop its READs if too many bursts, of its host or of all, wait for
@@ -278,17 +292,21 @@ class Pager:
         waiting = WaitingRead(read, requester, looked_up_to, credit_bytes=credit_bytes, expires_at=expires_at)
         self._waiting.add(waiting, is_due=is_due)
 
-    def _answer(self, read: Read, requester: Requester, built: list[BuiltPage], *, newest: SeenEntry) -> None:
-        """Add the datagrams with the pages `built` for the burst of `read` to `datagrams_to_send`. For `newest` see `_page`.
+    def _answer(self, burst: _Burst, built: list[BuiltPage], *, newest: SeenEntry) -> None:
+        """Make datagrams with the pages `built` for `burst`. Those that the server owes become due (see `datagrams_to_send`).
+        The others are kept for the READs of the burst that have not arrived yet. For `newest` see `_page`.
 
         All pages but the last are padded to one size, so that one system call can send them.
         """
-        start, burst_end = read.cursor, built[-1].next
+        read, requester = burst.read, burst.requester
+        pages, start, burst_end = [], read.cursor, built[-1].next
         for each in built:
             padded_bytes = READ_BYTES if each is not built[-1] else 0
-            page = _page(read, start, each, burst_end, newest, requester.envelope, padded_bytes=padded_bytes)
-            self._datagrams.append((page, requester.address))
+            pages.append(_page(read, start, each, burst_end, newest, requester.envelope, padded_bytes=padded_bytes))
             start = each.next
+        self._datagrams += [(page, requester.address) for page in pages[: burst.pages_owed]]
+        if burst.pages_owed < read.pages:
+            self._kept.keep((requester, read.stream_id, read.burst), pages[burst.pages_owed :])
 
 
 def _page_without_search(read: Read, context: ServeContext) -> BuiltPage:

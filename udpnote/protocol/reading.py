@@ -32,8 +32,7 @@ from udpnote.protocol.server_contact import (
 from udpnote.protocol.shown_entries import NotebookRestored, ShownEntries
 
 PAGES_WINDOW_MAX = 54
-"""The most READs in one burst: as many as one system call sends (see `lan.udp_socket`), so that they arrive together. If some
-arrived later, the server would answer these with the burst's first pages once more."""
+"""The most READs in one burst: as many as one system call sends (see `lan.udp_socket`)."""
 
 ENTRIES_PER_PAGE = 5
 """How many entries of usual length fit into a page. A reading with a limit computes from this how many pages to ask for."""

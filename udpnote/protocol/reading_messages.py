@@ -58,7 +58,7 @@ class Read(NamedTuple):
     a reading from 1. The server sends at most `limit` entries in answer to one burst (0: no limit). If there is no result yet,
     the server may keep the READ for up to `wait_milliseconds` until there is one. `seen` is the latest entry before the cursor
     that a follower has read. If the notebook lacks that entry, the server answers `OLDER_COPY`. If `seen` is `NOTHING_SEEN`,
-    the server does not check this.
+    the server does not check this. `pages` is how many READs the burst has, each of which asks for a page.
     """
 
     notebook_id: bytes
@@ -69,6 +69,7 @@ class Read(NamedTuple):
     wait_milliseconds: int
     query: Query
     seen: SeenEntry = NOTHING_SEEN
+    pages: int = 1
 
 
 class StoredPart(NamedTuple):

@@ -4,10 +4,13 @@ import pytest
 
 from tests.support.errors import raises
 from tests.support.lan import KITCHEN, Lan
+from tests.support.network import Weather
 from tests.support.notebook_files import no_indexing
 from udpnote.errors import Queued, ServerNotFound, StorageError
 from udpnote.model.address import Address
 from udpnote.model.notebook import SilentServer, display_name
+from udpnote.protocol.codec.codec import decode
+from udpnote.protocol.reading_messages import Read
 
 
 def test_a_silent_server_is_given_up_after_a_while_and_named_with_its_id_beside_another_of_its_name(lan: Lan) -> None:
@@ -43,6 +46,18 @@ def test_if_only_short_datagrams_pass_the_user_is_told_once_that_long_ones_may_b
         list(lan.client(wait=20.0).entries())
     kinds = ["server_silent", "server_found_again", "server_answers_only_discovery"]
     assert [each.kind for each in lan.notices] == kinds
+
+
+def test_a_network_that_delays_each_datagram_differently_hardly_slows_a_reading_down(lan: Lan) -> None:
+    lan.serve()
+    client = lan.client()
+    list(client.send_many([f"note {number} {'x' * 100}" for number in range(180)]))
+    lan.network.weather = Weather(latency_seconds=(0.7, 0.85))
+    assert len(list(client.entries())) == 180  # now the round trip is known
+    began, sent = lan.now, len(lan.sent)
+    assert len(list(client.entries())) == 180
+    reads = [data for data in lan.sent[sent:] if isinstance(decode(data), Read)]
+    assert len(reads) < 100 and lan.now - began < 8 * 1.7, "each page is sent once or twice, and a burst takes a round trip"
 
 
 def test_a_search_gives_up_on_an_index_that_does_not_grow_and_tells_it_from_a_silent_server(lan: Lan) -> None:

@@ -30,7 +30,7 @@ from udpnote.protocol.envelope import BODY_BYTES_MAX
 from udpnote.protocol.messages import NOTEBOOK_ID_BYTES
 from udpnote.protocol.reading_messages import STREAM_ID_BYTES, Page, PageItem, PageState, Read, StoredPart
 
-_READ = Struct(f">4s{NOTEBOOK_ID_BYTES}s{STREAM_ID_BYTES}sIQIqIHQ{CLIENT_ID_BYTES}sQ")
+_READ = Struct(f">4s{NOTEBOOK_ID_BYTES}s{STREAM_ID_BYTES}sIQIqIHQ{CLIENT_ID_BYTES}sQB")
 _QUERY = Struct(">BBqq")
 _COUNT = Struct(">H")
 _NUMBER = Struct(">Q")
@@ -63,8 +63,8 @@ _KINDS = {int(kind): kind for kind in Kind}
 
 def read_body(read: Read) -> bytes:
     """The body of a READ: a header, the fields of `read`, and padding up to `READ_BYTES`."""
-    notebook_id, stream_id, burst, cursor, limit, wait_milliseconds, query, seen = read
-    head = _READ.pack(HEADERS[READ], notebook_id, stream_id, burst, *cursor, limit, wait_milliseconds, *seen)
+    notebook_id, stream_id, burst, cursor, limit, wait_milliseconds, query, seen, pages = read
+    head = _READ.pack(HEADERS[READ], notebook_id, stream_id, burst, *cursor, limit, wait_milliseconds, *seen, pages)
     return (head + query_bytes(query)).ljust(READ_BYTES, b"\0")
 
 
@@ -149,13 +149,13 @@ def pack_tally(tally: Tally) -> bytes:
 
 def parse_read(body: bytes) -> Read:
     """The READ with this `body`."""
-    _, notebook_id, stream_id, burst, number, offset, time, limit, wait_milliseconds, *seen = _READ.unpack_from(body)
+    _, notebook_id, stream_id, burst, number, offset, time, limit, wait_milliseconds, *seen, pages = _READ.unpack_from(body)
     query, end = _parse_query(body, _READ.size)
     if len(body) != READ_BYTES or end - _READ.size > QUERY_BYTES_MAX:
         raise BadDatagram("malformed")
     check_padding(body, end)
     cursor = _cursor(number, offset, time)
-    return Read(notebook_id, stream_id, burst, cursor, limit, wait_milliseconds, query, checked_seen(*seen))
+    return Read(notebook_id, stream_id, burst, cursor, limit, wait_milliseconds, query, checked_seen(*seen), pages)
 
 
 def parse_page(body: bytes) -> Page:
