@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from udpnote.cli import exit_codes
-from udpnote.cli.client_options import NO_OPTIONS, ClientOptions
+from udpnote.cli.options.client_options import NO_OPTIONS, ClientOptions
 from udpnote.cli.terminal.streams import output_error, say, text_encoding, typed_text
 from udpnote.cli.terminal.text import in_json, line_for_writer
 from udpnote.cli.waiting_elsewhere import waiting_elsewhere
@@ -39,7 +39,7 @@ class Additions(NamedTuple):
         """`text` with the tags added."""
         if not self.tags:
             return text
-        from udpnote.cli.added_tags import with_tags  # here, because most entries get no tag
+        from udpnote.cli.options.added_tags import with_tags  # here, because most entries get no tag
 
         return with_tags(text, self.tags)
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
-from udpnote.cli.client_options import ClientOptions
+from udpnote.cli.options.client_options import ClientOptions
 from udpnote.cli.terminal.progress import IndexingProgress
 from udpnote.cli.terminal.streams import say
 from udpnote.cli.terminal.styles import Printer

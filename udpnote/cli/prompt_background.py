@@ -5,7 +5,7 @@ from collections import deque
 from contextlib import suppress
 from types import TracebackType
 
-from udpnote.cli.client_options import ClientOptions
+from udpnote.cli.options.client_options import ClientOptions
 from udpnote.cli.prompt import say_here
 from udpnote.cli.terminal.live_entries import LiveEntries
 from udpnote.cli.terminal.text import shortened

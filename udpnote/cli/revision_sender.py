@@ -6,9 +6,9 @@ from itertools import chain, islice
 from typing import TYPE_CHECKING
 
 from udpnote.cli import exit_codes
-from udpnote.cli.client_options import ClientOptions
 from udpnote.cli.json_output import sent_object
 from udpnote.cli.open_notebook import QueuedDelivery
+from udpnote.cli.options.client_options import ClientOptions
 from udpnote.cli.terminal.progress import IndexingProgress
 from udpnote.cli.terminal.streams import say
 from udpnote.cli.terminal.text import change_label, in_json, local_time, shortened, zoned_time

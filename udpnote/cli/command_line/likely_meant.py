@@ -266,7 +266,7 @@ def _with_whole_time(words: list[str], position: int) -> list[str] | None:
         option, value = words[position - 2], words[position - 1]
     if option not in TIME_OPTIONS:
         return None
-    from udpnote.cli.times import time_filters  # here, because few wrong command lines have a time
+    from udpnote.cli.options.times import time_filters  # here, because few wrong command lines have a time
 
     for end in range(len(words), position, -1):
         whole = " ".join([value, *words[position:end]])

@@ -8,7 +8,7 @@ from typing import Annotated
 from udpnote.cli import exit_codes
 from udpnote.cli.command_line.declared_command import Argument, DeclaredCommands, Option
 from udpnote.cli.open_notebook import served_path
-from udpnote.cli.options import Json, ServedFile
+from udpnote.cli.options.declared import Json, ServedFile
 from udpnote.cli.terminal.interruption import interruptible_until_last_step
 from udpnote.cli.terminal.progress import CopyingProgress
 from udpnote.cli.terminal.streams import say

@@ -7,9 +7,9 @@ from contextlib import ExitStack, closing
 
 from udpnote.cli import exit_codes
 from udpnote.cli.bench_report import Disk, Host, Lan, disk_lines, host_lines, lan_lines, report_object
-from udpnote.cli.client_options import NO_OPTIONS, ClientOptions
 from udpnote.cli.command_line.declared_command import DeclaredCommands
-from udpnote.cli.options import Json, NamingClient
+from udpnote.cli.options.client_options import NO_OPTIONS, ClientOptions
+from udpnote.cli.options.declared import Json, NamingClient
 from udpnote.cli.temporary_server import default_settings, temporary_server
 from udpnote.cli.terminal.progress import StatusLine
 from udpnote.cli.terminal.styles import Printer

@@ -3,9 +3,9 @@
 import sys
 
 from udpnote.cli import exit_codes
-from udpnote.cli.client_options import NO_OPTIONS
 from udpnote.cli.command_line.declared_command import DeclaredCommands
-from udpnote.cli.options import FindingClient, Json
+from udpnote.cli.options.client_options import NO_OPTIONS
+from udpnote.cli.options.declared import FindingClient, Json
 from udpnote.cli.terminal.streams import say
 from udpnote.cli.terminal.styles import Printer
 from udpnote.cli.terminal.text import in_json, padded

@@ -5,10 +5,10 @@ from itertools import chain
 from typing import Annotated
 
 from udpnote.cli import exit_codes
-from udpnote.cli.client_options import NO_OPTIONS
 from udpnote.cli.command_line.declared_command import Argument, DeclaredCommands, Option
-from udpnote.cli.number_ranges import is_one_number, parse_number, parse_ranges, range_name, without_overlaps
-from udpnote.cli.options import Json, Numbers, WritingClient
+from udpnote.cli.options.client_options import NO_OPTIONS
+from udpnote.cli.options.declared import Json, Numbers, WritingClient
+from udpnote.cli.options.number_ranges import is_one_number, parse_number, parse_ranges, range_name, without_overlaps
 from udpnote.cli.revision_sender import RevisionSender, sending
 from udpnote.cli.terminal.streams import say, typed_text
 from udpnote.cli.terminal.typed_input import is_confirmed, typed_entry

@@ -9,9 +9,9 @@ from typing import Annotated
 
 from udpnote.cli import exit_codes
 from udpnote.cli.command_line.declared_command import Argument, DeclaredCommands, Option
-from udpnote.cli.number_ranges import parse_number
 from udpnote.cli.open_notebook import served_path
-from udpnote.cli.options import Json, ServedFile
+from udpnote.cli.options.declared import Json, ServedFile
+from udpnote.cli.options.number_ranges import parse_number
 from udpnote.cli.terminal.interruption import interruptible_until_last_step
 from udpnote.cli.terminal.streams import say
 from udpnote.cli.terminal.text import in_json, local_time, shortened, zoned_time

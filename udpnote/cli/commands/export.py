@@ -7,11 +7,11 @@ from contextlib import contextmanager
 from typing import Annotated
 
 from udpnote.cli import exit_codes
-from udpnote.cli.client_options import NO_OPTIONS
 from udpnote.cli.command_line.declared_command import DeclaredCommands, Option
-from udpnote.cli.filters import NO_FILTERS, AllFilters
 from udpnote.cli.open_notebook import opened
-from udpnote.cli.options import NotebookFile, ReadingClient
+from udpnote.cli.options.client_options import NO_OPTIONS
+from udpnote.cli.options.declared import NotebookFile, ReadingClient
+from udpnote.cli.options.filters import NO_FILTERS, AllFilters
 from udpnote.cli.terminal.interruption import interruptible_until_last_step
 from udpnote.cli.terminal.progress import Progress
 from udpnote.cli.terminal.streams import prepare_for_json, say

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from typing import Annotated
 
 from udpnote.cli import exit_codes
-from udpnote.cli.client_options import NO_OPTIONS, ClientOptions
 from udpnote.cli.command_line.declared_command import Argument, DeclaredCommands, Option
-from udpnote.cli.options import FindingClient, Json, Port
+from udpnote.cli.options.client_options import NO_OPTIONS, ClientOptions
+from udpnote.cli.options.declared import FindingClient, Json, Port
 from udpnote.cli.terminal.streams import fitted_to, say, terminal_columns
 from udpnote.cli.terminal.text import fitted, in_json, padded, padded_left
 from udpnote.cli.waiting_elsewhere import waiting_elsewhere

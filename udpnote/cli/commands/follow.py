@@ -5,12 +5,12 @@ from collections.abc import Callable, Generator, Iterator
 from contextlib import closing, suppress
 from typing import Annotated
 
-from udpnote.cli.client_options import NO_OPTIONS
 from udpnote.cli.command_line.declared_command import DeclaredCommands, Option, OptionGroup
-from udpnote.cli.filters import NO_FILTERS, By, FilterOptions, Tag
 from udpnote.cli.json_output import log_object
 from udpnote.cli.open_notebook import opened
-from udpnote.cli.options import ENTRIES_MAX, Json, NotebookFile, ReadingClient
+from udpnote.cli.options.client_options import NO_OPTIONS
+from udpnote.cli.options.declared import ENTRIES_MAX, Json, NotebookFile, ReadingClient
+from udpnote.cli.options.filters import NO_FILTERS, By, FilterOptions, Tag
 from udpnote.cli.terminal.interruption import ending_in_order
 from udpnote.cli.terminal.live_entries import LiveEntries
 from udpnote.cli.terminal.text import in_json

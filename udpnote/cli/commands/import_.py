@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager, nullcontext
 from typing import Annotated, Literal
 
-from udpnote.cli.client_options import NO_OPTIONS, ClientOptions
 from udpnote.cli.command_line.declared_command import Argument, DeclaredCommands, Option
 from udpnote.cli.importing.comparison import rehearsed
 from udpnote.cli.importing.exports import JsonLines, TextEntries
@@ -14,7 +13,8 @@ from udpnote.cli.importing.report import ImportReport
 from udpnote.cli.importing.source_file import SourceFile
 from udpnote.cli.importing.source_folder import SourceFolder
 from udpnote.cli.open_notebook import QueuedDelivery, notebook_path
-from udpnote.cli.options import Json, ReadingClient
+from udpnote.cli.options.client_options import NO_OPTIONS, ClientOptions
+from udpnote.cli.options.declared import Json, ReadingClient
 from udpnote.cli.terminal.progress import IndexingProgress, Progress
 from udpnote.client.reading.file_reader import FileReader
 from udpnote.client.sending.import_queue import Imported

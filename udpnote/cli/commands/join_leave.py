@@ -5,10 +5,10 @@ import sys
 from typing import Annotated
 
 from udpnote.cli import exit_codes
-from udpnote.cli.client_options import NO_OPTIONS
 from udpnote.cli.command_line.declared_command import Argument, DeclaredCommands, Option
 from udpnote.cli.json_output import notebook_object
-from udpnote.cli.options import FindingClient, Json
+from udpnote.cli.options.client_options import NO_OPTIONS
+from udpnote.cli.options.declared import FindingClient, Json
 from udpnote.cli.terminal.interruption import giving_terminal_back, noticing_signals
 from udpnote.cli.terminal.streams import say
 from udpnote.cli.terminal.text import in_json

@@ -7,11 +7,11 @@ from itertools import chain, islice
 from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 from udpnote.cli import exit_codes
-from udpnote.cli.client_options import NO_OPTIONS, ClientOptions
 from udpnote.cli.command_line.declared_command import Argument, DeclaredCommands, Option
-from udpnote.cli.filters import NO_FILTERS, AllFilters
 from udpnote.cli.open_notebook import opened
-from udpnote.cli.options import ENTRIES_MAX, Json, NoPager, NotebookFile, ReadingClient
+from udpnote.cli.options.client_options import NO_OPTIONS, ClientOptions
+from udpnote.cli.options.declared import ENTRIES_MAX, Json, NoPager, NotebookFile, ReadingClient
+from udpnote.cli.options.filters import NO_FILTERS, AllFilters
 from udpnote.cli.terminal.note_list import NoteList, revision_mark
 from udpnote.cli.terminal.pager import paged
 from udpnote.cli.terminal.streams import say

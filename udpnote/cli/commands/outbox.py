@@ -6,7 +6,7 @@ from typing import Annotated
 
 from udpnote.cli import exit_codes
 from udpnote.cli.command_line.declared_command import DeclaredCommands, Option
-from udpnote.cli.options import Json, NoPager, Wait
+from udpnote.cli.options.declared import Json, NoPager, Wait
 from udpnote.cli.terminal.pager import paged
 from udpnote.cli.terminal.streams import say, terminal_columns
 from udpnote.cli.terminal.text import (

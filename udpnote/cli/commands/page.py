@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from udpnote.cli import exit_codes
 from udpnote.cli.command_line.declared_command import DeclaredCommands, Option
-from udpnote.cli.options import NotebookName, Server
+from udpnote.cli.options.declared import NotebookName, Server
 from udpnote.cli.terminal.streams import say
 from udpnote.cli.terminal.styles import shows_styles
 from udpnote.cli.terminal.text import padded

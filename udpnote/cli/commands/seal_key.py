@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 from udpnote.cli import exit_codes
 from udpnote.cli.command_line.declared_command import DeclaredCommands, Option
 from udpnote.cli.open_notebook import served_path
-from udpnote.cli.options import Json, ServedFile
+from udpnote.cli.options.declared import Json, ServedFile
 from udpnote.cli.terminal.streams import say
 from udpnote.cli.terminal.text import in_json, local_time
 from udpnote.errors import InvalidSetting, NotebookInUse, NotebookOpen, NotebookSealed, Notice, StorageError, UdpnoteError

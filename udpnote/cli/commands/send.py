@@ -5,10 +5,10 @@ A `send` without options starts without this module: `udpnote.cli.main` calls `e
 
 from typing import Annotated
 
-from udpnote.cli.client_options import NO_OPTIONS
 from udpnote.cli.command_line.declared_command import Argument, DeclaredCommands, Option
 from udpnote.cli.entry_sender import Additions, send_edited, send_words_or_input
-from udpnote.cli.options import Json, WritingClient
+from udpnote.cli.options.client_options import NO_OPTIONS
+from udpnote.cli.options.declared import Json, WritingClient
 
 WrittenAt = Annotated[
     str | None, Option("--at", metavar="TIME", help="When the entry was written: yesterday, '3 hours ago', 昨天上午.")
@@ -68,11 +68,11 @@ def _additions(at: str | None, tags: list[str]) -> Additions:
     """Return the `Additions` for the values of `--at` and `--tag`. Raises `InvalidSetting` if one of them is wrong."""
     written = None
     if tags:
-        from udpnote.cli.added_tags import check_tags
+        from udpnote.cli.options.added_tags import check_tags
 
         check_tags(tags)
     if at is not None:
-        from udpnote.cli.times import writing_time
+        from udpnote.cli.options.times import writing_time
         from udpnote.machine.clock import wall_seconds
 
         written = writing_time(at, wall_seconds())

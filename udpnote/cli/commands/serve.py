@@ -11,7 +11,7 @@ from typing import Annotated, NamedTuple
 
 from udpnote.cli import exit_codes
 from udpnote.cli.command_line.declared_command import DeclaredCommands, Option, OptionGroup
-from udpnote.cli.options import ListeningPort, Name, ServedFile
+from udpnote.cli.options.declared import ListeningPort, Name, ServedFile
 from udpnote.cli.page_process import page_beside
 from udpnote.cli.terminal.background_writer import BackgroundWriter
 from udpnote.cli.terminal.live_entries import LiveEntries

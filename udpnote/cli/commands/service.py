@@ -9,7 +9,7 @@ from typing import Annotated, NamedTuple
 
 from udpnote.cli import exit_codes
 from udpnote.cli.command_line.declared_command import DeclaredCommands, Option
-from udpnote.cli.options import Json, ListeningPort, Name
+from udpnote.cli.options.declared import Json, ListeningPort, Name
 from udpnote.cli.systemd.executable import check_trusted, places_of_code, server_program
 from udpnote.cli.systemd.service_plan import ServicePlan, plan_service
 from udpnote.cli.systemd.service_unit import (

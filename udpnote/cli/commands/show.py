@@ -6,12 +6,12 @@ from itertools import chain, groupby
 from typing import Annotated
 
 from udpnote.cli import exit_codes
-from udpnote.cli.client_options import NO_OPTIONS
 from udpnote.cli.command_line.declared_command import DeclaredCommands, Option
 from udpnote.cli.json_output import log_object, note_object
-from udpnote.cli.number_ranges import is_one_number, parse_ranges, range_name
 from udpnote.cli.open_notebook import opened
-from udpnote.cli.options import Json, NoPager, NotebookFile, Numbers, ReadingClient
+from udpnote.cli.options.client_options import NO_OPTIONS
+from udpnote.cli.options.declared import Json, NoPager, NotebookFile, Numbers, ReadingClient
+from udpnote.cli.options.number_ranges import is_one_number, parse_ranges, range_name
 from udpnote.cli.terminal.pager import paged
 from udpnote.cli.terminal.streams import say
 from udpnote.cli.terminal.styles import Printer, author_colour

@@ -5,10 +5,10 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from udpnote.cli import exit_codes
-from udpnote.cli.client_options import NO_OPTIONS, ClientOptions
 from udpnote.cli.command_line.declared_command import DeclaredCommands
 from udpnote.cli.json_output import notebook_object
-from udpnote.cli.options import Json, ReadingClient
+from udpnote.cli.options.client_options import NO_OPTIONS, ClientOptions
+from udpnote.cli.options.declared import Json, ReadingClient
 from udpnote.cli.terminal.text import in_json, padded
 from udpnote.client.finding.destination import destination_of, named_by, place_name
 from udpnote.client.finding.notebook_finder import LOCATE_SECONDS_MIN

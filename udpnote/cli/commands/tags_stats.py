@@ -6,10 +6,10 @@ from datetime import date
 from typing import Annotated
 
 from udpnote.cli import exit_codes
-from udpnote.cli.client_options import NO_OPTIONS
 from udpnote.cli.command_line.declared_command import DeclaredCommands, Option
 from udpnote.cli.open_notebook import opened
-from udpnote.cli.options import Json, NoPager, NotebookFile, ReadingClient
+from udpnote.cli.options.client_options import NO_OPTIONS
+from udpnote.cli.options.declared import Json, NoPager, NotebookFile, ReadingClient
 from udpnote.cli.terminal.interruption import ending_in_order
 from udpnote.cli.terminal.pager import paged
 from udpnote.cli.terminal.streams import say

@@ -1,8 +1,8 @@
 """`udpnote undo`: takes back the last write, edit or deletion of this user on this machine."""
 
-from udpnote.cli.client_options import NO_OPTIONS
 from udpnote.cli.command_line.declared_command import DeclaredCommands
-from udpnote.cli.options import Json, WritingClient
+from udpnote.cli.options.client_options import NO_OPTIONS
+from udpnote.cli.options.declared import Json, WritingClient
 from udpnote.cli.revision_sender import sending
 
 app = DeclaredCommands()

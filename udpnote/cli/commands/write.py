@@ -5,11 +5,11 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from udpnote.cli import exit_codes
-from udpnote.cli.added_tags import with_tags
-from udpnote.cli.client_options import NO_OPTIONS
 from udpnote.cli.command_line.declared_command import DeclaredCommands
-from udpnote.cli.number_ranges import parse_number
-from udpnote.cli.options import WritingClient
+from udpnote.cli.options.added_tags import with_tags
+from udpnote.cli.options.client_options import NO_OPTIONS
+from udpnote.cli.options.declared import WritingClient
+from udpnote.cli.options.number_ranges import parse_number
 from udpnote.cli.prompt import Action, Prompt, parse_line, say_here
 from udpnote.cli.prompt_background import BackgroundDelivery, DestinationLine, NotesOfOthers, count_waiting
 from udpnote.cli.terminal.input_lines import next_line

@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, TypeVar
 
-from udpnote.cli.client_options import ClientOptions
 from udpnote.cli.completion.word_at_cursor import Kind, Suggestion, WordAtCursor
+from udpnote.cli.options.client_options import ClientOptions
 from udpnote.cli.terminal.streams import is_printed_whole
 from udpnote.cli.terminal.text import count
 from udpnote.errors import UdpnoteError

@@ -6,7 +6,7 @@ from contextlib import suppress
 
 from udpnote.cli.importing.comparison import log_to_compare
 from udpnote.cli.importing.source_file import SourceFile, check_length
-from udpnote.cli.times import localize
+from udpnote.cli.options.times import localize
 from udpnote.client.reading.notebook_reader import NotebookReader
 from udpnote.errors import InvalidImport
 from udpnote.model.entry import StoredEntry

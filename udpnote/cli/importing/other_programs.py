@@ -11,7 +11,7 @@ from udpnote.cli.importing.comparison import log_to_compare
 from udpnote.cli.importing.report import ImportReport
 from udpnote.cli.importing.source_file import SourceFile, decoding
 from udpnote.cli.importing.source_folder import SourceFolder
-from udpnote.cli.times import localize, offset_at
+from udpnote.cli.options.times import localize, offset_at
 from udpnote.client.reading.notebook_reader import NotebookReader
 from udpnote.errors import InvalidImport
 from udpnote.model.entry import StoredEntry

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.support.errors import raises
-from udpnote.cli.number_ranges import is_one_number, parse_ranges, range_name, without_overlaps
+from udpnote.cli.options.number_ranges import is_one_number, parse_ranges, range_name, without_overlaps
 from udpnote.errors import InvalidQuery
 from udpnote.model.entry import SEQUENCE_MAX
 

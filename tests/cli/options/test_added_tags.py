@@ -3,7 +3,7 @@
 import pytest
 
 from tests.support.errors import raises
-from udpnote.cli.added_tags import check_tags, with_tags
+from udpnote.cli.options.added_tags import check_tags, with_tags
 from udpnote.errors import InvalidSetting
 from udpnote.text.search_terms import tags
 

@@ -2,8 +2,8 @@
 
 from typing import Annotated
 
-from udpnote.cli.client_options import ClientOptions
 from udpnote.cli.command_line.declared_command import Argument, Option, OptionGroup
+from udpnote.cli.options.client_options import ClientOptions
 
 ENTRIES_MAX = 100_000
 """The largest number for `-n`, because the command holds all these entries in memory. `--all` has no limit."""

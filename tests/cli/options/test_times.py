@@ -6,7 +6,7 @@ from datetime import datetime
 import pytest
 
 from tests.support.errors import raises
-from udpnote.cli.times import localize, offset_at, time_filters, writing_time
+from udpnote.cli.options.times import localize, offset_at, time_filters, writing_time
 from udpnote.errors import InvalidSetting
 from udpnote.model.entry import UTC_OFFSET_MINUTES_MAX, WRITTEN_AT_MAX, WRITTEN_AT_MIN
 

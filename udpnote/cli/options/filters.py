@@ -38,13 +38,13 @@ class FilterOptions(NamedTuple):
             raise InvalidSetting("author_filter_empty")
         tags = self.tags or ()
         if tags:
-            from udpnote.cli.added_tags import check_tags  # here, because most commands filter by no tag
+            from udpnote.cli.options.added_tags import check_tags  # here, because most commands filter by no tag
 
             check_tags(tags)
         since: int | None = None
         until: int | None = None
         if (self.since, self.until, self.on) != (None, None, None):
-            from udpnote.cli.times import time_filters  # here, because most commands filter by no time
+            from udpnote.cli.options.times import time_filters  # here, because most commands filter by no time
 
             since, until = time_filters(self.since, self.until, self.on, wall_seconds())
         return {"since": since, "until": until, "author": self.author, "tags": tags}
