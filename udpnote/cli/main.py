@@ -51,11 +51,20 @@ def _run(words: list[str]) -> int:
         try:
             split = split_arguments(words[1:], SEND_OPTIONS, command="send")
         except InvalidEntry as error:
-            streams.say(error.notice)
-            return exit_codes.USAGE
+            return _refuse_text(words, error)
         if not split.before_text:
             return exit_codes.exit_code_of_change(lambda: _send(split.text))
     return _parse_and_run(words)
+
+
+def _refuse_text(words: list[str], error: InvalidEntry | InvalidQuery) -> int:
+    """Print `error`, which is about the text in the command line `words`, and the line that was likely meant. Return USAGE."""
+    from udpnote.cli.command_line.likely_meant import line_with_option_first
+
+    streams.say(error.notice)
+    if (meant := line_with_option_first(words, error)) is not None:
+        streams.say(meant)
+    return exit_codes.USAGE
 
 
 def _complete(instruction: str) -> NoReturn:
@@ -93,8 +102,7 @@ def _parse_and_run(words: list[str]) -> int:
     try:
         line = parsing.read_command_line(words)
     except (InvalidEntry, InvalidQuery) as error:
-        streams.say(error.notice)
-        return exit_codes.USAGE
+        return _refuse_text(words, error)
     except parsing.WrongCommandLine as error:
         from udpnote.cli.command_line.likely_meant import advice
 

@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 from tests.support.machine import Machine
 from udpnote.cli.command_line.declared_command import DeclaredCommand
-from udpnote.cli.command_line.likely_meant import OPTIONS_FOR_SUPERFLUOUS_WORDS, advice
+from udpnote.cli.command_line.likely_meant import OPTIONS_FOR_SUPERFLUOUS_WORDS, advice, line_with_option_first
 from udpnote.cli.command_line.parsing import WrongCommandLine, option_names, read_command_line
-from udpnote.errors import Notice
+from udpnote.errors import InvalidEntry, InvalidQuery, Notice
 
 WORDS = [
     "list", "serch", "key", "rm", "find", "-n", "--limit", "--wait", "--json", "--auth", "lin", "“a", "b”", "——json", "－n",
@@ -101,6 +101,27 @@ def test_a_command_line_that_is_named_can_be_run(words: list[str]) -> None:
         after = advice(words, error)
         if after.kind == "command_line_meant":
             read_command_line(shlex.split(str(after.values["line"]))[1:])
+
+
+@pytest.mark.parametrize(
+    ("line", "meant"),
+    [
+        ("search milk --json", "search --json milk"), ("search oat milk -n 5", "search -n 5 oat milk"),
+        ("search milk --since=today --all", "search --all --since=today milk"), ("send hello --json", "send --json hello"),
+        ("edit 3 oat --json milk", "edit --json 3 oat milk"), ("send - x", None), ("search -tea", None),
+    ],
+)  # fmt: skip
+def test_an_option_in_a_text_is_put_before_it_in_the_line_that_was_likely_meant(line: str, meant: str | None) -> None:
+    words = line.split()
+    with pytest.raises((InvalidEntry, InvalidQuery)) as raised:
+        read_command_line(words)
+    expected = Notice("command_line_meant", line=f"udpnote {meant}") if meant else None
+    assert line_with_option_first(words, raised.value) == expected
+
+
+def test_the_message_about_an_option_in_a_text_is_followed_by_that_line(machine: Machine) -> None:
+    machine.refused("send hello --json", code=2, facts=["udpnote send --json hello"])
+    machine.refused("search hello --json", code=2, facts=["udpnote search --json hello"])
 
 
 def test_a_quoted_text_in_place_of_a_command_is_taken_for_a_note() -> None:

@@ -72,6 +72,16 @@ def advice(words: Sequence[str], error: WrongCommandLine) -> Notice:
     return Notice("help_is_in", line=" ".join(["udpnote", *names, "--help"]))
 
 
+def line_with_option_first(words: Sequence[str], error: UdpnoteError) -> Notice | None:
+    """Return the notice with the command line in which the option of `error` stands before the text or the words to search for,
+    among which the user has typed it. `words` are the words after `udpnote`. Return None if `error` is not about such an
+    option, or if the line is too long.
+    """
+    guessed, mistake = _repaired(words, error)
+    line = _quoted(["udpnote", *guessed])
+    return Notice("command_line_meant", line=line) if mistake is None and len(line) <= LINE_CHARACTERS_MAX else None
+
+
 def _superfluous_number(words: Sequence[str], error: UdpnoteError) -> int | None:
     """Return the number of a note that is the superfluous word of `words`. None if `error` is about something else."""
     if not isinstance(error, WrongCommandLine) or error.notice.kind != "word_superfluous":
@@ -80,7 +90,7 @@ def _superfluous_number(words: Sequence[str], error: UdpnoteError) -> int | None
     return int(found[1]) if found else None
 
 
-def _repaired(words: Sequence[str], error: WrongCommandLine) -> tuple[list[str], UdpnoteError | None]:
+def _repaired(words: Sequence[str], error: UdpnoteError) -> tuple[list[str], UdpnoteError | None]:
     """Mend one mistake in `words` after the other, up to `REPAIRS_MAX`; `error` is about the first.
 
     Return the words, and the error about the first mistake that is left: `error` itself if nothing could be mended, and None if

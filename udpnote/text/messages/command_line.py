@@ -158,9 +158,8 @@ SENTENCES: dict[str, Sentence] = {
     "numbers_without_spaces": "{text!r} is not one number. Write several numbers with spaces between them: {meant}",
     "not_an_entry_number": "{text!r} is not the number of an entry: write 42 or '#42'",
     "option_in_text": (
-        "nothing is sent, because {option} in the text looks like an option. If you mean the option, write it before "
-        "the text: `udpnote {command} {option} … TEXT`. If it belongs to the text, write -- before the text: `udpnote "
-        "{command} -- TEXT`"
+        "nothing is sent: {option} is in the text, but options stand before the text. If it belongs to the text, write -- "
+        "before the text: `udpnote {command} -- TEXT`"
     ),
     "text_after_input_sign": (
         "nothing is sent: - stands for standard input, but a text follows it. To send - as text, write -- before the text: "

@@ -88,8 +88,8 @@ SENTENCES: dict[str, Sentence] = {
         "`udpnote {command} -- {word} …`"
     ),
     "option_in_query": (
-        "{option} stands after a word to search for, but options stand before the words. If you mean the option, write "
-        "`udpnote {command} {option} … WORDS`. If you want to find it as a word, write -- before all words"
+        "{option} stands after a word to search for, but options stand before the words. To find it as a word, write -- "
+        "before all words: `udpnote {command} -- WORDS`"
     ),
     "search_of_other_than_notes": (
         "a search for words finds current notes only. It cannot search the log, and cannot be limited to numbers"
