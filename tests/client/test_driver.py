@@ -26,6 +26,19 @@ def test_a_client_on_no_network_gives_up_soon_and_says_that_nothing_was_sent_and
     assert lan.texts() == ["here", "on the train", "back again"]
 
 
+def test_a_client_on_no_network_waits_as_long_as_it_is_told_if_that_is_longer_than_usual(lan: Lan) -> None:
+    lan.serve()
+    client = lan.client()
+    client.send("here")
+    lan.network.is_down = True
+
+    def join() -> None:
+        lan.network.is_down = False
+
+    lan.after(7.0, join)
+    assert client.send("from a machine that was just started", wait=20.0).number == 2
+
+
 def test_a_client_that_joins_another_network_with_its_server_soon_enough_finds_it_there(lan: Lan) -> None:
     server = lan.serve()
     client = lan.client()

@@ -26,6 +26,7 @@ from udpnote.protocol.rediscovery import (
     ServerMoved,
 )
 from udpnote.protocol.server_contact import KeyChanged
+from udpnote.settings import WAIT_SECONDS
 from udpnote.storage.outbox.outbox import Outbox
 
 CUT_OFF_PATIENCE = 0.2
@@ -233,5 +234,7 @@ class Driver:
 
 
 def patience(session: Session[Event], seconds: float) -> float:
-    """How long to wait for the server of `session`: usually `seconds`, but less while nothing can leave this machine."""
-    return seconds * CUT_OFF_PATIENCE if session.is_cut_off else seconds
+    """How long to wait for the server of `session`: `seconds`, but less while nothing can leave this machine, unless the user
+    has asked for longer than usual, for example to let a machine that has just been started join its network.
+    """
+    return seconds * CUT_OFF_PATIENCE if session.is_cut_off and seconds <= WAIT_SECONDS else seconds
