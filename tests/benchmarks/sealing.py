@@ -13,7 +13,7 @@ from udpnote.protocol.codec.codec import encode
 from udpnote.protocol.discovery import Offerer
 from udpnote.protocol.examination import Reporter
 from udpnote.protocol.messages import ANY_NOTEBOOK, Discover
-from udpnote.protocol.paging import Pager
+from udpnote.protocol.paging.paging import Pager
 from udpnote.protocol.reception import Envelopes, Reception
 from udpnote.protocol.sealed_envelope import client_envelope, server_envelope
 from udpnote.storage.key_file import EARLIER_KEYS_MAX

@@ -44,7 +44,7 @@ from udpnote.protocol.envelope import BODY_BYTES_MAX, OPEN, Envelope
 from udpnote.protocol.examination import Reporter
 from udpnote.protocol.examination_messages import Examine, Report
 from udpnote.protocol.messages import Ack, Append, Discover, Offer, PartAck, Reason, Refuse, Run
-from udpnote.protocol.paging import Pager
+from udpnote.protocol.paging.paging import Pager
 from udpnote.protocol.reading_messages import Page, PageState
 from udpnote.protocol.reception import OPEN_ENVELOPES, Envelopes, Reception
 

@@ -18,7 +18,7 @@ from udpnote.client.sending.import_queue import ImportOutcome
 from udpnote.model.address import Address
 from udpnote.model.entry import TEXT_BYTES_MAX, Entry, Kind, split
 from udpnote.model.query import Query, View
-from udpnote.protocol.reading import REFRESH_SECONDS
+from udpnote.protocol.reading.reading import REFRESH_SECONDS
 
 _ERASED, _THERE = ImportOutcome.ERASED, ImportOutcome.THERE_ALREADY
 

@@ -9,8 +9,8 @@ from tests.support.wire import decoded
 from udpnote.model.query import Item
 from udpnote.protocol.codec.reading import READ_BYTES
 from udpnote.protocol.envelope import OPEN, Requester
-from udpnote.protocol.page_assembly import EntryAssembly
-from udpnote.protocol.paging import Pager
+from udpnote.protocol.paging.paging import Pager
+from udpnote.protocol.reading.page_assembly import EntryAssembly
 from udpnote.protocol.reading_messages import Page, PageState, Read, StoredPart
 
 

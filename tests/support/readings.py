@@ -10,8 +10,8 @@ from udpnote.model.entry import NOTHING_SEEN, Entry, Kind, SeenEntry, StoredEntr
 from udpnote.model.query import FIRST, Cursor, IndexBehind, Item, LookupStep, PausePoint, Query, SearchRunning, Selection, Tally
 from udpnote.protocol.codec.codec import encode
 from udpnote.protocol.envelope import OPEN, Envelope, Requester
-from udpnote.protocol.paging import Pager, ServeContext
-from udpnote.protocol.reading import Reading
+from udpnote.protocol.paging.paging import Pager, ServeContext
+from udpnote.protocol.reading.reading import Reading
 from udpnote.protocol.reading_messages import Page, PageItem, PageState, Read
 
 AUTHOR = "小明"

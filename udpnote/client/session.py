@@ -12,7 +12,7 @@ from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 from udpnote.model.address import Address, Datagram
 from udpnote.model.notebook import KnownNotebook
 from udpnote.model.randomness import Randomness
-from udpnote.protocol.delivery import Delivery
+from udpnote.protocol.delivery.delivery import Delivery
 from udpnote.protocol.envelope import Envelope
 from udpnote.protocol.rediscovery import Rediscovery, RediscoveryEvent
 from udpnote.protocol.server_contact import SILENCE_SECONDS, KeyChanged, ServerContact, ServerSilent, WrongServer

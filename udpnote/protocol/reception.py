@@ -35,7 +35,7 @@ from udpnote.protocol.envelope import OPEN, Envelope, Requester, unwrap_any
 from udpnote.protocol.examination import Reporter
 from udpnote.protocol.examination_messages import Examine
 from udpnote.protocol.messages import KEY_CHANGED, Ack, Append, Discover, PartAck, Reason, Refuse, Run, content_check
-from udpnote.protocol.paging import Pager, refusing_page
+from udpnote.protocol.paging.paging import Pager, refusing_page
 from udpnote.protocol.reading_messages import PageState, Read
 
 

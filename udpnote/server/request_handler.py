@@ -14,7 +14,7 @@ from udpnote.model.entry import NOTHING_SEEN, Arrival, SeenEntry, Status, Verdic
 from udpnote.protocol.discovery import Offerer
 from udpnote.protocol.examination import Reporter
 from udpnote.protocol.messages import SERVER_ID_BYTES
-from udpnote.protocol.paging import Pager, ServeContext
+from udpnote.protocol.paging.paging import Pager, ServeContext
 from udpnote.protocol.reception import OPEN_ENVELOPES, Envelopes, Reception
 from udpnote.storage.index.search_worker import Executor
 from udpnote.storage.notebook.notebook import Notebook

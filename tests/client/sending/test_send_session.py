@@ -17,7 +17,7 @@ from udpnote.model.address import Address
 from udpnote.model.entry import Bundle, Entry, Kind, NoteRun, Status, Verdict
 from udpnote.model.notebook import KnownNotebook
 from udpnote.protocol.codec.codec import decode, encode
-from udpnote.protocol.delivery_events import Rejected, Stored
+from udpnote.protocol.delivery.events import Rejected, Stored
 from udpnote.protocol.envelope import OPEN
 from udpnote.protocol.messages import Ack, Append, Discover, Offer, PartAck, Reason, Refuse, Run, content_check
 from udpnote.protocol.rediscovery import RediscoveryEvent

@@ -24,7 +24,7 @@ from udpnote.model.query import (
     beginning_of,
     cursor_after,
 )
-from udpnote.protocol.shown_entries import ShownEntries
+from udpnote.protocol.reading.shown_entries import ShownEntries
 from udpnote.settings import absolute_path, find_places
 from udpnote.storage.notebook.read_only import ReadOnlyNotebook
 from udpnote.storage.permissions import too_open, untold

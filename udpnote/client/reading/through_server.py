@@ -11,10 +11,10 @@ from udpnote.errors import BadAnswer, InvalidQuery, Notice, ServerNotFound, Stor
 from udpnote.model.entry import NOTHING_SEEN, SeenEntry, StoredEntry
 from udpnote.model.query import Item, Selection
 from udpnote.protocol.codec.reading import is_too_long
-from udpnote.protocol.reading import Indexing, Reading
+from udpnote.protocol.reading.reading import Indexing, Reading
+from udpnote.protocol.reading.shown_entries import NotebookRestored
 from udpnote.protocol.reading_messages import PageState
 from udpnote.protocol.server_contact import NotebookUnreadable
-from udpnote.protocol.shown_entries import NotebookRestored
 from udpnote.text.query_check import check_query
 
 

@@ -18,7 +18,7 @@ from udpnote.client.session import Peer, Session, delivery_to
 from udpnote.errors import JoinedOrLeftMeanwhile, UdpnoteError
 from udpnote.model.entry import Entry, Identity, Verdict
 from udpnote.model.notebook import address_of
-from udpnote.protocol.delivery_events import Rejected, Stored, verdicts
+from udpnote.protocol.delivery.events import Rejected, Stored, verdicts
 
 
 class ForwardSession(Session[Stored | Rejected]):

@@ -30,8 +30,8 @@ from udpnote.model.entry import (
     split,
 )
 from udpnote.protocol.codec.runs import RUN_NOTES_MAX
-from udpnote.protocol.delivery_events import Rejected, Stored, verdicts
-from udpnote.protocol.payloads import SHORT_NOTE_BYTES_MAX
+from udpnote.protocol.delivery.events import Rejected, Stored, verdicts
+from udpnote.protocol.delivery.payloads import SHORT_NOTE_BYTES_MAX
 from udpnote.settings import find_places
 from udpnote.storage.database import make_own_folder
 from udpnote.storage.notebook.notebook import Notebook

@@ -11,7 +11,7 @@ from udpnote.client.sending.send_session import Renewed, SendSession
 from udpnote.errors import Notice
 from udpnote.model.entry import Entry, Kind, Status, new_tuple
 from udpnote.model.notebook import SilentServer
-from udpnote.protocol.delivery_events import Rejected, Stored
+from udpnote.protocol.delivery.events import Rejected, Stored
 from udpnote.storage.outbox.outbox import Outbox
 
 _sequence = attrgetter("sequence")

@@ -13,7 +13,7 @@ from udpnote.client.session import Peer, Session, delivery_to
 from udpnote.model.entry import NOTHING_SEEN, SEQUENCE_MAX, Entry, Kind, Status
 from udpnote.model.outbox_entries import StoredRun
 from udpnote.protocol.congestion import WINDOW_MAX
-from udpnote.protocol.delivery_events import Rejected, Stored
+from udpnote.protocol.delivery.events import Rejected, Stored
 from udpnote.protocol.rediscovery import RediscoveryEvent
 from udpnote.protocol.server_contact import KeyChanged
 from udpnote.storage.outbox.outbox import PAGE_ENTRIES, Outbox

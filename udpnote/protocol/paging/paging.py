@@ -27,10 +27,10 @@ from udpnote.model.query import Cursor, Lookup
 from udpnote.protocol.codec.reading import READ_BYTES, page_body_of
 from udpnote.protocol.envelope import Envelope, Requester
 from udpnote.protocol.fair_queue import FairQueue
-from udpnote.protocol.kept_pages import KeptPages
-from udpnote.protocol.page_builder import BuiltPage, PageBuilder
+from udpnote.protocol.paging.kept_pages import KeptPages
+from udpnote.protocol.paging.page_builder import BuiltPage, PageBuilder
+from udpnote.protocol.paging.waiting_reads import WAIT_END_SENDINGS_MAX, WaitingRead, WaitingReads
 from udpnote.protocol.reading_messages import Page, PageState, Read
-from udpnote.protocol.waiting_reads import WAIT_END_SENDINGS_MAX, WaitingRead, WaitingReads
 
 PENDING_BURSTS_MAX = 512
 """The most bursts of one address that wait to be served, see `FairQueue`. The server drops the READs of further bursts. The

@@ -10,7 +10,7 @@ from udpnote.model.entry import StoredEntry
 from udpnote.model.query import FIRST, LAST, Cursor, Item, Query, Tally, View
 from udpnote.protocol.codec.reading import PAGE_OVERHEAD_BYTES, pack_tally
 from udpnote.protocol.envelope import BODY_BYTES_MAX
-from udpnote.protocol.page_assembly import PageAssembly
+from udpnote.protocol.reading.page_assembly import PageAssembly
 from udpnote.protocol.reading_messages import Page, PageState, StoredPart
 
 END, MORE = PageState.END, PageState.MORE

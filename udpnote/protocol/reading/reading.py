@@ -16,10 +16,11 @@ from typing import NamedTuple
 from udpnote.model.entry import NOTHING_SEEN, StoredEntry
 from udpnote.model.query import Cursor, Item, Selection
 from udpnote.model.randomness import Randomness
-from udpnote.protocol.bursts import Burst, Bursts
 from udpnote.protocol.congestion import RTO_MAX_SECONDS
 from udpnote.protocol.envelope import Envelope
-from udpnote.protocol.page_assembly import PageAssembly, pages_in
+from udpnote.protocol.reading.bursts import Burst, Bursts
+from udpnote.protocol.reading.page_assembly import PageAssembly, pages_in
+from udpnote.protocol.reading.shown_entries import NotebookRestored, ShownEntries
 from udpnote.protocol.reading_messages import Page, PageState
 from udpnote.protocol.server_contact import (
     FOLLOWER_INTERVAL_SECONDS_MAX,
@@ -29,7 +30,6 @@ from udpnote.protocol.server_contact import (
     ServerSilent,
     WrongServer,
 )
-from udpnote.protocol.shown_entries import NotebookRestored, ShownEntries
 
 PAGES_WINDOW_MAX = 54
 """The most READs in one burst: as many as one system call sends (see `lan.udp_socket`)."""

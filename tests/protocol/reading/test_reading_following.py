@@ -6,11 +6,11 @@ from tests.support.golden import OTHER_CLIENT_ID
 from tests.support.readings import Book, Reader, answers, asked, new_reading, note, notes, page, seen
 from udpnote.model.entry import NOTHING_SEEN
 from udpnote.model.query import FIRST, Cursor, Query, View
-from udpnote.protocol.bursts import LEASE_SECONDS
-from udpnote.protocol.reading import INDEXING_PAUSE_SECONDS, POLL_SECONDS, REFRESH_SECONDS, Indexing
+from udpnote.protocol.reading.bursts import LEASE_SECONDS
+from udpnote.protocol.reading.reading import INDEXING_PAUSE_SECONDS, POLL_SECONDS, REFRESH_SECONDS, Indexing
+from udpnote.protocol.reading.shown_entries import NotebookRestored
 from udpnote.protocol.reading_messages import PageState, Read
 from udpnote.protocol.server_contact import NotebookUnreadable, ServerSilent
-from udpnote.protocol.shown_entries import NotebookRestored
 
 LOG = Query(View.LOG)
 SEARCH = Query(words=("x",))

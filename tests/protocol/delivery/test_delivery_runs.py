@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.protocol.deliveries import (
+from tests.protocol.delivery.deliveries import (
     AUTHOR,
     SETTLED,
     VERDICTS,
@@ -23,7 +23,7 @@ from tests.support.golden import CLIENT_ID, NOTEBOOK_ID, WRITTEN_AT
 from tests.support.wire import decoded
 from udpnote.model.entry import NO_PREDECESSOR, Bundle, NoteRun, Restored, Status
 from udpnote.protocol.codec.codec import encode
-from udpnote.protocol.delivery_events import Rejected, Stored
+from udpnote.protocol.delivery.events import Rejected, Stored
 from udpnote.protocol.messages import Ack, PartAck, Reason, Refuse, Run
 from udpnote.protocol.server_contact import WrongServer
 

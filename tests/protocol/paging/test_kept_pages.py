@@ -2,7 +2,7 @@
 
 from tests.support.keys import AT_NEW
 from udpnote.protocol.envelope import OPEN, Requester
-from udpnote.protocol.kept_pages import KEPT_BURSTS_MAX, KEPT_PAGES_MAX, BurstNumber, KeptPages
+from udpnote.protocol.paging.kept_pages import KEPT_BURSTS_MAX, KEPT_PAGES_MAX, BurstNumber, KeptPages
 
 HERE = Requester(("here", 1), OPEN)
 

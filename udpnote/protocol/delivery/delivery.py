@@ -29,11 +29,8 @@ from udpnote.model.entry import Entry, Identity, Kind, Restored, Status, is_whol
 from udpnote.model.randomness import Randomness
 from udpnote.protocol.codec.codec import decode, part_bytes_max
 from udpnote.protocol.congestion import CLOCK_GRANULARITY_SECONDS, WINDOW_MAX
-from udpnote.protocol.delivery_events import DeliveryEvent, Rejected, Stored, joined_events
-from udpnote.protocol.delivery_state import HeldRevisions, KeptParts
-from udpnote.protocol.envelope import Envelope
-from udpnote.protocol.messages import TOKEN_BYTES, Ack, Reason, Refuse
-from udpnote.protocol.payloads import (
+from udpnote.protocol.delivery.events import DeliveryEvent, Rejected, Stored, joined_events
+from udpnote.protocol.delivery.payloads import (
     ATTEMPT_MAX,
     NotesPayload,
     PartPayload,
@@ -43,6 +40,9 @@ from udpnote.protocol.payloads import (
     padded,
     remove_given_up,
 )
+from udpnote.protocol.delivery.state import HeldRevisions, KeptParts
+from udpnote.protocol.envelope import Envelope
+from udpnote.protocol.messages import TOKEN_BYTES, Ack, Reason, Refuse
 from udpnote.protocol.server_contact import KeyChanged, ServerContact, ServerSilent, WrongServer
 
 _identity = attrgetter("client_id", "sequence")

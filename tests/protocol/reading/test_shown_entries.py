@@ -7,7 +7,7 @@ import pytest
 from tests.support.golden import OTHER_CLIENT_ID, STORED_AT
 from tests.support.readings import note, seen
 from udpnote.model.entry import NOTHING_SEEN, StoredEntry
-from udpnote.protocol.shown_entries import SHOWN_MAX, ShownEntries
+from udpnote.protocol.reading.shown_entries import SHOWN_MAX, ShownEntries
 
 LATER = 10**9
 """How many microseconds the entries that `new` makes are stored after those that `old` makes."""

@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable
 
 from udpnote.model.entry import Entry, Identity
 from udpnote.protocol.codec.codec import part_bytes_max
-from udpnote.protocol.payloads import PartPayload
+from udpnote.protocol.delivery.payloads import PartPayload
 
 
 class HeldRevisions:

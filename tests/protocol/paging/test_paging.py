@@ -11,9 +11,9 @@ from tests.support.wire import decoded
 from udpnote.errors import StorageError
 from udpnote.model.entry import NOTHING_SEEN, SeenEntry
 from udpnote.model.query import FIRST, Cursor, LookupStep, Query, SearchRunning
-from udpnote.protocol import paging as limits
 from udpnote.protocol.codec.reading import READ_BYTES
 from udpnote.protocol.envelope import OPEN
+from udpnote.protocol.paging import paging as limits
 from udpnote.protocol.reading_messages import Page, PageState
 
 OTHER_ID = bytes(range(16))

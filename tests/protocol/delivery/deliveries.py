@@ -6,11 +6,11 @@ from tests.support.golden import CLIENT_ID, NOTEBOOK_ID, WRITTEN_AT
 from tests.support.wire import decoded
 from udpnote.model.entry import Entry, Kind, Status
 from udpnote.protocol.codec.codec import encode, part_bytes_max
-from udpnote.protocol.delivery import Delivery
-from udpnote.protocol.delivery_events import Stored
+from udpnote.protocol.delivery.delivery import Delivery
+from udpnote.protocol.delivery.events import Stored
+from udpnote.protocol.delivery.payloads import SHORT_NOTE_BYTES_MAX
 from udpnote.protocol.envelope import OPEN, Envelope
 from udpnote.protocol.messages import Ack, Append, PartAck, Reason, Refuse, content_check
-from udpnote.protocol.payloads import SHORT_NOTE_BYTES_MAX
 from udpnote.protocol.server_contact import ServerSilent
 
 AUTHOR = "小明"

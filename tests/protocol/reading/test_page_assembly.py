@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from tests.support.readings import NEWEST_FIRST, NOTES, note, page, read
 from tests.support.wire import decoded
 from udpnote.model.query import FIRST, LAST, Cursor, Item, Query, Tally, View
-from udpnote.protocol.page_assembly import EARLY_PAGES_MAX, RESTARTS_MAX, PageAssembly
+from udpnote.protocol.reading.page_assembly import EARLY_PAGES_MAX, RESTARTS_MAX, PageAssembly
 from udpnote.protocol.reading_messages import Page, PageItem, PageState, StoredPart
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from tests.support.golden import CLIENT_ID, OTHER_CLIENT_ID, WRITTEN_AT
 from udpnote.model.entry import Entry, Kind, Status
-from udpnote.protocol.delivery_events import DeliveryEvent, Rejected, Stored, joined_events
+from udpnote.protocol.delivery.events import DeliveryEvent, Rejected, Stored, joined_events
 
 
 def notes(first: int, client_id: bytes = CLIENT_ID, kind: Kind = Kind.NOTE) -> tuple[Entry, ...]:

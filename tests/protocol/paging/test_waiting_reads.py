@@ -13,9 +13,9 @@ from udpnote.model.query import FIRST, Cursor, Query
 from udpnote.protocol.codec.codec import encode
 from udpnote.protocol.codec.reading import READ_BYTES
 from udpnote.protocol.envelope import OPEN, Requester
-from udpnote.protocol.paging import PENDING_BURSTS_MAX, Pager
+from udpnote.protocol.paging.paging import PENDING_BURSTS_MAX, Pager
+from udpnote.protocol.paging.waiting_reads import REPEAT_SECONDS, WAIT_END_SENDINGS_MAX, WAITING_PER_HOST_MAX, WAITING_READS_MAX
 from udpnote.protocol.reading_messages import Page, PageState
-from udpnote.protocol.waiting_reads import REPEAT_SECONDS, WAIT_END_SENDINGS_MAX, WAITING_PER_HOST_MAX, WAITING_READS_MAX
 
 OTHER_ID = bytes(range(16))
 THIRD = Query(words=("third",))

@@ -8,10 +8,10 @@ from tests.support.golden import NOTEBOOK_ID, golden
 from tests.support.keys import AT_NEW, AT_OLD, OLD
 from tests.support.readings import NEWEST_FIRST, NOTES, Book, Reader, answers, asked, deletion, new_reading, note, notes, page
 from udpnote.model.query import FIRST, LAST, Cursor, Item, Query, Tally, View
-from udpnote.protocol.bursts import BURSTS_TIMED_MAX, LIMIT_MAX
 from udpnote.protocol.congestion import WINDOW_INITIAL
 from udpnote.protocol.envelope import OPEN
-from udpnote.protocol.reading import ENTRIES_PER_PAGE, PAGES_WINDOW_MAX
+from udpnote.protocol.reading.bursts import BURSTS_TIMED_MAX, LIMIT_MAX
+from udpnote.protocol.reading.reading import ENTRIES_PER_PAGE, PAGES_WINDOW_MAX
 from udpnote.protocol.reading_messages import PageItem, PageState, Read, StoredPart
 from udpnote.protocol.server_contact import SILENT_INTERVAL_SECONDS, KeyChanged, ServerSilent
 

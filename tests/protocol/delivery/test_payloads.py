@@ -7,9 +7,9 @@ from udpnote.model.entry import NO_PREDECESSOR, Bundle, Entry, Kind, Restored
 from udpnote.protocol.codec.codec import decode
 from udpnote.protocol.codec.fields import BUNDLE
 from udpnote.protocol.codec.runs import PAUSE_MICROSECONDS_MAX
+from udpnote.protocol.delivery.payloads import SHORT_NOTE_BYTES_MAX, NotesPayload, PartPayload, Payload, UnsentPayloads
 from udpnote.protocol.envelope import BODY_BYTES_MAX, OPEN
 from udpnote.protocol.messages import Append, Run
-from udpnote.protocol.payloads import SHORT_NOTE_BYTES_MAX, NotesPayload, PartPayload, Payload, UnsentPayloads
 
 
 def note(sequence: int, text: str = "今天", **changes: object) -> Entry:

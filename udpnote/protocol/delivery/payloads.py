@@ -54,7 +54,7 @@ class PartPayload:
     `sent_at` has the monotonic time of each attempt to send the part, the first one first. Attempts after the number
     `ATTEMPT_MAX` are not recorded. `timed_from` is the monotonic time at which the part's retransmission timer started. Usually
     this is the time of the latest attempt. But the timer starts again when the client learns that the server has lost parts of
-    the entry that it had kept (see `delivery_state.KeptParts`).
+    the entry that it had kept (see `state.KeptParts`).
     """
 
     __slots__ = ("entry", "key", "part", "sent_at", "timed_from")

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.protocol.deliveries import (
+from tests.protocol.delivery.deliveries import (
     AUTHOR,
     OTHER_ID,
     PART_BYTES,
@@ -30,10 +30,10 @@ from tests.support.golden import NOTEBOOK_ID, TOKEN, WRITTEN_AT, golden
 from tests.support.keys import AT_NEW, AT_OLD, OLD
 from udpnote.model.entry import NO_PREDECESSOR, Entry, Restored, Status, split
 from udpnote.protocol.codec.codec import APPEND_BYTES_MIN
-from udpnote.protocol.delivery_events import Rejected
+from udpnote.protocol.delivery.events import Rejected
+from udpnote.protocol.delivery.payloads import ATTEMPT_MAX
 from udpnote.protocol.envelope import OPEN
 from udpnote.protocol.messages import Reason
-from udpnote.protocol.payloads import ATTEMPT_MAX
 from udpnote.protocol.server_contact import SILENT_INTERVAL_SECONDS, KeyChanged, WrongServer
 
 
