@@ -6,11 +6,9 @@
  * Enter, not by two tabs that show it, and not after a crash between keeping the entry and forgetting the draft.
  */
 
+import { wellFormed } from "./entries.js";
 import { keep, recall, recallAll, tabStorage } from "./settings.js";
 import { pause } from "./tabs.js";
-
-/** The most bytes of UTF-8 that a note may have, in any notebook. */
-export const TEXT_BYTES_MAX = 1 << 20;
 
 /** After how many milliseconds without typing the draft is kept. */
 const DRAFT_MILLISECONDS = 250;
@@ -188,13 +186,4 @@ export class Composer {
 
 function isDraft(value) {
   return typeof value?.text === "string" && typeof value.id === "string";
-}
-
-/** `text` with U+FFFD in place of each half of a character (a lone surrogate): UTF-8 cannot encode it, so no notebook stores it. */
-export function wellFormed(text) {
-  return text.replace(/\p{Surrogate}/gu, "\ufffd");
-}
-
-export function isTooLong(text) {
-  return new TextEncoder().encode(text).length > TEXT_BYTES_MAX;
 }

@@ -2,8 +2,8 @@
 
 import { INDEX_BEING_BUILT, request } from "./api.js";
 import { CodeForm } from "./code_form.js";
+import { isStoredAs } from "./entries.js";
 import { answerTo } from "./first_requests.js";
-import { isStoredAs } from "./outbox.js";
 import { lastNotebook, rememberNotebook } from "./settings.js";
 
 /** While a filter is on: how soon after an entry is stored the page asks which notes match, and how long before it asks again. */

@@ -14,8 +14,8 @@
  *   might be stored twice.
  */
 
-import { isBroken, readable } from "./broken_entries.js";
 import { result } from "./database.js";
+import { isBroken, readable } from "./entries.js";
 
 /** The most entries of a request that the page's server accepts, and the most characters of several entries in one request. */
 export const BATCH_ENTRIES_MAX = 100;
@@ -26,23 +26,6 @@ const DRAFTS_MAX = 50;
 
 /** How many stored entries of this browser are remembered as own writes, so that a person can take them back. */
 const WRITES_MAX = 50;
-
-/** The fields of an entry that are sent to the notebook. */
-const SENT_FIELDS = ["sequence", "kind", "text", "author", "written_at", "utc_offset", "revises", "seen"];
-
-/** An entry of the outbox as it is sent. */
-export function sentForm(entry) {
-  return Object.fromEntries(SENT_FIELDS.map((field) => [field, entry[field]]));
-}
-
-/**
- * Whether `stored`, which the page's server has sent, is this entry of the outbox. To compare the identities is not enough: if the
- * browser's profile was copied, the notebook may have another entry under the same one.
- */
-export function isStoredAs(entry, { client, sequence, text, is_cut: isCut }) {
-  const isSame = isCut ? entry.text.startsWith(text.slice(0, -1)) : entry.text === text; // a cut text ends with …
-  return isSame && entry.client === client && entry.sequence === sequence;
-}
 
 /** 16 random bytes in hexadecimal digits. `crypto.randomUUID` does not exist over plain HTTP; this does. */
 export function randomId(crypto) {
@@ -60,15 +43,6 @@ export function draftName(id, text) {
 /** The entry that is edited does not wait any more: it was refused or erased, or a person has taken it back. */
 export class EntryGone extends Error {}
 
-/**
- * An entry has what the notebook gets (`SENT_FIELDS`), its `client` id, and these fields:
- * - `order`: its key in the database. A later entry has a higher one.
- * - `notebook`: the id of the notebook that it is for; null: the one to which it is sent first.
- * - `note`: the number of the note that it changes, by which people know the note; null: not known, or it changes none.
- * - `state`: `waiting`, `refused` or `erased`; `reason`: what the server has said of it; null: nothing.
- * - `is_sent`: whether it may have been sent; `after`: the `order` of the entry behind which it waits, or null.
- * - `is_undoable`: whether a person can take it back. What takes something back is not taken back itself.
- */
 export class Outbox {
   /** `newId()` returns a client id that no other browser has. `onChange` is called after each change. */
   constructor(database, newId, onChange = () => {}) {

@@ -5,7 +5,8 @@
  * reached, they are sent at once. This is harmless, because the notebook stores each identity once.
  */
 
-import { BATCH_ENTRIES_MAX, sentForm } from "./outbox.js";
+import { sentForm } from "./entries.js";
+import { BATCH_ENTRIES_MAX } from "./outbox.js";
 
 export const PAUSE_SECONDS_MIN = 1;
 export const PAUSE_SECONDS_MAX = 30;

@@ -1,7 +1,7 @@
 /** The dialogs: menu, actions of a note, history, tags, calendar, export, and who writes. One element shows them all. */
 
-import { wellFormed } from "./composer.js";
 import { button, icon, make } from "./dom.js";
+import { wellFormed } from "./entries.js";
 
 /** The most bytes of UTF-8 that an author may have, in any notebook. */
 const AUTHOR_BYTES_MAX = 128;

@@ -7,9 +7,9 @@
 
 import { prose } from "./dom.js";
 import { FIRST_NOTES, INDEX_BEING_BUILT, notesPath } from "./api.js";
+import { isStoredAs } from "./entries.js";
 import { answerTo } from "./first_requests.js";
 import { NoteList, WaitingList, isBefore } from "./note_list.js";
-import { isStoredAs } from "./outbox.js";
 import { ScrollPlace } from "./scroll_place.js";
 
 /** The most notes that are shown: half of them fill several screens, and a page that is open for weeks stays fast. */

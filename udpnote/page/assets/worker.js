@@ -12,9 +12,9 @@ const CACHE = "udpnote-page";
 const ANSWER_SECONDS_MAX = 3;
 
 const FILES = ["/", ...[
-  "page.css", "page.js", "api.js", "author.js", "broken_entries.js", "code_form.js", "composer.js", "database.js", "dom.js",
-  "first_requests.js", "live.js", "menus.js", "note.js", "note_list.js", "notebook.js", "outbox.js",
-  "overtaking.js", "scroll_place.js", "search.js", "sender.js", "settings.js", "sheets.js", "tabs.js", "taking_back.js", "telling.js",
+  "page.css", "page.js", "api.js", "author.js", "code_form.js", "composer.js", "database.js", "dom.js", "entries.js",
+  "first_requests.js", "live.js", "menus.js", "note.js", "note_list.js", "notebook.js", "outbox.js", "overtaking.js",
+  "scroll_place.js", "search.js", "sender.js", "settings.js", "sheets.js", "tabs.js", "taking_back.js", "telling.js",
   "timeline.js", "times.js", "waiting.js", "words.js", "writing.js", "words.zh_CN.js", "words.zh_TW.js",
   "manifest.webmanifest", "icon.svg", "icon-192.png", "icon-512.png",
 ].map((name) => `/static/${name}`)];

@@ -1,6 +1,6 @@
 /** Puts what a person writes, edits and deletes into the outbox. Sending it is the work of the `Sender`. */
 
-import { isTooLong } from "./composer.js";
+import { isTooLong } from "./entries.js";
 import { EntryGone, draftName } from "./outbox.js";
 import { lastNotebook } from "./settings.js";
 

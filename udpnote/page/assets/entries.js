@@ -1,9 +1,46 @@
 /**
- * Finds entries of the outbox that are broken: by a fault of a disk or of a browser, or by a person at the developer's tools. The
- * page never sends them. It shows what is left of them, so that a person can copy and remove it, and sends all others.
+ * What an entry of the outbox is: its fields, what its text may be, what is sent of it, and when it is broken.
+ *
+ * An entry has what the notebook gets (`SENT_FIELDS`), its `client` id, and these fields:
+ * - `order`: its key in the database. A later entry has a higher one.
+ * - `notebook`: the id of the notebook that it is for; null: the one to which it is sent first.
+ * - `note`: the number of the note that it changes, by which people know the note; null: not known, or it changes none.
+ * - `state`: `waiting`, `refused` or `erased`; `reason`: what the server has said of it; null: nothing.
+ * - `is_sent`: whether it may have been sent; `after`: the `order` of the entry behind which it waits, or null.
+ * - `is_undoable`: whether a person can take it back. What takes something back is not taken back itself.
+ *
+ * An entry may be broken by a fault of a disk or of a browser, or by a person at the developer's tools. The page never sends such an
+ * entry. It shows what is left of it, so that a person can copy and remove it, and sends all others.
  */
 
-import { isTooLong, wellFormed } from "./composer.js";
+/** The most bytes of UTF-8 that a note may have, in any notebook. */
+const TEXT_BYTES_MAX = 1 << 20;
+
+/** The fields of an entry that are sent to the notebook. */
+const SENT_FIELDS = ["sequence", "kind", "text", "author", "written_at", "utc_offset", "revises", "seen"];
+
+/** An entry of the outbox as it is sent. */
+export function sentForm(entry) {
+  return Object.fromEntries(SENT_FIELDS.map((field) => [field, entry[field]]));
+}
+
+/**
+ * Whether `stored`, which the page's server has sent, is this entry of the outbox. To compare the identities is not enough: if the
+ * browser's profile was copied, the notebook may have another entry under the same one.
+ */
+export function isStoredAs(entry, { client, sequence, text, is_cut: isCut }) {
+  const isSame = isCut ? entry.text.startsWith(text.slice(0, -1)) : entry.text === text; // a cut text ends with …
+  return isSame && entry.client === client && entry.sequence === sequence;
+}
+
+/** `text` with U+FFFD in place of each half of a character (a lone surrogate): UTF-8 cannot encode it, so no notebook stores it. */
+export function wellFormed(text) {
+  return text.replace(/\p{Surrogate}/gu, "\ufffd");
+}
+
+export function isTooLong(text) {
+  return new TextEncoder().encode(text).length > TEXT_BYTES_MAX;
+}
 
 const TIME_MAX = 8.64e21; // in microseconds: a `Date` has no later one
 
