@@ -121,7 +121,7 @@ def needs(sentence: Sentence) -> set[str]:
     if isinstance(sentence, (str, Counted)):
         templates, number = ([sentence], set()) if isinstance(sentence, str) else (sentence[1:], {sentence.number})
         fields = [name for each in templates for _, name, _, _ in Formatter().parse(each) if name is not None]
-        return {name.removesuffix("_quoted") for name in fields} | number
+        return {name.removesuffix("_quoted").removesuffix("_shown") for name in fields} | number
     return {each.name for each in inspect.signature(sentence).parameters.values() if each.default is each.empty}
 
 

@@ -1,54 +1,10 @@
 """The sentences for an invalid entry, query, join code, or line of a file to import."""
 
-from collections.abc import Callable
-
 from udpnote.text.language import gettext as _
-from udpnote.text.language import marked
 from udpnote.text.messages.forms import Sentence
 
 _CONVERT = "convert it first, for example with `iconv -f GB18030 -t UTF-8`"
 _COMPARE = "compare it with the one that `udpnote key show` prints on the notebook's host"
-
-CHARACTERS_SHOWN_MAX = 60
-"""The most characters of a wrong value that a message shows: enough to recognize the value, on one line."""
-
-
-def shown(value: object) -> str:
-    """Return the first `CHARACTERS_SHOWN_MAX` characters of `repr(value)`. For a list or a dict, return what JSON calls it."""
-    if isinstance(value, (list, dict)):
-        return _("an array") if isinstance(value, list) else _("an object")
-    shown = repr(value[:50] if isinstance(value, str) else value)
-    return shown if len(shown) <= CHARACTERS_SHOWN_MAX else f"{shown[: CHARACTERS_SHOWN_MAX - 3]}..."
-
-
-def _value_is_wrong(template: str) -> Callable[..., str]:
-    """Return a function that takes the wrong `value` and returns the sentence that `template` makes of it."""
-
-    def sentence(value: object) -> str:
-        return _(template).format(value=shown(value))
-
-    return sentence
-
-
-def _field_is_wrong(template: str) -> Callable[..., str]:
-    """Return a function that takes a JSON line's `field` and its wrong `value`, and returns what `template` makes of them."""
-
-    def sentence(field: str, value: object) -> str:
-        return _(template).format(field=field, value=shown(value))
-
-    return sentence
-
-
-def _field_is_out_of_range(field: str, maximum: int, value: int) -> str:
-    return _("`{field}` must be from 1 to {maximum}, not {value}").format(field=field, maximum=maximum, value=shown(value))
-
-
-def _text_before_first_time(line: int, text: str) -> str:
-    sentence = _(
-        "line {line:,} is not a time, and no time comes before it: {text}. If this is not a text file of udpnote, "
-        "name its format with --format"
-    )
-    return sentence.format(line=line, text=shown(text))
 
 
 def _text_too_long(size: int, bytes_max: int, has_lines: bool) -> str:
@@ -96,30 +52,29 @@ SENTENCES: dict[str, Sentence] = {
     "import_in_other_encoding": (
         "the file is {encoding}, or no text at all: convert it first, for example with `iconv -f {encoding} -t UTF-8`"
     ),
-    "text_before_first_time": _text_before_first_time,
+    "text_before_first_time": (
+        "line {line:,} is not a time, and no time comes before it: {text_shown}. If this is not a text file of "
+        "udpnote, name its format with --format"
+    ),
     "text_block_invalid": "the entry at line {line:,}: {error}",
     "not_json": "not JSON: the first wrong character is number {character:,}",
     "json_not_of_an_export": (
         "this is not JSON of `udpnote export`: a number in it is too long, or its lists are nested too deep"
     ),
-    "json_not_an_object": _value_is_wrong(marked("not a JSON object, but {value}")),
+    "json_not_an_object": "not a JSON object, but {value_shown}",
     "field_missing": "`{field}` is missing",
-    "field_not_text": _field_is_wrong(marked("`{field}` must be a text, not {value}")),
-    "field_not_whole_number": _field_is_wrong(marked("`{field}` must be a whole number, not {value}")),
-    "field_out_of_range": _field_is_out_of_range,
-    "field_not_time": _field_is_wrong(marked("`{field}` must be a time such as 2019-05-09T16:37:08+08:00, not {value}")),
-    "time_without_utc_offset": _field_is_wrong(
-        marked("`{field}` must have a UTC offset, as in 2019-05-09T16:37:08+08:00, not {value}")
-    ),
-    "utc_offset_invalid": _field_is_wrong(
-        marked("`{field}` must have a UTC offset of whole minutes, at most 18 hours, not {value}")
-    ),
-    "time_out_of_range": _field_is_wrong(marked("`{field}` must be from 0001-01-02 to 9999-12-31, not {value}")),
-    "kind_invalid": _value_is_wrong(marked("`kind` must be `note`, `revision` or `deletion`, not {value}")),
-    "client_invalid": _value_is_wrong(marked("`client` must be 32 hexadecimal digits, not {value}")),
+    "field_not_text": "`{field}` must be a text, not {value_shown}",
+    "field_not_whole_number": "`{field}` must be a whole number, not {value_shown}",
+    "field_out_of_range": ("`{field}` must be from 1 to {maximum}, not {value_shown}"),
+    "field_not_time": "`{field}` must be a time such as 2019-05-09T16:37:08+08:00, not {value_shown}",
+    "time_without_utc_offset": "`{field}` must have a UTC offset, as in 2019-05-09T16:37:08+08:00, not {value_shown}",
+    "utc_offset_invalid": "`{field}` must have a UTC offset of whole minutes, at most 18 hours, not {value_shown}",
+    "time_out_of_range": "`{field}` must be from 0001-01-02 to 9999-12-31, not {value_shown}",
+    "kind_invalid": "`kind` must be `note`, `revision` or `deletion`, not {value_shown}",
+    "client_invalid": "`client` must be 32 hexadecimal digits, not {value_shown}",
     "author_invalid": "`author`: {error}",
     "text_invalid": "`text`: {error}",
-    "deletion_with_text": _value_is_wrong(marked("`text` of a deletion must be empty, not {value}")),
+    "deletion_with_text": "`text` of a deletion must be empty, not {value_shown}",
     "note_with_revises": "a note must not have the field `revises`, because it revises nothing",
     "revises_not_before": "`revises` must be less than `number`: {revises} is not less than {number}",
 }

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 
-from udpnote.errors import Notice
 from udpnote.text.joining import listed
 from udpnote.text.language import gettext as _
 from udpnote.text.messages.forms import Counted, Sentence
@@ -19,19 +18,6 @@ def _erased_now(number: int, versions: int) -> str:
     if versions == 1:
         return _("erased #{number}").format(number=number)
     return _("erased #{number}, all {count:,} versions").format(number=number, count=versions)
-
-
-def _erased_but_kept_in(files: Sequence[str]) -> str:
-    return _("these files may still have the text: {files}. Look at them, and remove those that nobody needs").format(
-        files=listed(files)
-    )
-
-
-def _erasure_unfinished(number: int, error: Notice | str) -> str:
-    return _(
-        "#{number} is erased in the notebook, but the notebook's files may still have its text ({error}). Mend the fault, "
-        "and run the command again: it erases the rest"
-    ).format(number=number, error=error)
 
 
 def _erased_notes_return(numbers: Sequence[int]) -> str:
@@ -64,8 +50,11 @@ SENTENCES: dict[str, Sentence] = {
     # after
     "erased_now": _erased_now,
     "erased_before": "#{number} was erased already, at {erased_at}. What the files still had of it is gone now, too",
-    "erasure_unfinished": _erasure_unfinished,
-    "erased_but_kept_in": _erased_but_kept_in,
+    "erasure_unfinished": (
+        "#{number} is erased in the notebook, but the notebook's files may still have its text ({error}). Mend the "
+        "fault, and run the command again: it erases the rest"
+    ),
+    "erased_but_kept_in": ("these files may still have the text: {files}. Look at them, and remove those that nobody needs"),
     "erased_but_identity_computed": (
         "#{number} was imported, and its internal id stays in the notebook's file, so that no import stores the note again. "
         "The text cannot be computed from the id. But the id may have been computed from the text and the time, so somebody "

@@ -5,15 +5,7 @@ from collections.abc import Sequence
 from udpnote.text.joining import all_of, in_clauses, in_sentences, listed
 from udpnote.text.language import gettext as _
 from udpnote.text.language import ngettext
-from udpnote.text.messages.entries import shown
-from udpnote.text.messages.forms import Counted, Sentence
-
-
-def _import_format_unknown(text: str) -> str:
-    return _(
-        "the file begins with {text}, but no format that udpnote knows begins so. If the file has one of the formats that "
-        "`udpnote import --help` names, give the format with --format"
-    ).format(text=shown(text))
+from udpnote.text.messages.forms import Counted, Sentence, shown
 
 
 def _import_result(new: int, revised: int, there: int, different: int, named: Sequence[int]) -> str:
@@ -76,13 +68,6 @@ def _import_orphaned(count: int, named: Sequence[tuple[int, int]]) -> str:
         "First import the file that has these notes",
         count,
     ).format(count=count, entries=listed(entries, count - len(entries)))
-
-
-def _text_before_first_date(text: str) -> str:
-    return _(
-        "{text} stands before the first entry. An entry of jrnl begins with a date in brackets. If jrnl writes dates "
-        "in another order than year, month, day, give the `timeformat` of jrnl's settings with --date-format"
-    ).format(text=shown(text))
 
 
 _LEFT_OUT = {
@@ -184,7 +169,10 @@ def _date_format_incomplete(date_format: str, missing: Sequence[str]) -> str:
 
 
 SENTENCES: dict[str, Sentence] = {
-    "import_format_unknown": _import_format_unknown,
+    "import_format_unknown": (
+        "the file begins with {text_shown}, but no format that udpnote knows begins so. If the file has one of the "
+        "formats that `udpnote import --help` names, give the format with --format"
+    ),
     "import_of_other_format": "{path} does not have the format {format}: leave out --format, or name another format",
     "import_of_other_kind": (
         "nothing is imported, because this seems to be a file of another program ({problem}). If it has a format "
@@ -233,7 +221,10 @@ SENTENCES: dict[str, Sentence] = {
     "record_without_time": (
         "the entry has no {field}, or one that udpnote does not understand. {program} writes a {field} in every entry"
     ),
-    "text_before_first_date": _text_before_first_date,
+    "text_before_first_date": (
+        "{text_shown} stands before the first entry. An entry of jrnl begins with a date in brackets. If jrnl writes "
+        "dates in another order than year, month, day, give the `timeformat` of jrnl's settings with --date-format"
+    ),
     "date_format_unknown": (
         "no date can be read with the --date-format {date_format!r}. Give the `timeformat` of jrnl's settings, such as "
         "'%d.%m.%Y %H:%M'"

@@ -36,11 +36,6 @@ def _joined(notebook: KnownNotebook) -> str:
     )
 
 
-def _several_joined(name_or_id: str, joined: Sequence[str | Notice]) -> str:
-    sentence = _("you have joined several notebooks called {name_or_id!r}: give the id of one. Joined: {joined}")
-    return sentence.format(name_or_id=name_or_id, joined=listed(map(str, joined)))
-
-
 def _not_joined(name_or_id: str, joined: Sequence[str | Notice]) -> str:
     sentence = _("you have not joined a notebook {name_or_id!r}. Joined: {joined}")
     return sentence.format(name_or_id=name_or_id, joined=listed(map(str, joined)) or _("none"))
@@ -126,7 +121,7 @@ SENTENCES: dict[str, Sentence] = {
         "another command has joined or left {name} while this command used it: run this command again to go on"
     ),
     "entries_wait": _entries_wait,
-    "several_joined": _several_joined,
+    "several_joined": ("you have joined several notebooks called {name_or_id!r}: give the id of one. Joined: {joined}"),
     "not_joined": _not_joined,
     "left": "left {name} and deleted its key. From now on this machine may send entries to an open notebook with this name",
     "ask_for_join_code": "Join code (printed by `udpnote key show` on the notebook's host; not shown here): ",

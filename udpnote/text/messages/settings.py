@@ -4,16 +4,7 @@ The value `where` names the place of the wrong setting: the option, the environm
 `setting_in_file`, the settings file and the setting's name.
 """
 
-from udpnote.text.joining import listed
-from udpnote.text.language import gettext as _
 from udpnote.text.messages.forms import Sentence
-
-
-def _setting_unknown(path: str, name: str, known: list[str]) -> str:
-    return _("{path} has an unknown setting, {name!r}: correct or remove it. The settings are {known}").format(
-        path=path, name=name, known=listed(known)
-    )
-
 
 SENTENCES: dict[str, Sentence] = {
     # The settings file
@@ -34,7 +25,7 @@ SENTENCES: dict[str, Sentence] = {
     "toml_not_closed": "a list or a text in it is not closed",
     "toml_beyond_limits": "a number in it is too long, or its lists are nested too deep",
     "settings_file_not_utf8": "the settings file {path} is not UTF-8: save it with the encoding UTF-8, or move it away",
-    "setting_unknown": _setting_unknown,
+    "setting_unknown": ("{path} has an unknown setting, {name!r}: correct or remove it. The settings are {known}"),
     # Folders
     "no_home_folder": (
         "nothing was done: the system knows no home folder of the user {user}, so udpnote has no place for its files. Set "

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 
-from udpnote.errors import Notice
 from udpnote.text.joining import in_sentences
 from udpnote.text.language import gettext as _
 from udpnote.text.language import marked, ngettext
@@ -93,14 +92,6 @@ def _files(paths: tuple[str, ...]) -> str:
         return first
     sentence = ngettext("{file} and 1 more beside it", "{file} and {count} more beside it", len(others))
     return sentence.format(file=first, count=len(others))
-
-
-def _key_file_damaged(path: str, reason: Notice) -> str:
-    return _(
-        'the key file {path} is damaged ({reason}). Restore it from a backup. Or write a line key = "CODE" into it, with the '
-        "join code that a client has used. If you have neither, move the file away, and make a new key with `udpnote key "
-        "rotate`"
-    ).format(path=path, reason=reason)
 
 
 _UNACKNOWLEDGED = marked("Entries that were not acknowledged are still in their senders' outboxes, or in the file to import")
@@ -304,7 +295,11 @@ SENTENCES: dict[str, Sentence] = {
     "log_on_read_only_disk": "{path} and its log {log} cannot be read together on a read-only disk: copy both to another disk",
     "index_damaged": "the search index {path} is damaged ({problem}): udpnote builds it again. Search again in a moment",
     # The key file
-    "key_file_damaged": _key_file_damaged,
+    "key_file_damaged": (
+        'the key file {path} is damaged ({reason}). Restore it from a backup. Or write a line key = "CODE" into it, '
+        "with the join code that a client has used. If you have neither, move the file away, and make a new key with "
+        "`udpnote key rotate`"
+    ),
     "key_file_holds_no_key": "{path} is neither a key file nor a file with a join code: name another file",
     "key_file_is_no_file": (
         "{path} is not a file, but a pipe, a device or a socket. Name a file. Or give the join code to `udpnote join` on "
