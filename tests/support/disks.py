@@ -95,3 +95,8 @@ def make_unwritable(folder: Path, trouble: str) -> None:
                 (folder / f"file{number}").touch()
     else:
         subprocess.run(["mount", "-o", "remount,ro", folder], check=True)
+
+
+def make_writable(folder: Path) -> None:
+    """Let the disk that is mounted at `folder`, and was made "read-only" by `make_unwritable`, be written again."""
+    subprocess.run(["mount", "-o", "remount,rw", folder], check=True)

@@ -114,6 +114,6 @@ def _outbox_to_read(path: str, error: StorageError, own_folders: Collection[str]
     if not is_unwritable(error):
         raise error
     try:
-        return Outbox(path, is_read_only=True, before_writing=lambda: make_own_folder(path, own_folders))
+        return Outbox(os.path.realpath(path), is_read_only=True, before_writing=lambda: make_own_folder(path, own_folders))
     except StorageError:
         raise error from None

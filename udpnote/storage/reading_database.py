@@ -49,10 +49,11 @@ def reading_mode(path: str) -> str:
 
     Raises `StorageError` if the file has a log that SQLite cannot read without writing to the disk, and `OSError`.
     """
+    path = os.path.realpath(path)  # SQLite's log is beside the file to which a symbolic link leads
     is_disk_read_only = bool(os.statvfs(path).f_flag & os.ST_RDONLY)
     if not has_log(path):
         # While a server uses the file, there are the log and its index (-shm). If they are missing, SQLite has to make both.
-        cannot_be_made = not os.access(os.path.dirname(os.path.realpath(path)), os.W_OK) or has_no_inode(path)
+        cannot_be_made = not os.access(os.path.dirname(path), os.W_OK) or has_no_inode(path)
         is_closed = cannot_be_made and not os.path.exists(f"{path}-wal")
         is_full = has_little_space(path) or not _fits_log_index(path)
         return "immutable=1" if is_closed or is_disk_read_only or is_full else "mode=rw"

@@ -6,7 +6,6 @@ from contextlib import AbstractContextManager, contextmanager
 from sqlite3 import Connection
 from threading import Lock
 
-from udpnote.errors import StorageError
 from udpnote.storage.database import IN_MEMORY, atomic, has_log, is_same_file
 from udpnote.storage.disk_errors import storage_errors
 from udpnote.storage.outbox.log_sync import begin_log_again
@@ -89,19 +88,23 @@ class OutboxFile:
         return self._openings << 32 | int(version)  # SQLite counts anew for each connection
 
     def _open_to_write(self) -> None:
-        """Do what the class says about `before_writing`. After an error, the file is open for reading, as before."""
+        """Do what the class says about `before_writing`. After an error, the file is open for reading again."""
         if self._before_writing is None:
             return
-        with _opening:
+        with _opening, storage_errors(self.path):
             self._before_writing()
-            self.connection.close()  # first: if SQLite closes a file that it has opened without locks, all locks on it are lost
+            del _open_here[id(self)]
+            self.connection.close()  # first, because the log is checked: see `_open_here`
+            self._openings += 1
             try:
+                _check_log(self.path)  # another program may have left it since this one has opened the file
                 self.connection, self._log = open_to_write(self.path)
-            except StorageError:
+                self._before_writing = None
+            except BaseException:
                 self.connection = open_to_read(self.path)
                 raise
-            self._openings += 1
-            self._before_writing = None
+            finally:
+                _open_here[id(self)] = self.path
 
 
 def _check_log(path: str) -> None:

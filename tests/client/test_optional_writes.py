@@ -1,0 +1,61 @@
+"""How a client opens its outbox, also one that cannot be written."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.support.disks import fill, make_unwritable, make_writable
+from tests.support.errors import raises
+from tests.support.killed_database import killed_outbox
+from tests.support.lan import Lan
+from udpnote.errors import StorageError
+from udpnote.storage.outbox.outbox import Outbox
+
+
+@pytest.mark.parametrize("trouble", ["full", "read-only"])
+def test_an_outbox_behind_a_symbolic_link_is_not_read_without_its_log(
+    lan: Lan, small_disk: Path, tmp_path: Path, trouble: str
+) -> None:
+    path, link = small_disk / "outbox.sqlite3", tmp_path / "link"
+    killed_outbox(path)
+    Path(f"{path}-shm").unlink()
+    link.symlink_to(path)
+    make_unwritable(small_disk, trouble)
+    for each in (path, link):
+        with pytest.raises(StorageError):
+            lan.client(str(each))
+        with pytest.raises(StorageError):
+            Outbox(each, is_read_only=True)
+
+
+def test_an_outbox_behind_a_symbolic_link_is_written_as_soon_as_there_is_space(
+    lan: Lan, small_disk: Path, tmp_path: Path
+) -> None:
+    lan.serve()
+    path, link = small_disk / "outbox.sqlite3", tmp_path / "link"
+    Outbox(path).close()
+    link.symlink_to(path)
+    filler = fill(small_disk)
+    with lan.client(str(link)) as client:
+        filler.unlink()
+        assert client.send("again").number == 1
+    assert [each.name for each in small_disk.iterdir()] == [path.name]
+
+
+@pytest.mark.parametrize("is_link", [False, True])
+def test_a_log_without_its_outbox_is_kept_if_the_disk_can_be_written_only_later(
+    lan: Lan, small_disk: Path, tmp_path: Path, is_link: bool
+) -> None:
+    lan.serve()
+    path, link = small_disk / "outbox.sqlite3", tmp_path / "link"
+    killed_outbox(path)
+    path.unlink()
+    link.symlink_to(path)
+    make_unwritable(small_disk, "read-only")
+    with lan.client(str(link if is_link else path)) as client:
+        make_writable(small_disk)
+        with raises(StorageError, "outbox_log_alone", path=str(path), log=f"{path}-wal"):
+            client.send("not together with the old notes")
+    with lan.client(str(path)) as client:
+        assert (client.send("new").number, lan.texts()) == (1, ["new"])
+    assert Path(f"{path}-wal.1.old").exists()
