@@ -47,7 +47,7 @@ def test_many_answers_at_once_let_the_page_ask_only_once_whether_the_notebook_ma
 
     def open_client(_: Callable[[Notice], None]) -> Client:
         opened.append("a client")
-        raise ServerNotFound("no_answer_on_lan", ports=())
+        raise ServerNotFound("no_answer_on_lan", ports=(), known=())
 
     async def answer() -> None:
         threads = Threads()

@@ -27,7 +27,7 @@ def test_each_kind_of_trouble_is_reported_once_until_the_server_was_away() -> No
     "error",
     [
         ClientClosed("client_closed"),
-        ServerNotFound("no_answer_on_lan", ports=()),
+        ServerNotFound("no_answer_on_lan", ports=(), known=()),
         KeyMissing("page_needs_code"),
         InvalidQuery("no_search_term", words="?"),
     ],

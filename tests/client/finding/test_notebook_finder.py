@@ -34,11 +34,21 @@ def test_a_discovery_is_repeated_while_there_is_time_and_ends_when_the_notebook_
     assert 1020 < lan.now < 1040
 
 
+def test_if_nothing_answers_and_no_notebook_is_chosen_the_user_is_told_which_ones_were_used_before(lan: Lan) -> None:
+    lan.serve(port=7000)
+    lan.client(server=f"{KITCHEN}:7000").send("to a server that discovery does not find")
+    with raises(Queued, "no_answer_on_lan", known=lan.outbox().notebooks()):
+        lan.client().send("to whom?")
+    with raises(Queued, "no_answer_on_lan", known=[]):
+        lan.client(notebook="cellar").send("to another one")
+    assert "`udpnote use NAME`" in str(Notice("no_answer_on_lan", ports=PORTS, known=lan.client().known()))
+
+
 def test_after_a_vain_discovery_entries_are_queued_for_a_while_without_another_one(lan: Lan) -> None:
     client = lan.client(wait=2.0)
     for texts in (["one"] * 3000, ["two"]):
         reasons = [sent.reason for sent in client.send_many(texts)]
-        assert reasons == [Notice("no_answer_on_lan", ports=PORTS)] * len(texts)
+        assert reasons == [Notice("no_answer_on_lan", ports=PORTS, known=[])] * len(texts)
     assert lan.now == pytest.approx(1002.0)
     lan.run(lan.now + 31)
     server = lan.serve()

@@ -60,7 +60,7 @@ class Judge(NamedTuple):
             impersonated = self.impersonated(each)
             if impersonated is not None and _may_name(destination, impersonated, known_notebook(each)):
                 raise NotSealed.from_notice(impostor_notice(ImpostorFound(impersonated, each.source), self.known))
-        raise _failure_of(destination, found, ports)
+        raise _failure_of(destination, found, ports, self.known)
 
     def matching(self, destination: Destination, found: Iterable[Answer]) -> list[Answer]:
         """The answers in `found` from notebooks that `destination` names, without the answers of impostors."""
@@ -121,10 +121,12 @@ def unreachable_notice(address: Address, error: SendError) -> Notice:
     return Notice("server_unreachable", address=format_address(address), reason=os.strerror(error.number))
 
 
-def _failure_of(destination: Destination, found: list[Answer], ports: Sequence[int]) -> UdpnoteError:
+def _failure_of(
+    destination: Destination, found: list[Answer], ports: Sequence[int], known: Iterable[KnownNotebook]
+) -> UdpnoteError:
     """The error to raise if no answer in `found` is from a notebook that `destination` names.
 
-    `ports` are the UDP ports at which discovery has asked.
+    `ports` are the UDP ports at which discovery has asked. `known` are all notebooks in the outbox.
     """
     host = destination.host
     ports = ports if host is None else (destination.port or PORT,)
@@ -136,7 +138,7 @@ def _failure_of(destination: Destination, found: list[Answer], ports: Sequence[i
         return ServerNotFound("name_or_id_not_found", name_or_id=destination.name_or_id, found=_sorted(found))
     if host is not None:
         return ServerNotFound("no_answer_at_server", host=host, port=ports[0])
-    return ServerNotFound("no_answer_on_lan", ports=ports)
+    return ServerNotFound("no_answer_on_lan", ports=ports, known=[*known] if destination.name_or_id is None else [])
 
 
 def _may_name(destination: Destination, impersonated: KnownNotebook, claimed: KnownNotebook) -> bool:

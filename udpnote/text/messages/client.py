@@ -33,7 +33,7 @@ def _several_notebooks(found: Sequence[KnownNotebook]) -> str:
     ).format(
         count=len(found),
         notebooks=_list(found),
-        argument="NAME" if len({notebook.name for notebook in found}) == len(found) else "ID",
+        argument=_argument(found),
     )
 
 
@@ -44,11 +44,19 @@ def port_numbers(ports: Sequence[int]) -> str:
     return _("ports {first} to {last}").format(first=ports[0], last=ports[-1])
 
 
-def _no_answer_on_lan(ports: Sequence[int]) -> str:
-    return _(
-        "no server on this LAN answered at UDP {ports}. Check that `udpnote serve` runs on the notebook's host. `udpnote "
-        "find` shows which addresses were asked. A sealed notebook answers only after `udpnote join`"
-    ).format(ports=port_numbers(ports))
+def _no_answer_on_lan(ports: Sequence[int], known: Sequence[KnownNotebook]) -> str:
+    """`known` are the notebooks that the user has used before, if no notebook is named or chosen."""
+    start = _("no server on this LAN answered at UDP {ports}").format(ports=port_numbers(ports))
+    if known:
+        end = _("You have used {notebooks} before, and chosen none: `udpnote use {argument}` chooses one")
+        return in_sentences(start, end.format(notebooks=_list(known), argument=_argument(known)))
+    end = _("Check that `udpnote serve` runs on the notebook's host. A sealed notebook answers only after `udpnote join`")
+    return in_sentences(start, end)
+
+
+def _argument(found: Sequence[KnownNotebook]) -> str:
+    """What a person types to choose one of `found`."""
+    return "NAME" if len({notebook.name for notebook in found}) == len(found) else "ID"
 
 
 def _key_not_found(host: str | None, ports: Sequence[int], found: Sequence[KnownNotebook]) -> str:
