@@ -17,8 +17,9 @@ from tests.support.killed import killable
 from udpnote.errors import InvalidSetting, NoSpace, NotebookInUse, NotebookOpen, StorageError
 from udpnote.storage.key_file import NotebookKeys, read_key_file, write_key_file
 from udpnote.storage.new_files import OTHER_DRAFT_SECONDS_MAX
-from udpnote.storage.notebook.backup import STEP_BYTES, back_up
+from udpnote.storage.notebook.backup import back_up
 from udpnote.storage.notebook.notebook import Notebook
+from udpnote.storage.notebook.verified_copy import STEP_BYTES
 from udpnote.storage.outbox.outbox import Outbox
 
 MEGABYTE = "长" * 349_525

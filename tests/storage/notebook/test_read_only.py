@@ -18,10 +18,10 @@ from tests.support.notebook_files import change
 from udpnote.errors import Notice, StorageError
 from udpnote.model.entry import StoredEntry
 from udpnote.model.query import FIRST, Query
-from udpnote.storage.notebook.backup import opened_to_copy
 from udpnote.storage.notebook.erasure import prepared_erasure
 from udpnote.storage.notebook.notebook import Notebook
 from udpnote.storage.notebook.read_only import ReadOnlyNotebook
+from udpnote.storage.notebook.verified_copy import opened_to_copy
 
 
 @pytest.fixture

@@ -17,9 +17,10 @@ from udpnote.cli.terminal.typed_input import is_confirmed
 from udpnote.errors import InvalidSetting, Notice, StorageError
 from udpnote.settings import absolute_path, find_places
 from udpnote.storage.database import own_folder_removed_if_empty
-from udpnote.storage.notebook.backup import Backup, Content, back_up
+from udpnote.storage.notebook.backup import Backup, back_up
 from udpnote.storage.notebook.read_only import LOG_DAMAGES
 from udpnote.storage.notebook.restore import KeySource, Restore, Vanishing, check_places, prepared_restore
+from udpnote.storage.notebook.verified_copy import Content
 from udpnote.text.harmless import harmless
 
 app = DeclaredCommands()

@@ -34,12 +34,12 @@ from udpnote.storage.disk_errors import storage_errors
 from udpnote.storage.index.index_file import index_path, remove_index_file
 from udpnote.storage.key_file import NotebookKeys, key_path, read_key_file, write_key_file
 from udpnote.storage.new_files import aside_name, link_draft, sync_folder
-from udpnote.storage.notebook.backup import Content, OnProgress, opened_to_copy, verified_copy
 from udpnote.storage.notebook.file_guard import FileGuard, guarded
 from udpnote.storage.notebook.log import opened_with_log
 from udpnote.storage.notebook.log_check import check_complete
 from udpnote.storage.notebook.read_only import LOG_DAMAGES
 from udpnote.storage.notebook.tables import SCHEMA
+from udpnote.storage.notebook.verified_copy import Content, OnProgress, opened_to_copy, verified_copy
 
 _UNREADABLE = {
     *LOG_DAMAGES,
