@@ -78,9 +78,9 @@ SENTENCES: dict[str, Sentence] = {
         "--notebook {notebook_quoted}`"
     ),
     "undo_not_there": (
-        "nothing is taken back: #{number}, your last write, is no longer in the notebook. It was erased, or the notebook was "
-        "restored from an older copy. `udpnote list` shows the notes that are there. The next `udpnote undo` takes back what "
-        "you wrote before #{number}"
+        "nothing is taken back: the notebook does not have #{number}, your last write, under this number any more. It was "
+        "erased, or the server has another copy of the notebook than before. `udpnote list` shows the notes that are there. "
+        "The next `udpnote undo` takes back what you wrote before #{number}"
     ),
     "undo_changed_since": (
         "nothing is taken back: {author} has changed note #{note} after you. `udpnote show {note} --history` shows your "
