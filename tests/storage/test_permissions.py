@@ -4,6 +4,7 @@ import os
 import stat
 import subprocess
 from pathlib import Path
+from unittest import mock
 
 import pytest
 
@@ -104,6 +105,13 @@ def test_files_of_this_user_are_closed_and_links_and_files_of_others_left_alone(
     if os.geteuid() == 0:
         os.chown(files[3], 1234, 1234)
         assert close_to_others(files) == []
+
+
+def test_no_notice_says_that_a_file_was_closed_where_the_file_system_ignores_a_new_mode(tmp_path: Path) -> None:
+    path = make(tmp_path / "a", 0o644)
+    with mock.patch("os.chmod"):
+        assert close_to_others([path]) == []
+    assert close_to_others([path]) == [closed(path)]
 
 
 def test_each_notice_is_given_once_unless_more_is_granted_or_the_memory_cannot_be_written(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing
 from pathlib import Path
+from unittest import mock
 
 import pytest
 
@@ -102,6 +103,34 @@ def test_a_file_that_is_cut_off_or_misses_the_latest_entries_is_brought_up_to_da
     writer.store([log.revise(600, "revised")])
     writer.mirror_once()
     assert "第599条" not in writer.text and "\nrevised\n\n" in writer.text
+    assert (writer.notices, writer.asides()) == ([], [])
+
+
+def test_the_text_file_counts_as_the_servers_own_where_times_are_counted_in_units_of_100_nanoseconds(writer: Writer) -> None:
+    log = notes("one", "two")
+    writer.store(log.entries)
+    writer.mirror_once()
+    status = writer.path.stat()
+    os.utime(writer.path, ns=(status.st_atime_ns, status.st_mtime_ns // 100 * 100))
+    writer.store([log.revise(1, "ONE")])
+    writer.mirror_once()
+    assert (writer.text, writer.notices, writer.asides()) == (blocks("ONE", "two"), [], [])
+
+
+def test_the_text_file_counts_as_the_servers_own_while_it_runs_where_times_are_counted_in_seconds(writer: Writer) -> None:
+    set_times = os.utime
+
+    def in_seconds(file: int, *, ns: tuple[int, int]) -> None:
+        set_times(file, (ns[0] // 1_000_000_000, ns[1] // 1_000_000_000))
+
+    log = notes("one", "two")
+    with mock.patch("os.utime", in_seconds):
+        mirror = writer.mirror()
+        writer.store(log.entries, mirror)
+        eventually(lambda: writer.text == blocks("one", "two"))
+        writer.store([log.revise(1, "ONE")], mirror)
+        eventually(lambda: writer.text == blocks("ONE", "two"))
+        mirror.close()
     assert (writer.notices, writer.asides()) == ([], [])
 
 

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 _AT_FDCWD = -100
 _AT_SYMLINK_NOFOLLOW = 0x100
+_AT_STATX_FORCE_SYNC = 0x2000
 _WANTED = 0x4 | 0x100 | 0x200  # STATX_NLINK, STATX_INO and STATX_SIZE; a time is not among them
 _STATX_BYTES = 256
 _FIELDS = Struct("=16xI12xQQ88xII")  # stx_nlink, stx_ino, stx_size, stx_dev_major and stx_dev_minor of a `struct statx`
@@ -42,12 +43,15 @@ def identity_of(file: str | int) -> tuple[int, int]:
     return from_stat(os.stat(file)).identity
 
 
-def status_at(path: str, *, follows: bool = True) -> FileStatus:
+def status_at(path: str, *, follows: bool = True, is_fresh: bool = False) -> FileStatus:
     """Return the status of the file at `path`. Raises `OSError`.
 
     If a symbolic link is there, returns the status of the file to which it leads or, if `follows` is False, that of the link.
+    If `is_fresh`, the status is not one that Linux has kept. For a file system in a process of its own (FUSE) or on another
+    host, Linux keeps it for a second or more, even if another name of the file was removed.
     """
-    return _asked(path, follows) or from_stat(os.stat(path, follow_symlinks=follows))
+    flags = (0 if follows else _AT_SYMLINK_NOFOLLOW) | (_AT_STATX_FORCE_SYNC if is_fresh else 0)
+    return _asked(path, flags) or from_stat(os.stat(path, follow_symlinks=follows))
 
 
 def from_stat(result: os.stat_result) -> FileStatus:
@@ -55,10 +59,10 @@ def from_stat(result: os.stat_result) -> FileStatus:
     return FileStatus(result.st_dev, result.st_ino, result.st_nlink, result.st_size)
 
 
-def _asked(path: str, follows: bool) -> FileStatus | None:
-    """Return what `status_at` returns, as statx(2) answers it; None if that fails, or if this system has no such function."""
+def _asked(path: str, flags: int) -> FileStatus | None:
+    """Return what `status_at` returns, as statx(2) answers it with `flags`; None if that fails, or if it is missing here."""
     ask = _statx()
-    if ask is None or (answer := ask(os.fsencode(path), 0 if follows else _AT_SYMLINK_NOFOLLOW)) is None:
+    if ask is None or (answer := ask(os.fsencode(path), flags)) is None:
         return None
     names, inode, size, major, minor = _FIELDS.unpack_from(answer)
     return FileStatus(os.makedev(major, minor), inode, names, size)

@@ -45,7 +45,8 @@ def close_to_others(files: Iterable[str]) -> list[Notice]:
                 status = os.lstat(each)
                 if stat.S_ISREG(status.st_mode) and status.st_mode & _ANYTHING_BY_OTHERS and status.st_uid == os.geteuid():
                     os.chmod(each, stat.S_IMODE(status.st_mode) & ~_ANYTHING_BY_OTHERS)
-                    closed[each] = status.st_mode
+                    if not os.lstat(each).st_mode & _ANYTHING_BY_OTHERS:  # some file systems ignore a new mode, such as NTFS
+                        closed[each] = status.st_mode
         if closed:
             can_read, can_change = _access(closed)
             notices.append(Notice("closed_to_others", paths=tuple(closed), can_read=can_read, can_change=can_change))

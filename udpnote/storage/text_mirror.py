@@ -18,6 +18,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import BinaryIO
 
 from udpnote.errors import Notice, StorageError
@@ -50,11 +51,11 @@ moves some of the files."""
 _OWN_SUFFIXES = ("-", ".lock", ".index", ".key")
 """A path that begins with the notebook's path and one of these belongs to the notebook, so it cannot be the text file."""
 
-OWN_NANOSECONDS = 717_131
+OWN_NANOSECONDS = 717_100
 """The last six digits of the modification time that this module gives the text file, in nanoseconds.
 
-Another program sets them to this value only by a chance of one in a million. So they show whether this module was the last to
-write the file.
+Another program sets them to this value only by a chance of one in a million, or in ten thousand where times are in units of 100
+ns, as on NTFS. So they show whether this module was the last to write the file.
 """
 
 _FileState = tuple[int, int, int]
@@ -206,13 +207,19 @@ class TextMirror:
         """
         began = time.monotonic()
         self._revision = notes.last_revision()
-        with whole_file(self.path, before_placing=self._put_aside_if_changed) as file:
+        with whole_file(self.path, before_placing=partial(self._put_aside_if_changed, self._state)) as file:
             self._write(file, notes, 0, bytes_before=0, must_be_complete=True)
         ended = time.monotonic()
         self._rebuild_at = ended + REBUILD_RATIO * (ended - began)
 
-    def _put_aside_if_changed(self) -> None:
-        """Rename the text file if another program was the last to write it, and tell the owner its new name."""
+    def _put_aside_if_changed(self, left: _FileState | None) -> None:
+        """Rename the text file if another program was the last to write it, and tell the owner its new name.
+
+        If the file is still in the state `left`, in which this object has left it, it is not renamed, even if its file system
+        does not keep the nanoseconds that `_is_ours` needs.
+        """
+        if left is not None and left == _state_of(self.path):
+            return
         aside = _put_aside_if_changed(self.path)
         if aside is not None:
             self._on_notice(Notice("text_file_put_aside", path=self.path, aside=aside))

@@ -2,6 +2,8 @@
 
 import fcntl
 import os
+import shutil
+import subprocess
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -63,6 +65,19 @@ def test_a_log_put_aside_is_used_when_its_own_notebook_is_back(path: Path, tmp_p
         own.rename(path)
     assert read(path) == ["acknowledged 1", "acknowledged 2"]
     assert not list(tmp_path.glob("*.old"))
+
+
+@pytest.mark.skipif(not (shutil.which("bindfs") and os.access("/dev/fuse", os.W_OK)), reason="needs bindfs and /dev/fuse")
+def test_a_notebook_can_be_made_where_the_system_keeps_a_wrong_number_of_names(tmp_path: Path) -> None:
+    folder, mounted = tmp_path / "folder", tmp_path / "mounted"
+    folder.mkdir()
+    mounted.mkdir()
+    subprocess.run(["bindfs", "-o", "attr_timeout=60", str(folder), str(mounted)], check=True)
+    try:
+        write(mounted / "notebook", "acknowledged")
+        assert read(mounted / "notebook") == ["acknowledged"]
+    finally:
+        subprocess.run(["umount", str(mounted)], check=True)
 
 
 @pytest.mark.parametrize("left", [".0123456789abcdef.udpnote", ".1.old"])

@@ -188,7 +188,7 @@ class FileGuard:
             with suppress(OSError):  # the file is another user's
                 own_like(self._descriptor, self._path, mode_max=0o660)
         remove_old_drafts(self._path)  # another process may have just linked one to the path: that is a second name, too
-        names = os.stat(self._path).st_nlink
+        names = status_at(self._path, is_fresh=True).names
         if names > 1:
             raise StorageError("notebook_has_several_names", path=self._path, count=names)
 
