@@ -5,11 +5,12 @@ import os
 import sqlite3
 from contextlib import closing
 from pathlib import Path
+from unittest import mock
 
 import pytest
 
 from tests.storage.diary import DIARY
-from tests.support.disks import make_unwritable
+from tests.support.disks import bindfs, make_unwritable
 from tests.support.errors import raises
 from tests.support.processes import longest_file
 from udpnote.errors import NoSpace, StorageError
@@ -66,3 +67,20 @@ def test_the_reason_why_a_missing_folder_cannot_be_made_is_that_of_the_disk(
     if trouble != "none":
         make_unwritable(small_disk, trouble)
     assert refusal(str(small_disk / "missing" / "folder" / "diary"), 1) == number
+
+
+def test_a_file_system_that_cannot_share_memory_is_called_unsuitable(tmp_path: Path) -> None:
+    with bindfs(tmp_path, "direct_io") as folder, raises(StorageError, "file_system_unsuitable", path=str(folder / "diary")):
+        open_database(str(folder / "diary"), DIARY)
+
+
+def test_a_file_system_without_locks_is_called_unsuitable_for_a_new_file_and_a_locked_one(tmp_path: Path) -> None:
+    path = str(tmp_path / "diary")
+    with mock.patch("fcntl.lockf", side_effect=OSError(errno.ENOLCK, "No locks available")):
+        with raises(StorageError, "file_system_unsuitable", path=path):
+            open_database(path, DIARY)
+        assert not list(tmp_path.iterdir())
+        locked = sqlite3.OperationalError("database is locked")
+        locked.sqlite_errorcode = sqlite3.SQLITE_BUSY
+        with raises(StorageError, "file_system_unsuitable", path=path), storage_errors(path):
+            raise locked

@@ -50,6 +50,26 @@ def small_blocks(disk: Path, *, megabytes: int) -> Iterator[Path]:
         subprocess.run(["umount", "--lazy", disk], check=True)
 
 
+@contextmanager
+def bindfs(folder: Path, options: str) -> Iterator[Path]:
+    """Show an empty folder in `folder` also as a file system of bindfs with the mount `options`, for the block, and give that.
+
+    Skip the test if this machine does not have bindfs, or does not allow it.
+    """
+    original, shown = folder / "original", folder / "shown"
+    original.mkdir()
+    shown.mkdir()
+    try:
+        if subprocess.run(["bindfs", "-o", options, str(original), str(shown)], capture_output=True, check=False).returncode:
+            pytest.skip("this machine does not allow bindfs")
+    except FileNotFoundError:
+        pytest.skip("bindfs is not installed")
+    try:
+        yield shown
+    finally:
+        subprocess.run(["umount", "--lazy", str(shown)], check=True)
+
+
 def fill(disk: Path) -> Path:
     """Write a file that takes all free space of `disk`, and return its path."""
     filler = disk / "filler"

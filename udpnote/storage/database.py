@@ -8,7 +8,7 @@ from contextlib import closing, contextmanager, suppress
 from typing import NamedTuple
 
 from udpnote.errors import StorageError
-from udpnote.storage.disk_errors import has_small_blocks, storage_errors
+from udpnote.storage.disk_errors import has_locks, has_small_blocks, storage_errors
 from udpnote.storage.inherited_files import record_opened, refuse_inherited
 from udpnote.storage.new_files import draft_of, link_draft, make_folders, own_like, remove_old_drafts, sync_folder
 
@@ -103,6 +103,8 @@ def create_database(path: str, schema: Schema, *, beside: str | None = None) -> 
         check_log_index(path)
         with draft_of(path) as (descriptor, draft):
             own_like(descriptor, beside if beside is not None and os.path.exists(beside) else folder or ".")
+            if not has_locks(descriptor):
+                raise StorageError("file_system_unsuitable", path=path)
             try:
                 with closing(_connect(draft, schema)) as connection:
                     _set_up(connection, schema)

@@ -4,6 +4,7 @@ SQLite reports quotas, limits and read-only disks alike, so the system itself is
 """
 
 import errno
+import fcntl
 import os
 import sqlite3
 import sys
@@ -81,6 +82,8 @@ def _error_of_sqlite(path: str, error: sqlite3.Error) -> StorageError:
     if extended_code == sqlite3.SQLITE_IOERR_SHORT_READ:  # SQLite's index counts more of the log than there is
         return StorageError("log_removed_in_use", path=path, log=f"{path}-wal")
     code = primary_code(error)
+    if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_IOERR) and _is_unsuitable_for_sqlite(path):
+        return StorageError("file_system_unsuitable", path=path)
     if code == sqlite3.SQLITE_FULL or (code in _CODES_ON_FULL_DISK and is_disk_full(path)):
         return NoSpace("no_inode" if has_no_inode(path) else "disk_full", path=path)
     if code == sqlite3.SQLITE_BUSY:
@@ -100,6 +103,34 @@ def _error_of_sqlite(path: str, error: sqlite3.Error) -> StorageError:
     elif code == sqlite3.SQLITE_READONLY:
         kind = "database_not_writable"
     return StorageError(kind, path=path, problem=str(error))
+
+
+def has_locks(descriptor: int) -> bool:
+    """Whether the file system of the open file `descriptor` has locks. No other program may have locked the file.
+
+    If it has none, SQLite finds every file locked, and waits for the other program.
+    """
+    try:
+        fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.lockf(descriptor, fcntl.LOCK_UN)
+    except OSError:
+        return False
+    return True
+
+
+def _is_unsuitable_for_sqlite(path: str) -> bool:
+    """Whether files beside `path` cannot be locked, or cannot be shared in memory. False if that cannot be found out."""
+    from mmap import mmap  # here, because a one-shot send does not need it
+
+    with suppress(OSError), draft_of(path) as (descriptor, _):
+        if not has_locks(descriptor):
+            return True
+        os.ftruncate(descriptor, PAGE_BYTES)
+        try:
+            mmap(descriptor, PAGE_BYTES).close()
+        except OSError as error:
+            return error.errno in (errno.ENODEV, errno.EINVAL)  # others mean that this process may use no more memory
+    return False
 
 
 def _problem_of_opening() -> str | None:

@@ -1,17 +1,18 @@
 """A notebook's file: one server at a time under any of its names, and nothing is acknowledged once it is not in its place."""
 
+import errno
 import fcntl
 import os
-import shutil
-import subprocess
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from threading import Timer
+from unittest import mock
 
 import pytest
 
 from tests.storage.notebook.conftest import NOW, add, part, read, stored, write
+from tests.support.disks import bindfs
 from tests.support.errors import raises
 from tests.support.killed import printed_by
 from tests.support.losses import LOSSES, log_of
@@ -67,17 +68,19 @@ def test_a_log_put_aside_is_used_when_its_own_notebook_is_back(path: Path, tmp_p
     assert not list(tmp_path.glob("*.old"))
 
 
-@pytest.mark.skipif(not (shutil.which("bindfs") and os.access("/dev/fuse", os.W_OK)), reason="needs bindfs and /dev/fuse")
 def test_a_notebook_can_be_made_where_the_system_keeps_a_wrong_number_of_names(tmp_path: Path) -> None:
-    folder, mounted = tmp_path / "folder", tmp_path / "mounted"
-    folder.mkdir()
-    mounted.mkdir()
-    subprocess.run(["bindfs", "-o", "attr_timeout=60", str(folder), str(mounted)], check=True)
-    try:
-        write(mounted / "notebook", "acknowledged")
-        assert read(mounted / "notebook") == ["acknowledged"]
-    finally:
-        subprocess.run(["umount", str(mounted)], check=True)
+    with bindfs(tmp_path, "attr_timeout=60") as folder:
+        write(folder / "notebook", "acknowledged")
+        assert read(folder / "notebook") == ["acknowledged"]
+
+
+def test_a_notebook_where_nothing_can_be_locked_is_not_served(path: Path) -> None:
+    Notebook(path).close()
+    with (
+        mock.patch("fcntl.flock", side_effect=OSError(errno.ENOLCK, "No locks available")),
+        raises(StorageError, "file_system_unsuitable", path=str(path)),
+    ):
+        Notebook(path)
 
 
 @pytest.mark.parametrize("left", [".0123456789abcdef.udpnote", ".1.old"])

@@ -182,6 +182,8 @@ class FileGuard:
                 if not _can_share(self._descriptor):
                     raise NotebookInUse("notebook_in_use", path=self._path) from None
                 sleep(LOCK_ATTEMPT_SECONDS)
+            except OSError as error:
+                raise StorageError("file_system_unsuitable", path=self._path) from error
         else:
             raise NotebookInUse("notebook_in_use", path=self._path)
         if _LOCK_SUFFIX:

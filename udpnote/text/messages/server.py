@@ -66,6 +66,11 @@ SENTENCES: dict[str, Sentence] = {
         "{path} was open when `os.fork` made this process, so entries could be lost here: open it only after the fork, or "
         "start processes with `spawn` or `forkserver`"
     ),
+    # Files that SQLite cannot use
+    "file_system_unsuitable": (
+        "the file system of {path} does not offer the locks and the shared memory that SQLite needs, as some network folders "
+        "do not. Choose a folder on a disk of this machine, for example with UDPNOTE_HOME"
+    ),
     # Keys
     "key_file_missing": (
         "the key file {path} is missing, and no server of the notebook starts without it. No entry is harmed. Restore the "
