@@ -105,21 +105,14 @@ def own_address(host: str, port: int) -> Address:
 def check_own_address(address: Address) -> None:
     """Raise `AddressUnavailable` if no server can listen at `address`, on any machine.
 
-    It may be a link-local address without its interface, or a broadcast or multicast address. Raises `TooManyOpenFiles`, too.
-    """
-    if len(address) == 4 and not address[3] and is_link_local(address):
-        raise AddressUnavailable("interface_missing", address=address[0])
-    _refuse_group_address(address)
-
-
-def _refuse_group_address(address: Address) -> None:
-    """Raise `AddressUnavailable` if `address` is a broadcast or multicast address, which no host has as its own.
-
-    The system would let a socket listen there, but no client could send a request to this server alone. Raises
+    It may be a link-local address without its interface. Or it is a broadcast or multicast address, which no host has as its
+    own: the system would let a socket listen there, but no client could send a request to this server alone. Raises
     `TooManyOpenFiles`, too.
     """
     from ipaddress import ip_address  # here, because a client that looks up a host name does not need it
 
+    if len(address) == 4 and not address[3] and is_link_local(address):
+        raise AddressUnavailable("interface_missing", address=address[0])
     host = address[0]
     # Linux also lets a socket listen at an address that begins with 0, which can only be the source of a datagram (RFC 1122).
     is_group = ip_address(host).is_multicast or host == LIMITED_BROADCAST or (host.startswith("0.") and host != "0.0.0.0")

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Callable
-from typing import NamedTuple, Protocol
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -44,39 +43,24 @@ Browsers accept the prefix `__Host-` only over HTTPS, and send such a cookie onl
 """
 
 
-class ClientOpener(Protocol):
-    """Opens clients of the page's notebook.
+OpenClient = Callable[[str | None, KnownNotebook | None, Callable[[Notice], None]], Client]
+"""A function that opens a client of the page's notebook. `client_opener` explains its arguments."""
 
-    With a join code `key`, which a browser gave, the client uses that key. If `key` is None, the client uses the user's outbox,
-    as other commands do. `known` is what the page knows about its notebook, or None. `on_notice` is called with the client's
-    notices.
+
+def client_opener(server: str | None, notebook: str | None) -> OpenClient:
+    """Return a function `(key, known, on_notice)` that opens a client of the page's notebook. Its caller must close the client.
+
+    `server` and `notebook` are the values of the options `--server` and `--notebook`, or None. With a join code `key`, which a
+    browser gave, the client uses that key. Its outbox is in memory, so that the key is never in a file, and it does not know
+    the notebooks in the user's outbox. If the notebook `known` has this key, the client uses that notebook at its last address.
+    If `key` is None, the client uses the user's outbox, as other commands do. For `on_notice` see `Client`.
     """
 
-    def __call__(self, key: str | None, known: KnownNotebook | None, on_notice: Callable[[Notice], None], /) -> Client:
-        """Open the client. The caller must close it."""
-
-
-class NotebookClients(NamedTuple):
-    """Opens clients of the page's notebook. `server` and `notebook` are the values of the options `--server` and `--notebook`,
-    or None.
-    """
-
-    server: str | None
-    notebook: str | None
-
-    def __call__(self, key: str | None, known: KnownNotebook | None, on_notice: Callable[[Notice], None], /) -> Client:
-        """Open a client. The caller must close it. For `on_notice` see `Client`.
-
-        With a join code `key`, which a browser gave, the client uses that key. Its outbox is in memory, so that the key is
-        never in a file, and it does not know the notebooks in the user's outbox. If the notebook `known` has this key, the
-        client uses that notebook at its last address.
-
-        If `key` is None, the client uses the user's outbox, as other commands do.
-        """
+    def open_client(key: str | None, known: KnownNotebook | None, on_notice: Callable[[Notice], None]) -> Client:
         outbox = Outbox(IN_MEMORY) if key is not None else None
         client = Client(
-            server=self.server,
-            notebook=self.notebook,
+            server=server,
+            notebook=notebook,
             key=key,
             wait=CALL_SECONDS,
             outbox=outbox,
@@ -86,6 +70,8 @@ class NotebookClients(NamedTuple):
         if outbox is not None and known is not None and known.key_id == client.named_key_id:
             outbox.remember(known)
         return client
+
+    return open_client
 
 
 class Page:
@@ -99,7 +85,7 @@ class Page:
 
     def __init__(
         self,
-        open_client: ClientOpener,
+        open_client: OpenClient,
         hosts: AllowedHosts,
         *,
         is_sealed: bool = False,

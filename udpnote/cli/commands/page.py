@@ -97,13 +97,13 @@ def serve_page(
     from udpnote.lan.tcp_listener import listen_tcp
     from udpnote.machine.names import host_name
     from udpnote.page.access import AllowedHosts
-    from udpnote.page.app import NotebookClients, Page
+    from udpnote.page.app import Page, client_opener
     from udpnote.page.serving import Listener, run_page
 
     secure = _https(allowed, bind) if https else None
     hosts = AllowedHosts(host_name(), allowed, own_addresses)
     with ExitStack() as opened:
-        shown = Page(NotebookClients(server, notebook), hosts, is_sealed=is_sealed, on_trouble=_report_trouble)
+        shown = Page(client_opener(server, notebook), hosts, is_sealed=is_sealed, on_trouble=_report_trouble)
         served = [(shown.asgi, port, secure.tls.context if secure is not None else None)]
         if secure is not None:
             served.append((secure.certificate_page(port, hosts), certificate_port(port), None))
