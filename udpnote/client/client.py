@@ -32,7 +32,7 @@ from udpnote.storage.outbox.outbox import Outbox
 
 if TYPE_CHECKING:
     from udpnote.client.finding.all_notebooks import FoundNotebook
-    from udpnote.client.reading.through_server import Overtaken
+    from udpnote.client.reading.overtaken import Overtaken
     from udpnote.client.round_trips import RoundTrips
     from udpnote.client.sending.forwarding import Forwarder
     from udpnote.client.sending.import_queue import Imported
@@ -300,7 +300,7 @@ class Client(NotebookReader, OutboxAccess, NotebookChoice):
         Each revision is returned only once: after that, the outbox forgets it. The list is empty if the client's notebook is
         not known without a discovery. Raises the errors of reading (see `NotebookReader`).
         """
-        from udpnote.client.reading.through_server import overtaken_revisions  # here, because a one-shot send reads nothing
+        from udpnote.client.reading.overtaken import overtaken_revisions  # here, because a one-shot send reads nothing
 
         return overtaken_revisions(self, self._driver)
 

@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 
 from tests.support.errors import raises
-from tests.support.lan import CELLAR, KITCHEN, Lan
+from tests.support.lan import CELLAR, Lan
 from tests.support.notebook_files import change
 from udpnote.client.reading.file_reader import FIRST_PAGE_ITEMS, FileReader
-from udpnote.client.reading.notebook_reader import NotebookReader, is_overtaken
+from udpnote.client.reading.notebook_reader import NotebookReader
 from udpnote.client.reading.queries import NUMBERS_PER_QUERY
 from udpnote.errors import BadAnswer, InvalidQuery, JoinedOrLeftMeanwhile, StorageError
 from udpnote.model.entry import Entry, Kind, StoredEntry
@@ -202,37 +202,10 @@ def test_a_search_leaves_a_file_as_it_was_and_goes_on_if_the_index_is_damaged(la
     assert lan.notebook().read_bytes() == before
 
 
-# Revisions that nobody saw
-
-
-@pytest.mark.parametrize("server", [None, KITCHEN])
-def test_a_writer_whose_revision_was_replaced_unseen_is_told_once(lan: Lan, server: str | None) -> None:
-    lan.serve()
-    amy, bob = lan.client(server=server), lan.client("bob.sqlite3", author="bob@desk")
-    amy.send("one")
-    mine, theirs = amy.revise(1, "amy's"), bob.revise(1, "bob's")
-    [told] = amy.overtaken()
-    assert (told.note, told.number, told.by.number, told.by.entry.author) == (1, mine.number, theirs.number, "bob@desk")
-    for client, text in ((amy, "amy's again"), (bob, "bob's, too")):
-        [latest] = client.log(newest_first=True, limit=1)
-        client.revise(1, text, seen=latest)
-    assert amy.overtaken() == bob.overtaken() == [], "the latest ones were seen"
-    assert [each.entry.text for each in amy.log(numbers=[1])] == ["one", "amy's", "bob's", "amy's again", "bob's, too"]
-
-
-def version(number: int, revises: int, client_id: bytes = b"a" * 16) -> StoredEntry:
-    kind = Kind.REVISION if revises else Kind.NOTE
-    return StoredEntry(number, 0, Entry(client_id, number, kind, 0, 0, "amy", "x", revises), number)
-
-
-def test_a_version_is_overtaken_by_the_next_if_that_was_made_from_an_earlier_one_by_somebody_else() -> None:
-    following = [version(7, seen, client_id) for seen in (1, 5) for client_id in (b"a" * 16, b"b" * 16)]
-    assert [is_overtaken(version(5, 1), each) for each in following] == [False, True, False, False]
-    erased = following[1]._replace(entry=following[1].entry._replace(kind=Kind.ERASED))
-    assert not is_overtaken(version(5, 1), erased), "an erased note is not reported as overtaken"
-
-
 # Servers that do not keep to the protocol
+
+
+NOTE = StoredEntry(1, 0, Entry(b"a" * 16, 1, Kind.NOTE, 0, 0, "amy", "x", 0), 1)
 
 
 class Liar(NotebookReader):
@@ -261,12 +234,12 @@ def test_unknown_counts_of_a_later_server_are_ignored() -> None:
 
 
 def test_an_answer_to_another_question_is_an_error() -> None:
-    for liar in (Liar(version(1, 0)), Liar(*SUMMARY[1:])):
+    for liar in (Liar(NOTE), Liar(*SUMMARY[1:])):
         with raises(BadAnswer, "answer_invalid"):
             liar.stats()
     with raises(BadAnswer, "answer_invalid"):
         list(Liar(*SUMMARY).entries())
-    assert Liar(version(1, 0)).tags() == []
+    assert Liar(NOTE).tags() == []
 
 
 def test_a_tag_that_arrives_twice_because_its_notes_changed_meanwhile_is_listed_once() -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple, Unpack
 
 from udpnote.client.entry_arguments import check_number, check_selection
 from udpnote.model.argument_types import check_type
-from udpnote.model.entry import Kind, StoredEntry
+from udpnote.model.entry import StoredEntry
 
 if TYPE_CHECKING:
     from datetime import date
@@ -224,12 +224,3 @@ class NotebookReader(ABC):
         from udpnote.client.reading.queries import Queries  # here, because a one-shot send reads nothing
 
         return Queries(self._read, self._now)
-
-
-def is_overtaken(version: StoredEntry, following: StoredEntry) -> bool:
-    """Whether another client made `following`, the next version of the same note, without having seen `version`.
-
-    False if `following` was erased.
-    """
-    entry = following.entry
-    return entry.kind is not Kind.ERASED and entry.revises < version.number and entry.client_id != version.entry.client_id

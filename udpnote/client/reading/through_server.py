@@ -1,14 +1,12 @@
 """Reads a notebook through its server."""
 
 from collections.abc import Callable, Iterator
-from typing import NamedTuple
 
 from udpnote.client.driver import Driver
 from udpnote.client.finding.notebook_finder import LOCATE_SECONDS_MIN
-from udpnote.client.reading.notebook_reader import NotebookReader, is_overtaken
 from udpnote.client.session import Peer, Session
 from udpnote.errors import BadAnswer, InvalidQuery, Notice, ServerNotFound, StorageError, UdpnoteError
-from udpnote.model.entry import NOTHING_SEEN, SeenEntry, StoredEntry
+from udpnote.model.entry import NOTHING_SEEN, SeenEntry
 from udpnote.model.query import Item, Selection
 from udpnote.protocol.codec.reading import is_too_long
 from udpnote.protocol.reading.reading import Indexing, Reading
@@ -16,18 +14,6 @@ from udpnote.protocol.reading.shown_entries import NotebookRestored
 from udpnote.protocol.reading_messages import PageState
 from udpnote.protocol.server_contact import NotebookUnreadable
 from udpnote.text.query_check import check_query
-
-
-class Overtaken(NamedTuple):
-    """A revision that was overtaken: the next version of its note is `by`, which another client has written without having seen
-    the revision.
-
-    `note` is the number of the note in the notebook, and `number` that of the revision.
-    """
-
-    note: int
-    number: int
-    by: StoredEntry
 
 
 class ReadSession(Session[NotebookRestored | NotebookUnreadable]):
@@ -186,33 +172,3 @@ def _failure_of(driver: Driver, session: ReadSession) -> UdpnoteError | None:
     if not session.is_ended:
         return ServerNotFound("no_answer_to_reading", server=driver.silent_server(session))
     return None
-
-
-def overtaken_revisions(reader: NotebookReader, driver: Driver) -> list[Overtaken]:
-    """Return the revisions from the outbox of `driver` that were stored and then overtaken (see `Overtaken`), in the order of
-    their notes' numbers.
-
-    Each revision is returned only once: after that, the outbox forgets it. `reader` reads the client's notebook. If this
-    notebook is not known without a discovery, the result is empty. Raises the errors of `read`.
-    """
-    with driver.connection.lock():
-        notebook = driver.finder.known()
-        watched = set(driver.outbox.revisions.watched(notebook.notebook_id)) if notebook is not None else set()
-    if notebook is None or not watched:
-        return []
-    numbers = [revision.number for revision in watched]
-    current = {note.version for note in reader.entries(numbers=numbers)}
-    found, decided = [], []
-    for number in set(numbers) - current:  # these have a later version, or are not in the notebook
-        versions = list(reader.log(numbers=[number], limit=2, start=number))  # the revision, and the version after it
-        if len(versions) < 2:
-            continue
-        version, following = versions
-        decided.append(number)
-        is_lost = version.as_seen in watched and is_overtaken(version, following)
-        state = reader.note_states([number]).get(number) if is_lost else None
-        if state is not None:
-            found.append(Overtaken(state.note.number, number, following))
-    with driver.connection.lock(), driver.finder.optional_writes:
-        driver.outbox.revisions.forget(notebook.notebook_id, decided)
-    return sorted(found)
