@@ -87,6 +87,8 @@ def test_the_help_lists_every_command_and_comes_without_arguments_too(machine: M
     helped, bare = machine.run("--help"), machine.run()
     assert {*re.findall(r"^. ([a-z]+) ", helped.out, re.M)} >= {*COMMANDS}
     assert (helped.code, "Usage: udpnote" in bare.out + bare.err) == (0, True)
+    first_steps = bare.out.partition("╭")[0]
+    assert [step for step in ("serve", "send", "list") if f" udpnote {step}" not in first_steps] == []
     for version in (machine.run("--version"), machine.run("-V"), machine.shell(f"{sys.executable} -m udpnote --version")):
         assert version.out == f"udpnote {__version__}\n"
     for command in (*(COMMANDS.keys() - {"key", "service"}), "key show", "key rotate", "service install"):

@@ -38,7 +38,7 @@ class Declared(NamedTuple):
 def declared_commands() -> list[Declared]:
     """Return `udpnote` itself, whose name is empty, and all commands. A command comes before its subcommands."""
     rows = [Parameter(tuple(names.split(", ")), "", text, is_repeated=False, values=()) for names, text in OPTION_ROWS]
-    found = [Declared("", "", [HELP], [], [*rows, _HELP])]
+    found = [Declared("", "", cleaned(HELP).split("\n\n"), [], [*rows, _HELP])]
     for name, (_, group, _text) in COMMANDS.items():
         command = load(name)
         found.append(_declared(name, group, command))

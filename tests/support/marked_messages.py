@@ -103,7 +103,7 @@ def _sentences() -> Iterator[tuple[str, str, str]]:
 
 def _help() -> Iterator[tuple[str, str, str]]:
     """Yield the texts of the help, in the same form as `_calls`."""
-    for text in (HELP, HELP_ROW[1], *(sentence for _, sentence in OPTION_ROWS)):
+    for text in (*help_paragraphs(HELP), HELP_ROW[1], *(sentence for _, sentence in OPTION_ROWS)):
         yield text, "", "udpnote/cli/command_line/help_page.py"
     for name, (module, group, sentence) in COMMANDS.items():
         yield group, "", "udpnote/cli/command_line/command_table.py"

@@ -7,7 +7,16 @@ from typing import NamedTuple
 from udpnote.cli.command_line.declared_command import DeclaredCommand, DeclaredCommands
 from udpnote.text.language import marked
 
-HELP = "A notebook for the LAN: type a line on any machine; it is stored, exactly once, on the notebook's host."
+HELP = """A notebook for the LAN: type a line on any machine; it is stored, exactly once, on the notebook's host.
+
+To begin, run the first of these on the machine that keeps the notes, and the others on any machine of the LAN:
+
+    udpnote serve
+
+    udpnote send "buy milk"
+
+    udpnote list
+"""
 
 
 class Command(NamedTuple):
