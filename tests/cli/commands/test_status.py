@@ -71,3 +71,9 @@ def test_status_goes_on_without_an_outbox_that_cannot_be_read_and_never_shows_a_
     broken = machine.run("status")
     assert (broken.code, str(machine.outbox) in broken.out.splitlines()[0], "SETTING" in broken.out) == (1, True, True)
     assert "this host      secret, sealed" in broken.out
+
+
+def test_entries_for_a_notebook_that_is_not_known_yet_are_counted_in_a_sentence(machine: Machine) -> None:
+    machine.environ |= machine.discovering
+    machine.run("send --wait 0 milk")
+    assert "1 entry for a notebook that is not known yet\n" in machine.run("status", UDPNOTE_WAIT="0.4").out

@@ -244,7 +244,11 @@ def _reason(status: NotebookStatus, sources: Sequence[Source], named: Sequence[s
 
 
 def _waiting_text(waiting: WaitingCount, known: Sequence[KnownNotebook]) -> str:
-    """A text that says how many entries are waiting or refused, and which notebook they are for (see `place_name`)."""
+    """A text that says how many entries are waiting or refused, and which notebook they are for (see `place_name`), if that is
+    known.
+    """
+    if waiting.notebook_id is None and waiting.destination.names_nothing:
+        return str(Notice("entries_waiting_for_any", entries=waiting.entries))
     kind = "entries_waiting_for" if waiting.refused is None else "entries_refused_by"
     return str(Notice(kind, entries=waiting.entries, place=place_name(waiting, known)))
 

@@ -130,6 +130,11 @@ SENTENCES: dict[str, Sentence] = {
     "server_unusable": "cannot be used",
     "server_unusable_since": "cannot be used; last seen at {place}",
     "entries_waiting_for": Counted("entries", "{entries:,} entry for {place}", "{entries:,} entries for {place}"),
+    "entries_waiting_for_any": Counted(
+        "entries",
+        "{entries:,} entry for a notebook that is not known yet",
+        "{entries:,} entries for a notebook that is not known yet",
+    ),
     "entries_refused_by": Counted("entries", "{entries:,} entry refused by {place}", "{entries:,} entries refused by {place}"),
     "notebook_not_there": (
         "there is no notebook at {path}. Run the command on the notebook's host, and give it the path that `udpnote serve` "
