@@ -21,9 +21,10 @@ from tests.support.loopback import Loopback
 from tests.support.processes import DEADLINE_SECONDS, eventually
 from tests.support.source import modules
 from udpnote import Client
-from udpnote.client.connection import Connection, SystemClock, SystemRandomness
+from udpnote.client.connection import Connection
 from udpnote.client.sending import send_call
 from udpnote.client.sending.results import SentEntry
+from udpnote.client.surroundings import SystemClock, SystemRandomness
 from udpnote.errors import ClientClosed, Notice, UdpnoteError
 from udpnote.lan.interfaces import no_interfaces
 from udpnote.lan.probing_endpoint import ProbingEndpoint
@@ -387,14 +388,3 @@ with Client(server="127.0.0.1:{server.port}", outbox={str(loopback.folder / "out
     print(client.send("by the parent again").number)
 """
     assert printed_by(program).split() == ["1", *["client_of_another_process"] * 2, "None", "2"]
-
-
-@pytest.mark.parametrize(("zone", "minutes"), [("CST-8", 480), ("UTC+0800", -1080), ("UTC-0800", 1080)])
-def test_the_offset_of_the_time_zone_is_one_that_an_entry_can_have(
-    monkeypatch: pytest.MonkeyPatch, zone: str, minutes: int
-) -> None:
-    with monkeypatch.context() as patch:
-        patch.setenv("TZ", zone)
-        time.tzset()
-        assert SystemClock().utc_offset_minutes() == minutes
-    time.tzset()

@@ -6,7 +6,7 @@ from contextlib import suppress
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from udpnote.client.connection import ClientEndpoint, Clock, opened_connection
+from udpnote.client.connection import opened_connection
 from udpnote.client.driver import Driver
 from udpnote.client.entry_arguments import check_number, check_written, checked_entries, seen_entry
 from udpnote.client.finding.destination import destination_of
@@ -20,6 +20,7 @@ from udpnote.client.sending.results import Outcomes, SentEntry, State
 from udpnote.client.sending.send_call import SendCall
 from udpnote.client.sending.sender import Sender
 from udpnote.client.sending.text_source import TextSource
+from udpnote.client.surroundings import ClientEndpoint, Clock
 from udpnote.errors import ClientClosed, EntryRefused, InvalidSetting, Notice, NotTakenBack, Queued
 from udpnote.lan.probing_endpoint import ProbeAttempt
 from udpnote.model.argument_types import check_functions, check_options, check_several, check_type
@@ -63,7 +64,7 @@ class Client(NotebookReader, OutboxAccess, NotebookChoice):
     index, and that of the last entry in the notebook. These three functions must not call the client.
 
     `endpoint` has the sockets, `clock` the time, and `random` makes ids and salts, which must be unpredictable; the module
-    `client.connection` explains how a simulation provides its own.
+    `client.surroundings` explains how a simulation provides its own.
 
     Methods block, and several threads may call them. The `author` and `wait` of a method apply to one call; None stands for
     those of the client. An argument of a wrong type raises `TypeError`, before anything is saved or sent. The constructor

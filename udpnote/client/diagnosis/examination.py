@@ -15,7 +15,7 @@ from functools import partial
 from operator import itemgetter
 from typing import NamedTuple
 
-from udpnote.client.connection import ClientEndpoint
+from udpnote.client.surroundings import ClientEndpoint
 from udpnote.errors import BadDatagram
 from udpnote.lan.probing_endpoint import THIS_MACHINE
 from udpnote.lan.udp_socket import SendError
