@@ -1,10 +1,12 @@
 """Records of an outbox beside its entries: round-trip times, watched revisions, and keys that cannot be saved."""
 
+from collections.abc import Callable
 from contextlib import closing
 
 import pytest
 
-from tests.storage.outbox.conftest import HERE, WORK
+from tests.storage.outbox.conftest import HERE, KEY, OTHER_KEY, REKEYED, SEALED, WORK
+from udpnote.errors import NoSpace, StorageError
 from udpnote.model.entry import SeenEntry
 from udpnote.storage.outbox.outbox import Outbox
 from udpnote.storage.outbox.records import REVISIONS_WATCHED_MAX, ROUND_TRIP_SECONDS_MIN
@@ -54,9 +56,36 @@ def test_revisions_are_watched_per_notebook_until_they_are_forgotten_or_too_many
     assert revisions.watched(HERE.notebook_id) == more[1:]
 
 
-def test_a_new_key_is_kept_in_memory_if_the_disk_was_freed_only_after_the_outbox_was_opened(outbox: Outbox) -> None:
+def test_a_new_key_is_kept_in_memory_if_the_outbox_cannot_be_written(outbox: Outbox) -> None:
     outbox.remember(HERE)
     with closing(Outbox(outbox.path, is_read_only=True)) as reading:
         reading.keys.renew(HERE.notebook_id, b"new id", b"new key")
         assert reading.keys.by_id() == {b"new id": b"new key"}
         assert outbox.keys.by_id() == {}
+
+
+@pytest.mark.parametrize(
+    ("change", "key_id"),
+    [
+        (lambda outbox: outbox.keys.renew(SEALED.notebook_id, b"newer id", b"newer key"), b"newer id"),
+        (lambda outbox: outbox.join(REKEYED, OTHER_KEY), REKEYED.key_id),
+        (lambda outbox: outbox.leave(SEALED.notebook_id), None),
+    ],
+    ids=["renew", "join", "leave"],
+)
+def test_a_key_in_memory_does_not_count_any_more_once_the_notebook_has_another_one_or_none(
+    outbox: Outbox, change: Callable[[Outbox], None], key_id: bytes | None
+) -> None:
+    refusals: list[StorageError] = [NoSpace("disk_full", path=outbox.path)]
+
+    def before_writing() -> None:
+        if refusals:
+            raise refusals.pop()
+
+    outbox.join(SEALED, KEY)
+    with closing(Outbox(outbox.path, is_read_only=True, before_writing=before_writing)) as late:
+        late.keys.renew(SEALED.notebook_id, b"new id", b"new key")
+        assert [each.key_id for each in late.notebooks()] == [b"new id"]
+        change(late)
+        assert [each.key_id for each in late.notebooks()] == [each.key_id for each in outbox.notebooks()] == [key_id]
+        assert late.keys.by_id() == outbox.keys.by_id()

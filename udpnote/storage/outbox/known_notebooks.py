@@ -73,6 +73,7 @@ class KnownNotebooks:
             self.named_servers.replace(server, notebook.notebook_id)
             connection.execute(DELETE_UNUSED_KEYS)
             self._assign_for_key(notebook)
+        self.keys.forget_unsaved(notebook.notebook_id)
 
     def assign_for_replaced_key(self, notebook: KnownNotebook) -> None:
         """Durably assign to `notebook` the entries for which the user named only the key with the id `notebook.key_id`.
@@ -113,6 +114,7 @@ class KnownNotebooks:
                 check()
             connection.execute("UPDATE notebooks SET key_id = NULL, chosen = 0 WHERE notebook_id = ?", (notebook_id,))
             connection.execute(DELETE_UNUSED_KEYS)
+        self.keys.forget_unsaved(notebook_id)
 
     def chosen(self) -> KnownNotebook | None:
         """The chosen notebook; None if none is chosen."""

@@ -92,6 +92,12 @@ class JoinedKeys:
             if not is_unwritable(error):
                 raise
             self._unsaved[notebook_id] = (key_id, key)
+        else:
+            self.forget_unsaved(notebook_id)
+
+    def forget_unsaved(self, notebook_id: bytes) -> None:
+        """Forget the key of the notebook `notebook_id` in memory, because the outbox has a later one now, or needs none."""
+        self._unsaved.pop(notebook_id, None)
 
 
 class WatchedRevisions:
