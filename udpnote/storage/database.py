@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from udpnote.errors import StorageError
 from udpnote.storage.disk_errors import has_locks, has_small_blocks, storage_errors
-from udpnote.storage.inherited_files import record_opened, refuse_inherited
+from udpnote.storage.inherited_files import SQLITE_HEADER, record_opened, refuse_inherited
 from udpnote.storage.new_files import draft_of, link_draft, make_folders, own_like, remove_old_drafts, sync_folder
 
 IN_MEMORY = ":memory:"
@@ -36,8 +36,6 @@ PAGE_BYTES_MIN = 512
 
 COMPANION_SUFFIXES = ("-wal", "-shm", "-journal", ".index", ".index-wal", ".index-shm", ".lock", ".key")
 """Suffixes of the files that belong to a database: its logs, search index, key, and the lock against a second server."""
-
-_SQLITE_HEADER = b"SQLite format 3\x00"
 
 
 class Schema(NamedTuple):
@@ -205,7 +203,7 @@ def is_database(path: str) -> bool:
         connection.execute("PRAGMA schema_version")
         return os.path.getsize(path) >= PAGE_BYTES_MIN  # SQLite takes a file with a single byte for an empty one
     with open(path, "rb") as file:
-        return file.read(len(_SQLITE_HEADER)) == _SQLITE_HEADER
+        return file.read(len(SQLITE_HEADER)) == SQLITE_HEADER
 
 
 def is_same_file(path: str, other: str) -> bool:

@@ -10,7 +10,8 @@ new log by then. So `refuse_inherited` refuses these files.
 SQLite removes the log at its path, even if that is a newer one, with entries of a command that was killed. So after a fork, the
 child replaces its descriptors of these files by read-only ones of /dev/null. SQLite cannot get the lock that it needs then.
 
-The second also gives back the child's part in the lock of `notebook.file_guard`.
+The second also gives back the child's part in the lock of `notebook.file_guard`. If the system does not list the descriptors,
+the child cannot do that. Then it only opens none of the files that the parent has ever had open.
 """
 
 import os
@@ -22,8 +23,12 @@ from udpnote.storage.file_status import identity_of
 _DESCRIPTORS = "/dev/fd"
 """The folder with an entry for each open file of this process."""
 
+SQLITE_HEADER = b"SQLite format 3\x00"
+"""The first bytes of each database."""
+
 _opened: set[tuple[int, int]] = set()
-"""Device and inode of each database that this process has opened."""
+"""Device and inode of each database that this process has opened. Once a database was closed and deleted, another file may have
+the same ones."""
 
 _inherited: set[tuple[int, int]] = set()
 """Device and inode of each database that was open at a fork which led to this process."""
@@ -45,15 +50,24 @@ def refuse_inherited(path: str) -> None:
 def _disable_inherited() -> None:
     if not _opened:
         return
-    with suppress(OSError):  # there is no such folder, as in some containers
+    try:
         substitute = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
-        for descriptor in map(int, os.listdir(_DESCRIPTORS)):
-            with suppress(OSError):  # the descriptor of the folder itself is closed by now
-                if (identity := identity_of(descriptor)) in _opened:
-                    _inherited.add(identity)
-                    os.dup2(substitute, descriptor, inheritable=False)
-        os.close(substitute)
-    _opened.clear()
+        try:
+            for descriptor in map(int, os.listdir(_DESCRIPTORS)):
+                _replace_if_database(descriptor, substitute)
+        finally:
+            os.close(substitute)
+    except OSError:  # there is no such folder, as in some containers, or this process can open no further file
+        _inherited.update(_opened)
+
+
+def _replace_if_database(descriptor: int, substitute: int) -> None:
+    """If `descriptor` is that of a database that the parent has opened, make it the same file as `substitute`."""
+    with suppress(OSError):  # that of the folder of descriptors is closed by now, and some files cannot be read
+        identity = identity_of(descriptor)
+        if identity in _opened and os.pread(descriptor, len(SQLITE_HEADER), 0) == SQLITE_HEADER:
+            _inherited.add(identity)
+            os.dup2(substitute, descriptor, inheritable=False)
 
 
 os.register_at_fork(after_in_child=_disable_inherited)
