@@ -61,7 +61,7 @@ def endpoint() -> Iterator[ProbingEndpoint]:
 
 
 def local_server(path: Path | None, **options: object) -> Server:
-    return Server(path, bind="127.0.0.1", **{"port": 0} | options)  # type: ignore[arg-type]
+    return Server(path, **{"bind": "127.0.0.1", "port": 0} | options)  # type: ignore[arg-type]
 
 
 def test_the_default_notebook_is_in_the_users_folder_and_noise_gets_no_answer(
