@@ -4,7 +4,6 @@ from collections.abc import Sequence
 
 from udpnote.text.joining import all_of, any_of, in_sentences
 from udpnote.text.language import gettext as _
-from udpnote.text.language import marked
 from udpnote.text.messages.forms import Counted, Sentence
 
 WORD_CHARACTERS_MAX = 60
@@ -46,19 +45,10 @@ def _time_unclear(text: str, forms: Sequence[str]) -> str:
     return _("which time is {text!r}? Write {forms}").format(text=text, forms=any_of(map(repr, forms)))
 
 
-_WEEKDAYS = (
-    marked("Monday"),
-    marked("Tuesday"),
-    marked("Wednesday"),
-    marked("Thursday"),
-    marked("Friday"),
-    marked("Saturday"),
-    marked("Sunday"),
-)
-
-
 def _day_of_other_weekday(day: str, weekday: int) -> str:
-    return _("{day} is a {weekday}").format(day=day, weekday=_(_WEEKDAYS[weekday]))
+    from udpnote.text.writing_days import weekday_name  # here, because this happens seldom
+
+    return _("{day} is a {weekday}").format(day=day, weekday=weekday_name(weekday))
 
 
 def _start_of(word: str) -> str:
