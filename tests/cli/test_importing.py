@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.support.exports import notes
-from tests.support.late_signal import interrupted_late
+from tests.support.interrupted import interrupted_late
 from tests.support.other_programs import Read
 from udpnote.cli.importing.comparison import identities_in
 from udpnote.cli.importing.exports import JsonLines

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.late_signal import interrupted_late
+from tests.support.interrupted import interrupted_late
 from tests.support.machine import Machine, note
 from tests.support.processes import COMMAND, Process, eventually
 from udpnote.cli.terminal.interruption import ending_in_order, interruptible_until_last_step, noticing_signals
