@@ -78,6 +78,14 @@ def test_a_file_with_an_unknown_ending_is_not_made_and_a_hyphen_is_standard_outp
     assert (page.count("<article"), "厨房</h1>" in page, page.endswith("</html>\n")) == (2, True, True)
 
 
+@pytest.mark.parametrize("form", ["markdown", "text", "csv", "html"])
+def test_notes_for_people_come_in_the_order_of_writing_and_json_lines_in_that_of_storing(diary: Machine, form: str) -> None:
+    diary.send("--at", "2026-11-20 12:00", "the earliest, written down last")
+    exported = diary.run(f"export --format {form}").out
+    assert exported.index("the earliest") < exported.index("first #milk") < exported.index("third, revised")
+    assert "the earliest" in diary.run("export").lines[-1]
+
+
 def test_a_filter_exports_the_notes_that_a_list_shows_with_their_versions(diary: Machine) -> None:
     for options, found in (
         ("", [(n, "note") for n in (1, 2, 3, 4)] + [(5, "revision"), (6, "deletion")]), ("--on 2026-11-22", [(2, "note")]),

@@ -54,9 +54,9 @@ def export(
     """Write notes to a file or to standard output.
 
     `jsonl` (JSON lines) is complete: it has every revision and deletion, and can be imported. The other formats have the latest
-    text of each note. In `text`, each note begins with a line that has its time; its text and a blank line follow. `text` can
-    be imported, too. `csv` is a table for spreadsheets, and `html` a web page. If FILE has another ending than .jsonl, .md,
-    .txt, .csv or .html, `--format` must name the format.
+    text of each note, in the order in which the notes were written. In `text`, each note begins with a line that has its time;
+    its text and a blank line follow. `text` can be imported, too. `csv` is a table for spreadsheets, and `html` a web page. If
+    FILE has another ending than .jsonl, .md, .txt, .csv or .html, `--format` must name the format.
 
     FILE is replaced only when the export is complete: if it fails or is interrupted, FILE stays as it was.
 
@@ -129,7 +129,7 @@ class _Export:
     def _count(self, entries: list[StoredEntry]) -> None:
         """Count `entries`, whose text `put` has got, and update the progress."""
         self.entries += len(entries)
-        self._number = entries[-1].number
+        self._number = max(self._number, entries[-1].number)  # notes come in the order of writing, except in `jsonl`
         self._progress.advance(len(entries))
 
 

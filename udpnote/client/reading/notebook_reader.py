@@ -135,7 +135,7 @@ class NotebookReader(ABC):
         return self._queries.log(filters, numbers=numbers, newest_first=newest_first, limit=limit, start=start)
 
     def note_portions(self, **filters: "Unpack[Filters]") -> Iterator[list[StoredEntry]]:
-        """Yield what `entries(by_number=True)` yields, in lists of notes that have arrived together. No list is empty or long.
+        """Yield what `entries` yields, in lists of notes that have arrived together. No list is empty or long.
 
         For many notes, this is faster than `entries`.
         """

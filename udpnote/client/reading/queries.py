@@ -55,8 +55,8 @@ class Queries:
         return self._named(query, numbers, limit, start)
 
     def note_portions(self, filters: Filters) -> Iterator[list[StoredEntry]]:
-        """Yield the notes that match `filters`, in the order of their numbers. See `NotebookReader.note_portions`."""
-        return self._portions(Selection(query_of(View.NOTES, filters, self._now)._replace(by_time=False)))
+        """Yield the notes that match `filters`, in the order of writing. See `NotebookReader.note_portions`."""
+        return self._portions(Selection(query_of(View.NOTES, filters, self._now)._replace(by_time=True)))
 
     def log_portions(self, filters: Filters) -> Iterator[list[StoredEntry]]:
         """Yield the entries that match `filters`. See `NotebookReader.log_portions`."""
