@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable
 from udpnote.protocol.envelope import Envelope, Requester
 
 KEPT_BURSTS_MAX = 1024
-"""The most bursts whose pages are kept: two for each of more readers than a LAN has."""
+"""The most bursts whose pages are kept: two for each of 512 readers, more than a LAN has."""
 
 KEPT_PAGES_MAX = 4096
 """The most pages that are kept, of all bursts together: 5 MiB, so that nobody can fill the memory."""
