@@ -32,8 +32,8 @@ def test_lines_have_number_change_local_time_author_and_text() -> None:
     ):  # fmt: skip
         entry = Entry(b"c" * 16, 1, kind, WRITTEN_AT, 480, "amy\x07", text, revises)
         assert line_for_writer(7, entry) == f"{head}  2019-05-10 00:37:08{shown}"
-        assert line_for_reader(7, entry) == f"2019-05-10 00:37:08  {head}  amy␇{shown}"
-        assert line_for_reader(7, entry, revises) == line_for_reader(7, entry)
+        assert line_for_reader(7, entry, 0) == f"2019-05-10 00:37:08  {head}  amy␇{shown}"
+        assert line_for_reader(7, entry, revises) == line_for_reader(7, entry, 0)
         assert line_for_reader(7, entry, 1)[21:].startswith(f"{head} of note #1  " if revises else f"{head}  ")
 
 

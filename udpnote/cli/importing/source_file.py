@@ -102,7 +102,7 @@ class SourceFile:
                 return line
         return ""
 
-    def form(self, date_format: str = "") -> Format | None:
+    def form(self, date_format: str) -> Format | None:
         """Return the format of the file, recognized by its beginning; None if the file is blank. `Reading` explains
         `date_format`.
 

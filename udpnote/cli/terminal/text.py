@@ -99,7 +99,7 @@ def line_for_writer(number: int, entry: Entry) -> str:
     return f"{head}  {local_time(entry.written_at)}  {harmless(entry.text)}".rstrip()
 
 
-def line_for_reader(number: int, entry: Entry, note: int = 0) -> str:
+def line_for_reader(number: int, entry: Entry, note: int) -> str:
     """Return a stored entry as one line, without a newline, as `serve` and `follow` print it.
 
     The line has the local time of writing, the number of the entry, the version that it revises or deletes, the author and the
