@@ -10,6 +10,7 @@ from udpnote.client.connection import opened_connection
 from udpnote.client.driver import Driver
 from udpnote.client.entry_arguments import check_number, check_written, checked_entries, seen_entry
 from udpnote.client.finding.destination import destination_of
+from udpnote.client.finding.discoverer import Discoverer
 from udpnote.client.finding.notebook_finder import LOCATE_SECONDS_MIN, NotebookFinder
 from udpnote.client.finding.trust import Keyring, named_key_of, own_key
 from udpnote.client.notebook_choice import NotebookChoice, decide_notebook
@@ -104,9 +105,10 @@ class Client(NotebookReader, OutboxAccess, NotebookChoice):
             self._keyring = Keyring(self._outbox, named_key, random_bytes=self._connection.random.randbytes, own=own)
             destination = destination_of(settings, names_port=port is not None, key_id=self._keyring.named_id)
             self._ports = settings.ports
-            self._finder = NotebookFinder(
+            discoverer = Discoverer(
                 self._connection, self._outbox, self._keyring, destination, ports=self._ports, on_notice=self._notify
             )
+            self._finder = NotebookFinder(discoverer, self._outbox, now=self._connection.now, on_notice=self._notify)
             self._driver = Driver(self._connection, self._outbox, self._keyring, self._finder, self._notify)
             self._sender = Sender(self._driver, Outcomes(on_delivered, self._notify))
         self._forwarder: Forwarder | None = None
@@ -146,7 +148,7 @@ class Client(NotebookReader, OutboxAccess, NotebookChoice):
     @property
     def probe_attempts(self) -> list[ProbeAttempt]:
         """For each datagram of the latest search for servers, sent or not, a `ProbeAttempt`. Empty before the first search."""
-        return self._finder.attempts
+        return self._finder.discoverer.attempts
 
     @property
     def named_key_id(self) -> bytes | None:

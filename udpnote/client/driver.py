@@ -56,7 +56,7 @@ class Driver:
         """The monotonic time in seconds."""
         self.outbox = outbox
         self.keyring = keyring
-        self.finder = finder
+        self.finder, self.discoverer = finder, finder.discoverer
         self.on_notice = on_notice
         self._unreachable: Notice | None = None
         """Why a server could not be reached; the notice about the next search for a server says so."""
@@ -66,7 +66,7 @@ class Driver:
 
         If the notebook is not known, discovery looks for it until `seconds` have passed `since` that monotonic time (None:
         since now). A discovery of less than `LOCATE_SECONDS_MIN` lasts so long instead. Raises the errors of
-        `NotebookFinder.find`. The caller must hold the lock of the connection.
+        `Discoverer.find`. The caller must hold the lock of the connection.
         """
         since = self.now() if since is None else since
         return self.finder.locate(since + max(seconds, LOCATE_SECONDS_MIN))
@@ -200,8 +200,8 @@ class Driver:
             session.has_sent = session.has_sent or not has_no_way
             session.is_cut_off = session.is_cut_off and has_no_way
         for probe in session.probes_to_send():
-            self.finder.probe_again(probe, session.notebook)
-            have_left = any(each.error is None and each.interface != THIS_MACHINE for each in self.finder.attempts)
+            self.discoverer.probe_again(probe, session.notebook)
+            have_left = any(each.error is None and each.interface != THIS_MACHINE for each in self.discoverer.attempts)
             session.is_cut_off = session.obstacle is not None and not have_left
 
     def _report(

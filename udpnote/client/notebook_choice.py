@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from udpnote.client.connection import Connection
 from udpnote.client.driver import Driver
 from udpnote.client.finding.destination import check_nothing_waits, matches
+from udpnote.client.finding.discoverer import Discoverer
 from udpnote.client.finding.notebook_finder import NotebookFinder
 from udpnote.client.finding.trust import Keyring
 from udpnote.client.sending.sender import Sender
@@ -75,7 +76,7 @@ class NotebookChoice:
         it now. If the notebook that the outbox knows by this name answers, or if none answers, the known one is chosen. If only
         another notebook of this name answers, that one is chosen, with a notice. Raises `InvalidSetting` if `name_or_id` is
         blank, `ServerNotFound` if no such notebook is known or answers, `SeveralNotebooks` if several could be meant, and the
-        other errors of `NotebookFinder.find`.
+        other errors of `Discoverer.find`.
         """
         with self._connection.lock():
             notebook = named_notebook(self._driver, name_or_id)
@@ -89,7 +90,7 @@ class NotebookChoice:
         If the user has named a server, only that server is asked. Otherwise a discovery looks for the notebook on the LAN.
         Entries that wait for this key are assigned to the notebook (see `KnownNotebooks.join`). Raises `InvalidKey` if `code`
         is not a join code, `ServerNotFound` if no server with that key answers, `OldKey` if the notebook has a newer key, and
-        the other errors of `NotebookFinder.find`. After an error, nothing was saved.
+        the other errors of `Discoverer.find`. After an error, nothing was saved.
         """
         from udpnote.model.join_code import parse_join_code  # here, because a one-shot send joins nothing
 
@@ -99,11 +100,11 @@ class NotebookChoice:
         with self._connection.lock():
             keyring = Keyring(self._outbox, key, random_bytes=self._connection.random.randbytes, is_joining=True)
             destination = self.destination._replace(name_or_id=None, key_id=keyring.named_id)
-            finder = NotebookFinder(
+            discoverer = Discoverer(
                 self._connection, self._outbox, keyring, destination, ports=self._ports, on_notice=self._driver.on_notice
             )
             try:
-                notebook = known_notebook(finder.find(destination, self._driver.now() + DISCOVERY_SECONDS))
+                notebook = known_notebook(discoverer.find(destination, self._driver.now() + DISCOVERY_SECONDS))
             except OldKey:
                 raise OldKey("joined_with_old_key") from None
             self._outbox.join(notebook, key, server=destination.server)
@@ -142,7 +143,7 @@ class NotebookChoice:
 
 
 def named_notebook(driver: Driver, name_or_id: str) -> KnownNotebook:
-    """Find the notebook called `name_or_id`, save it in the outbox, and return it. Raises the errors of `NotebookFinder.find`.
+    """Find the notebook called `name_or_id`, save it in the outbox, and return it. Raises the errors of `Discoverer.find`.
 
     If `name_or_id` is the id, or the start of the id, of exactly one notebook in the outbox, this returns that notebook without
     a discovery. In all other cases, a discovery looks for notebooks with this name or id. If `name_or_id` is the name of
@@ -163,7 +164,7 @@ def named_notebook(driver: Driver, name_or_id: str) -> KnownNotebook:
         return expected
     destination = driver.finder.destination._replace(name_or_id=name_or_id)
     try:
-        found = driver.finder.find(destination, driver.now() + DISCOVERY_SECONDS, expected=expected)
+        found = driver.discoverer.find(destination, driver.now() + DISCOVERY_SECONDS, expected=expected)
     except (ServerNotFound, WrongNotebook):
         if expected is None:
             raise

@@ -68,7 +68,7 @@ def notebook_status(driver: Driver, seconds: float, *, saves: bool) -> NotebookS
     try:
         if known is not None:
             driver.keyring.envelope(known)  # raises `KeyMissing`, as it does for the commands that use the notebook
-        answer = finder.find(destination, driver.now() + seconds, expected=known)
+        answer = driver.discoverer.find(destination, driver.now() + seconds, expected=known)
     except UdpnoteError as error:
         failure = error
         if known is not None and error.notice.kind == "name_or_id_not_found":  # the user has not typed the id that it names

@@ -49,16 +49,16 @@ def find_notebooks(driver: Driver, timeout: float) -> Iterator[FoundNotebook]:
     check_type("timeout", timeout, int, float)
     until = driver.now() + timeout
     with driver.connection.lock():
-        discovery = driver.finder.start(until, driver.finder.destination)
+        discovery = driver.discoverer.start(until, driver.discoverer.destination)
     try:
         while driver.now() < until:
             with driver.connection.lock():
-                found = [found_notebook(answer, discovery.judge) for answer in driver.finder.step(discovery, until)]
+                found = [found_notebook(answer, discovery.judge) for answer in driver.discoverer.step(discovery, until)]
             yield from found
             driver.connection.rest()
     finally:
         with suppress(ClientClosed), driver.connection.lock():
-            driver.finder.end(discovery)
+            driver.discoverer.end(discovery)
 
 
 def notebooks_by_address(driver: Driver, lookup_seconds: float) -> dict[Address, FoundNotebook]:
@@ -69,11 +69,11 @@ def notebooks_by_address(driver: Driver, lookup_seconds: float) -> dict[Address,
     """
     found: dict[Address, FoundNotebook] = {}
     with driver.connection.lock():
-        discovery = driver.finder.start(driver.now() + lookup_seconds, driver.finder.destination)
+        discovery = driver.discoverer.start(driver.now() + lookup_seconds, driver.discoverer.destination)
         while driver.now() < (end := discovery.prober.settled_at):
-            for answer in driver.finder.step(discovery, end):
+            for answer in driver.discoverer.step(discovery, end):
                 found[answer.source] = found_notebook(answer, discovery.judge)
-        driver.finder.end(discovery)
+        driver.discoverer.end(discovery)
     return found
 
 

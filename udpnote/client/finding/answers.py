@@ -43,7 +43,7 @@ class Judge(NamedTuple):
 
         If several such notebooks have answered, returns the answer of `expected`. Raises `SeveralNotebooks` if `expected` is
         None or not among them. If no such notebook has answered, or only one whose key has changed, raises `OldKey`,
-        `NotSealed`, `WrongNotebook` or `ServerNotFound`, as `NotebookFinder.find` explains. `ports` are the UDP ports at which
+        `NotSealed`, `WrongNotebook` or `ServerNotFound`, as `Discoverer.find` explains. `ports` are the UDP ports at which
         discovery has asked; errors name them.
         """
         answered = self.matching(destination, found)

@@ -3,7 +3,7 @@
 A `Destination` holds all that options, the environment and the settings file say about the notebook: its name, its id, the
 start of its id, its key or its server. A name is compared with the names that the notebooks have now. If the outbox knows
 several notebooks with that name, the client uses the chosen one among them. If none of these is chosen, discovery decides, and
-`NotebookFinder` raises `SeveralNotebooks` if several of them answer. `NotebookFinder`, `Client.use`, `Client.leave`, and the
+`Discoverer` raises `SeveralNotebooks` if several of them answer. `NotebookFinder`, `Client.use`, `Client.leave`, and the
 commands that show or deliver waiting entries all call the functions of this module.
 """
 

@@ -78,7 +78,7 @@ def import_through(
 
     `revised` are all numbers that revisions and deletions among `entries` name. `before` is the notebook's last number. Raises
     `ServerNotFound` if the server does not answer for `wait_seconds`, `OldKey` if the notebook's key has changed, and the
-    errors of `NotebookFinder.find` if the notebook is not known and cannot be found. Also raises the errors of
+    errors of `Discoverer.find` if the notebook is not known and cannot be found. Also raises the errors of
     `ImportQueue.finished`. After any error, importing all entries again imports the rest. At the end, saves the round-trip time
     in the outbox.
     """
