@@ -189,6 +189,17 @@ def test_a_notebook_with_a_number_that_its_size_rules_out_is_damaged_and_stays(
     assert path.read_bytes() == before
 
 
+@pytest.mark.parametrize("loss", ["DELETE FROM properties", "UPDATE properties SET value = 'text'"])
+@pytest.mark.parametrize("use", [serve, read_only, to_copy, erase])
+def test_a_notebook_without_an_id_is_damaged_and_stays(path: Path, use: Callable[[str], None], loss: str) -> None:
+    write(path, "first", "second")
+    change(path, f"{loss} WHERE name = 'notebook_id'")
+    before = path.read_bytes()
+    with raises(StorageError, "database_damaged", path=str(path), problem=Notice("no_notebook_id")):
+        use(str(path))
+    assert path.read_bytes() == before
+
+
 def test_the_key_that_was_recorded_last_is_read(path: Path) -> None:
     with closing(Notebook(path)) as notebook, closing(ReadOnlyNotebook(str(path))) as reading:
         assert reading.used_key_id is None

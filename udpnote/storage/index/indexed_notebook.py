@@ -99,7 +99,7 @@ class IndexedNotebook:
         self.path = os.fsdecode(file) or IN_MEMORY  # the bytes of a path need not be UTF-8
         with storage_errors(self.path):
             notebook_id = read_property(connection, "notebook_id")
-        assert isinstance(notebook_id, bytes), "a notebook gets its id when its file is made"
+        assert isinstance(notebook_id, bytes), "a file without an id is not opened"
         self._notebook_id = notebook_id
 
     def last_number(self) -> int:

@@ -92,12 +92,14 @@ def _create_tables(connection: sqlite3.Connection) -> None:
     connection.execute("INSERT INTO properties VALUES ('notebook_id', ?)", (os.urandom(NOTEBOOK_ID_BYTES),))
 
 
-def _check_last_number(connection: sqlite3.Connection, path: str) -> None:
-    """Raise `StorageError` if the last entry's number is higher than the count of bytes in the file.
+def _check(connection: sqlite3.Connection, path: str) -> None:
+    """Raise `StorageError` if the notebook has no id, or if its last entry has a higher number than the file has bytes.
 
     Numbers have no gaps and an entry takes more than a byte, so only a damaged file has such a number. Some loops would take
     for ever to count up to it, and after 2^63 - 1, the highest one in SQLite, no entry could be stored under the next number.
     """
+    if not isinstance(read_property(connection, "notebook_id"), bytes):
+        raise StorageError("database_damaged", path=path, problem=Notice("no_notebook_id"))
     number = last_number(connection)
     (pages,) = connection.execute("PRAGMA page_count").fetchone()
     (page_bytes,) = connection.execute("PRAGMA page_size").fetchone()
@@ -111,7 +113,7 @@ SCHEMA = Schema(
     version=1,
     page_bytes=1024,  # a thousand clients write to a thousand pages of the UNIQUE index, and each page is logged whole
     create=_create_tables,
-    check=_check_last_number,
+    check=_check,
 )
 
 
@@ -256,7 +258,7 @@ class NotebookFile:
     def notebook_id(self) -> bytes:
         """The 16 random bytes that identify the notebook. Each copy of the notebook has the same id."""
         value = self._property("notebook_id")
-        assert isinstance(value, bytes), "a notebook gets its id when its file is made"
+        assert isinstance(value, bytes), "a file without an id is not opened"
         return value
 
     @property

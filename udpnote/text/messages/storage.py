@@ -212,6 +212,7 @@ SENTENCES: dict[str, Sentence] = {
         "cannot use {path} ({problem}). Try again. If that does not help, find out whether the file is damaged: "
         "`sqlite3 -readonly {path_quoted} 'PRAGMA integrity_check'`"
     ),
+    "no_notebook_id": "it has no notebook id",
     "number_beyond_file": "its last entry has the number {number}, but the file is too small for so many entries",
     "disk_read_only": (
         "cannot write {path}, because its disk is read-only. After an error, the system makes a disk read-only: `sudo "
