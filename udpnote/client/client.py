@@ -313,9 +313,8 @@ class Client(NotebookReader, OutboxAccess, NotebookChoice):
         Raises `ServerNotFound` if the host name of the named server cannot be resolved, and no notebook has answered there
         before.
         """
-        from udpnote.client.finding.all_notebooks import (
-            find_notebooks,  # here, because a one-shot send asks only for one notebook
-        )
+        # here, because a one-shot send asks only for one notebook
+        from udpnote.client.finding.all_notebooks import find_notebooks
 
         return find_notebooks(self._driver, timeout)
 

@@ -215,8 +215,8 @@ class Forwarder:
     def _begin_session(self, wait_seconds: float) -> ForwardSession:
         """Begin and return a session with the client's notebook. If the notebook is not known, discovery looks for it first.
 
-        The discovery lasts for up to `wait_seconds` (see `Driver.locate`). After it, the waiting time of each call
-        begins anew. Raises the errors of `Driver.locate`.
+        The discovery lasts for up to `wait_seconds`. After it, the waiting time of each call begins anew. For the errors see
+        `Driver.locate`.
         """
         located = self._driver.locate(wait_seconds)
         self._session = ForwardSession(self._driver.peer(located))

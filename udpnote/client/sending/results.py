@@ -165,9 +165,8 @@ class Outcomes:
         """
         sequences = list(map(_sequence, entries))
         fields = zip(entries, repeat(State.STORED), count(first), repeat(None))
-        outcomes: list[SentEntry] = list(
-            map(new_tuple, repeat(SentEntry), fields)
-        )  # for each entry `new_tuple(SentEntry, values)`
+        # for each entry `new_tuple(SentEntry, values)`
+        outcomes: list[SentEntry] = list(map(new_tuple, repeat(SentEntry), fields))
         if not self._origins and all(map(self._awaited.__contains__, sequences)):  # nearly always
             self._awaited.update(zip(sequences, outcomes, strict=True))
         else:

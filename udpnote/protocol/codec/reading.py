@@ -1,8 +1,8 @@
 """Converts READs and PAGEs to bytes and back, with their queries, cursors, stored entries and tallies.
 
-A text is two bytes with the length of its UTF-8, then the UTF-8. For
-malformed bytes, the functions `parse_...` raise `BadDatagram`, `struct.error`, `IndexError`, `KeyError` or
-`UnicodeDecodeError`; `codec` turns all these errors into `BadDatagram`.
+A text is two bytes with the length of its UTF-8, then the UTF-8. For malformed bytes, the functions `parse_...` raise
+`BadDatagram`, `struct.error`, `IndexError`, `KeyError` or `UnicodeDecodeError`; `codec` turns all these errors into
+`BadDatagram`.
 """
 
 from functools import lru_cache
