@@ -5,13 +5,14 @@ import sys
 from collections.abc import Iterator, Sequence
 from importlib.resources import files
 from shlex import join, quote
-from typing import Annotated, NamedTuple
+from typing import Annotated
 
 from udpnote.cli import exit_codes
 from udpnote.cli.command_line.declared_command import DeclaredCommands, Option
 from udpnote.cli.options.declared import Json, ListeningPort, Name
 from udpnote.cli.systemd.executable import check_trusted, places_of_code, server_program
 from udpnote.cli.systemd.service_plan import ServicePlan, plan_service
+from udpnote.cli.systemd.service_state import ServiceState, labelled, state_of
 from udpnote.cli.systemd.service_unit import (
     Found,
     Service,
@@ -152,7 +153,7 @@ def status(as_json: Json = False) -> int:
         udpnote service status --json
     """
     check_manager(is_system=True)
-    states = [_state(service) for service in installed_services()]
+    states = [state_of(service) for service in installed_services()]
     if as_json:
         for state in states:
             print(in_json(state._asdict()))
@@ -244,7 +245,7 @@ def _start(service: Service, plan: ServicePlan, commands: Sequence[Sequence[str]
         )
         say(notice)
         return exit_codes.REFUSED
-    print(_state_lines(_state(service)))
+    print(_state_lines(state_of(service)))
     for label, text in _next_steps(service, plan, program):
         print(_line(label, text))
     return exit_codes.DONE
@@ -282,88 +283,9 @@ def _firewall(port: int | None) -> Iterator[tuple[str, str]]:
     yield "", _("with firewalld:  {command}").format(command=firewalld)
 
 
-class _State(NamedTuple):
-    """What the unit file of a service and systemd say of it: the fields of the object of `udpnote service status --json`.
-
-    `changed` says that somebody has changed the unit file, and `lingers` that this user's services start at boot. A field is
-    None if its value is not known, or if there is none.
-    """
-
-    unit: str
-    system: bool
-    instance: str | None
-    unit_file: str
-    changed: bool
-    file: str | None
-    name: str | None
-    enabled: str | None
-    state: str | None
-    substate: str | None
-    result: str | None
-    exit_code: int | None
-    serves: str | None
-    running: bool
-    lingers: bool | None
-    journal: str
-
-
-def _state(service: Service) -> _State:
-    """Read the unit file of `service`, and ask systemd about the service. Return what both say.
-
-    Raises `StorageError` if the file cannot be read.
-    """
-    found, unit = read_unit(service.path)
-    values = properties(service)
-    return _State(
-        unit=service.unit,
-        system=service.is_system,
-        instance=service.instance or None,
-        unit_file=service.path,
-        changed=found is Found.CHANGED,
-        file=unit.file if unit is not None else None,
-        name=unit.name if unit is not None else None,
-        enabled=values.get("UnitFileState") or None,
-        state=values.get("ActiveState") or None,
-        substate=values.get("SubState") or None,
-        result=values.get("Result") or None,
-        exit_code=int(values["ExecMainStatus"]) if values.get("ExecMainStatus", "").isdigit() else None,
-        serves=values.get("StatusText") or None,
-        running=values.get("ActiveState") == "active",
-        lingers=None if service.is_system else lingers(),
-        journal=join(journal(service, "-n", "20")),
-    )
-
-
-def _state_lines(state: _State) -> str:
+def _state_lines(state: ServiceState) -> str:
     """The lines for people about `state`."""
-    path = state.unit_file
-    lines = [
-        (_("unit"), _("{path}, changed by hand").format(path=path) if state.changed else path),
-        (_("file"), state.file or _("unknown")),
-        (_("server"), str(_running(state))),
-        (_("at boot"), str(_at_boot(state))),
-        (_("messages"), state.journal),
-    ]
-    return "\n".join(_line(label, text) for label, text in lines)
-
-
-def _running(state: _State) -> Notice:
-    """Return the notice that says whether the server runs. If it runs, the notice says what it serves and where. If it has
-    failed, the notice has its exit code, and says whether systemd starts it again.
-    """
-    if state.running:
-        return Notice("service_runs", what=state.serves) if state.serves else Notice("service_runs_something")
-    if state.state is None:
-        return Notice("service_not_known")
-    exit_code = state.exit_code if state.result not in (None, "success") else None
-    return Notice("service_does_not_run", exit_code=exit_code, is_tried_again=state.substate == TRIED_AGAIN)
-
-
-def _at_boot(state: _State) -> Notice:
-    """Return the notice that says when systemd starts the server by itself: at boot, when the user logs in, or never."""
-    if state.enabled != "enabled":
-        return Notice("unit_not_enabled")
-    return Notice("started_at_boot") if state.system or state.lingers else Notice("started_at_login")
+    return "\n".join(_line(label, text) for label, text in labelled(state))
 
 
 def _line(label: str, text: str) -> str:
