@@ -322,6 +322,15 @@ def the_outbox_is_damaged(lab: Lab) -> list[Case]:
     return [Case(host, {"outbox_unusable"}, (host,)) for host in (hosts.laptop, desk)]
 
 
+def the_address_has_another_notebook(lab: Lab) -> list[Case]:
+    hosts = pair(lab, is_serving=False)
+    server = hosts.kitchen.serve("--name", "kitchen")
+    hosts.laptop.send_in_thread("before the trouble")
+    server.stop()
+    hosts.kitchen.serve("--name", "work", notebook=hosts.kitchen.home / "other.sqlite3")
+    return [Case(hosts.laptop, {"another_notebook_there"})]
+
+
 def the_log_of_the_outbox_is_damaged(lab: Lab) -> list[Case]:
     hosts = pair(lab)
     attic = lab.host("attic", hosts.lan, ipv6=False)
@@ -373,6 +382,6 @@ CASES: list[Callable[[Lab], list[Case]]] = [
     a_copy_is_served, two_notebooks_have_one_name,
     an_impostor_answers, the_key_was_changed, the_server_has_ended, the_server_here_hangs, the_router_keeps_clients_apart,
     the_named_host_is_unknown, the_outbox_is_damaged, the_log_of_the_outbox_is_damaged, settings_are_wrong,
-    the_home_cannot_be_written, a_router_forbids_the_way_to_the_server,
+    the_home_cannot_be_written, the_address_has_another_notebook, a_router_forbids_the_way_to_the_server,
     the_servers_host_rejects_datagrams, the_servers_host_is_off,
 ]  # fmt: skip

@@ -124,6 +124,7 @@ def rejected_elsewhere(number: int) -> NetworkFacts:
         (only(HEALTHY, UNHEARD._replace(addresses=(("2001:db8::9", 6683, 0, 0),))), []),
         (SILENT._replace(expected=Expected("kitchen", LINK_LOCAL, False, None, None)), ["host_silent"]),
         (SILENT._replace(expected=Expected("kitchen", LINK_LOCAL, False, None, True)), ["server_does_not_answer"]),
+        (SILENT._replace(found=[FOUND._replace(address="192.168.1.9", port=6683)]), ["another_notebook_there"]),
         (SILENT._replace(expected=Expected("kitchen", ("2001:db8::9", 6683, 0, 0), False, None, None)), ["server_far"]),
         (only(HEALTHY, SERVER._replace(clock_ahead=-121_000_000)), ["clock_off"]),
         (only(HEALTHY, SERVER._replace(clock_ahead=120_000_000)), []),

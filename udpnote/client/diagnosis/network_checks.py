@@ -201,6 +201,11 @@ def _host_and_port(host: str, port: int) -> str:
 def _why_silent(facts: NetworkFacts, expected: Expected) -> Notice:
     """The most likely reason why the `expected` server or notebook has not answered, as a notice."""
     name, where, host = expected.name, server_argument(expected.address), expected.address[0]
+    there = (format_host(expected.address), expected.address[1])
+    another = next((each for each in facts.found if (each.address, each.port) == there and each.impersonates is None), None)
+    if another is not None:
+        notebook_id = another.notebook_id[:ID_DIGITS_SHOWN]
+        return Notice("another_notebook_there", name=name, server=where, other=another.name, notebook_id=notebook_id)
     is_here = is_own(expected.address, own_hosts(facts.interfaces))
     if is_here and facts.port_users:
         return Notice("program_here_silent", users=_port_users(facts))

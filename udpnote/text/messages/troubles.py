@@ -232,6 +232,13 @@ TROUBLES: dict[str, Trouble] = {
         "there already, `udpnote doctor` there tests the firewall.",
         "on that host",
     ),
+    "another_notebook_there": Trouble(
+        "{name} should be at {server}, but another notebook, {other}, answers there. This host may be in another network, or "
+        "the server of {name} may have another address or be off",
+        "udpnote use {notebook_id}",
+        "Run the command only if you want to use the other notebook from now on. Entries for the earlier one wait until its "
+        "server answers.",
+    ),
     "server_does_not_answer": Trouble(
         "{name} should be at {server}. That host is on, but no server answers there. A firewall there or here may drop the "
         "datagrams, or the server may hang. Or the notebook was sealed or got a new key",
