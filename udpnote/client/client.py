@@ -14,8 +14,8 @@ from udpnote.client.finding.discoverer import Discoverer
 from udpnote.client.finding.notebook_finder import LOCATE_SECONDS_MIN, NotebookFinder
 from udpnote.client.finding.trust import Keyring, named_key_of, own_key
 from udpnote.client.notebook_choice import NotebookChoice, decide_notebook
-from udpnote.client.optional_writes import opened_outbox
 from udpnote.client.outbox_access import OutboxAccess
+from udpnote.client.outbox_opening import opened_outbox
 from udpnote.client.reading.notebook_reader import NotebookReader
 from udpnote.client.sending.results import Outcomes, SentEntry, State
 from udpnote.client.sending.send_call import SendCall
