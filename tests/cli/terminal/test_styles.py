@@ -1,6 +1,8 @@
-"""Styles without rich: the colours of authors."""
+"""Styles and the lines that have none: the colours of authors, and what is printed without rich."""
 
-from udpnote.cli.terminal.styles import AUTHOR_COLOURS, author_colour
+import pytest
+
+from udpnote.cli.terminal.styles import AUTHOR_COLOURS, Printer, author_colour
 
 
 def luminance(colour: int) -> float:
@@ -14,3 +16,14 @@ def test_an_author_has_always_the_same_colour_with_enough_contrast_on_black_and_
     assert [author_colour(author) for author in ("小明", "lin@desk", "")] == [31, 99, 29]
     for colour in AUTHOR_COLOURS:
         assert min(1.05 / (luminance(colour) + 0.05), (luminance(colour) + 0.05) / 0.05) >= 3, "WCAG 2.2, criterion 1.4.11"
+
+
+def test_a_line_without_styles_is_printed_without_rich_and_looks_the_same(capsys: pytest.CaptureFixture[str]) -> None:
+    printer = Printer(lambda: None)
+    printer.is_terminal = True
+    printer.print("[bold] ", "会议")
+    printer.print("  ", "a\tb")
+    assert "_console" not in vars(printer)
+    printer.print("会\tb")
+    printer.print("one", ("two", "bold"))
+    assert capsys.readouterr().out == "[bold] 会议\n  a     b\n会      b\nonetwo\n"

@@ -74,12 +74,14 @@ class Printer:
     def print(self, *pieces: "Piece") -> None:
         """Print `pieces` as one line. Each piece is a text, a pair of a text and its style, or a `rich.text.Text`."""
         self._on_print()
-        if self.is_terminal:
+        texts = [piece[0] if isinstance(piece, tuple) else str(piece) for piece in pieces]
+        line = "".join(texts)
+        if self.is_terminal and (texts != [*pieces] or ("\t" in line and not line.isascii())):
             from rich.text import Text
 
             self._console.print(Text.assemble(*pieces), soft_wrap=True)
-        else:
-            sys.stdout.write("".join(piece[0] if isinstance(piece, tuple) else str(piece) for piece in pieces) + "\n")
+        else:  # without rich, which takes as long for a line as this for twenty
+            sys.stdout.write(f"{line.expandtabs() if self.is_terminal else line}\n")
 
     @cached_property
     def _console(self) -> "Console":
