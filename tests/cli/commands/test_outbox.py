@@ -137,9 +137,13 @@ def test_only_named_entries_are_discarded(machine: Machine) -> None:
         ("--discard-refused", everything, "nothing was removed"),
         ("--discard 17", everything, "nothing was removed"),
         ("--discard 2 --discard 17", ["one", "three"], "1 entry removed"),
+        ("--discard 4-", ["one", "three"], "nothing was removed"),
+        ("--discard 1-2,7", ["three"], "1 entry removed"),
+        ("--discard 2-", [], "1 entry removed"),
     ):
         result = machine.run(f"outbox {options}")
         assert (result.code, machine.waiting(), said in result.err) == (0, left, True)
+    machine.refused("outbox --discard all", code=2, facts=["'all'"])
 
 
 def test_notes_are_moved_to_another_notebook_and_sent_and_send_and_use_count_those_elsewhere(served: Machine) -> None:

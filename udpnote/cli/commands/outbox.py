@@ -1,5 +1,6 @@
 """`udpnote outbox`: shows, moves, delivers or removes the entries that are still queued."""
 
+import re
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from typing import Annotated
@@ -7,6 +8,7 @@ from typing import Annotated
 from udpnote.cli import exit_codes
 from udpnote.cli.command_line.declared_command import DeclaredCommands, Option
 from udpnote.cli.options.declared import Json, NoPager, Wait
+from udpnote.cli.options.number_ranges import parse_ranges
 from udpnote.cli.terminal.pager import paged
 from udpnote.cli.terminal.streams import say, terminal_columns
 from udpnote.cli.terminal.text import (
@@ -41,13 +43,11 @@ TEXT_CELLS_MIN = 20
 """The least width of the column TEXT on a terminal. If less is left of a line, the text stands on a line of its own."""
 
 Sequences = Annotated[
-    list[int] | None,
+    list[str] | None,
     Option(
         "--discard",
         metavar="SEQUENCE",
-        smallest=1,
-        largest=SEQUENCE_MAX,
-        help="Remove this entry without delivering it. May be repeated.",
+        help="Remove this entry without delivering it, or a range of entries: 17, 17-19, 17-. May be repeated.",
     ),
 ]
 Latest = Annotated[
@@ -104,7 +104,7 @@ def outbox(
 
         udpnote outbox --send
 
-        udpnote outbox --discard 17
+        udpnote outbox --discard 17-19
 
         udpnote outbox --to home --send
 
@@ -114,7 +114,7 @@ def outbox(
     said: list[Notice] = []
     with Client(wait=wait, on_notice=_saying_and_keeping(said)) as client:
         if discard or discard_refused:
-            say(Notice("entries_removed", entries=client.discard(discard or [], every_refused=discard_refused)))
+            _discard(client, discard or [], every_refused=discard_refused)
         if to is not None:
             _move(client, to, origin, sends_open=send_open, is_sent=send)
         counts, named_key_id = client.waiting_counts(), client.named_key_id
@@ -131,6 +131,19 @@ def _check_options(limit: int | None, *, is_all: bool, to: str | None, origin: s
         raise InvalidSetting("limit_and_all")
     if to is None and (origin is not None or send_open):
         raise InvalidSetting("option_without_to", option="--from" if origin is not None else "--send-open")
+
+
+def _discard(client: Client, values: Sequence[str], *, every_refused: bool) -> None:
+    """Remove the entries that one of `values`, typed after `--discard`, names from the outbox of `client`, and print how many.
+    With `every_refused`, remove the refused entries as well.
+
+    Raises `InvalidQuery` if a value is neither a number nor a range, nor several of these with commas between them.
+    """
+    ranges = parse_ranges([word for value in values for word in re.split("[,，、]", value)])
+    first = min((each.start for each in ranges), default=SEQUENCE_MAX)
+    sequences = [each.entry.sequence for each in client.waiting(first=first)]
+    named = [sequence for sequence in sequences if any(sequence in each for each in ranges)]
+    say(Notice("entries_removed", entries=client.discard(named, every_refused=every_refused)))
 
 
 def _saying_and_keeping(said: list[Notice]) -> Callable[[Notice], None]:
