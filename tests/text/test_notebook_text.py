@@ -16,7 +16,7 @@ from udpnote.errors import InvalidEntry, InvalidImport
 from udpnote.model.entry import SEQUENCE_MAX, TEXT_BYTES_MAX, Entry, Kind
 from udpnote.text.harmless import harmless_lines
 from udpnote.text.jsonl import iso_time
-from udpnote.text.notebook_text import TEXT_CLIENT_ID, TextBlock, TextBlocks, stored_blocks, text_block, text_entries
+from udpnote.text.notebook_text import TEXT_CLIENT_ID, TextBlock, stored_blocks, text_block, text_blocks, text_entries
 
 GOLDEN = """\
 2019/05/09 16:37:08
@@ -40,7 +40,7 @@ BLANK_KIB = " " * 1023 + "\n"
 
 
 def read(content: str) -> list[TextBlock]:
-    return list(TextBlocks(content.splitlines(keepends=True), _raise))
+    return list(text_blocks(content.splitlines(keepends=True), _raise))
 
 
 def _raise(error: InvalidImport) -> None:
@@ -71,7 +71,7 @@ paragraphs = st.lists(texts | st.sampled_from([f"{STAMP[:-1]}", f"  {STAMP[:-1]}
 @example([(0, 0, "0\r")])
 def test_written_notes_come_back_without_parts_of_seconds_and_blank_ends(entries: list[tuple[int, int, str]]) -> None:
     content = "".join(text_block(*entry) for entry in entries)
-    blocks = list(TextBlocks((f"{line}\n" for line in content.split("\n")), _raise))
+    blocks = list(text_blocks((f"{line}\n" for line in content.split("\n")), _raise))
     assert [block.written.isoformat() for block in blocks] == [iso_time(*entry[:2])[:19] for entry in entries]
     for block, (_, _, written) in zip(blocks, entries, strict=True):
         text = harmless_lines(written.rstrip("\r\n"))
@@ -138,29 +138,29 @@ def test_the_notes_that_an_exported_file_has_are_found_in_the_notebook_with_each
 
 
 def test_blank_blocks_are_passed_over_and_a_line_may_come_in_pieces() -> None:
-    blocks = TextBlocks([STAMP, "\n", " \n", "2019/05/09 16:37:09\n", "milk\n", "\n", "2019/05/09 16:37:10"], _raise)
+    blocks = text_blocks([STAMP, "\n", " \n", "2019/05/09 16:37:09\n", "milk\n", "\n", "2019/05/09 16:37:10"], _raise)
     assert [block.text for block in blocks] == ["milk"]
     assert [block.text for block in read(SECOND + BLANK_KIB * 2048 + NEXT_SECOND)] == ["milk", "milk"], (
         "blank lines do not count"
     )
     pieces = [STAMP, "mi", "lk \n", "  ", "eggs\n", " ", "\n", "2019/05/09 16:37:09\n", "x\n"]
-    assert [(block.line, block.text) for block in TextBlocks(pieces, _raise)] == [(1, "milk \n  eggs"), (5, "x")]
+    assert [(block.line, block.text) for block in text_blocks(pieces, _raise)] == [(1, "milk \n  eggs"), (5, "x")]
     with pytest.raises(InvalidImport):
-        list(TextBlocks([STAMP, "x" * (TEXT_BYTES_MAX + 2), "x\n"], _raise))
+        list(text_blocks([STAMP, "x" * (TEXT_BYTES_MAX + 2), "x\n"], _raise))
 
 
 def test_a_block_that_cannot_be_an_entry_is_reported_and_not_kept_and_the_others_go_on() -> None:
     errors: list[InvalidImport] = []
     gb18030 = "中文\n".encode("gb18030").decode(errors="surrogateescape")
     lines = chain([STAMP], ["x" * 1023 + "\n"] * 1100, ["\n"], [STAMP], ["milk\n", "\n"], [STAMP, gb18030])
-    assert [block.text for block in TextBlocks(lines, errors.append)] == ["milk"]
+    assert [block.text for block in text_blocks(lines, errors.append)] == ["milk"]
     assert [each.notice.values["line"] for each in errors] == [1, 1106]
     reasons = [each.notice.values["error"] for each in errors]
     assert [each.notice.kind for each in reasons if isinstance(each, InvalidEntry)] == ["text_longer_than", "text_not_unicode"]
     endless = chain([STAMP], ("x" * 65_535 + "\n" for _ in range(1024)))
     tracemalloc.start()
     try:
-        assert list(TextBlocks(endless, lambda _: None)) == []
+        assert list(text_blocks(endless, lambda _: None)) == []
         assert tracemalloc.get_traced_memory()[1] < 8 * TEXT_BYTES_MAX
     finally:
         tracemalloc.stop()
@@ -174,7 +174,7 @@ def test_a_block_is_kept_to_the_last_byte_that_an_entry_holds(newline: str) -> N
     for text in (*kept, *too_long, BLANK_KIB * 1025 + "milk"):
         errors: list[InvalidImport] = []
         content = f"{STAMP}{text}\n\n\n".replace("\n", newline)
-        blocks = [block.text for block in TextBlocks(content.splitlines(keepends=True), errors.append)]
+        blocks = [block.text for block in text_blocks(content.splitlines(keepends=True), errors.append)]
         assert (blocks == [text], len(errors)) == ((True, 0) if text in kept else (False, 1))
 
 

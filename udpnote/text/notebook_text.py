@@ -53,8 +53,8 @@ class TextBlock(NamedTuple):
     text: str
 
 
-class TextBlocks:
-    """Iterates over the blocks of a text file, as `TextBlock`s. A block is a line with a time and the text below it.
+def text_blocks(lines: Iterable[str], on_bad: Callable[[InvalidImport], None]) -> Iterator[TextBlock]:
+    """Yield the blocks of a text file. A block is a line with a time and the text below it.
 
     `lines` are the lines of the file with their newlines. A long line may come in several pieces; only the last of them has a
     newline. A block begins with a line that is only a time. There is one exception: such a line directly after the first line
@@ -62,61 +62,43 @@ class TextBlocks:
     is skipped. A block that cannot be an entry is skipped, too: `on_bad` is called with an `InvalidImport` that says why, and
     may raise it. If a block is too long, little more than the longest possible entry is kept in memory.
 
-    Iterating raises `InvalidImport` if there is text before the first time.
+    Raises `InvalidImport` if there is text before the first time.
     """
-
-    def __init__(self, lines: Iterable[str], on_bad: Callable[[InvalidImport], None]) -> None:
-        self._lines = lines
-        self._on_bad = on_bad
-        self._stamp: tuple[int, datetime] | None = None
-        self._pieces: list[str] = []
-        self._characters = 0
-        self._is_long = False
-
-    def __iter__(self) -> Iterator[TextBlock]:
-        number, is_start, stamp_line = 1, True, -1
-        for piece in self._lines:
-            line = piece.removeprefix(BYTE_ORDER_MARK) if number == 1 and is_start else piece
-            is_below_stamp = stamp_line == number - 1  # even a line that is only a time is text there
-            written = _stamp(line) if is_start and not is_below_stamp else None
-            if written is not None:
-                yield from self._finish()
-                self._stamp = number, written
-                stamp_line = number
+    for block, is_long in _blocks(lines):
+        if block.text or is_long:
+            error = InvalidEntry("text_longer_than", bytes_max=TEXT_BYTES_MAX) if is_long else _objection_to(block.text)
+            if error is None:
+                yield block
             else:
-                text = line[1:] if is_start and _SPACED_STAMP.fullmatch(line) else line
-                self._keep(text.replace("\r\n", "\n"), number)
-            is_start = piece.endswith("\n")
-            number += is_start
-        yield from self._finish()
+                on_bad(InvalidImport("text_block_invalid", line=block.line, error=error))
 
-    def _keep(self, piece: str, number: int) -> None:
-        """Add `piece`, of line `number`, to the text of the current block. Raises `InvalidImport` if no block has begun."""
-        is_blank = not piece.strip()
-        if self._stamp is None and is_blank:
-            return
-        if self._stamp is None:
-            raise InvalidImport("text_before_first_time", line=number, text=piece.strip())
-        if self._characters <= TEXT_BYTES_MAX:
-            self._pieces.append(piece)
-            self._characters += len(piece)
+
+def _blocks(lines: Iterable[str]) -> Iterator[tuple[TextBlock, bool]]:
+    """Yield each block of a text file, and whether its text is too long, and was cut. For `lines` see `text_blocks`."""
+    start: tuple[int, datetime] | None = None  # of the block that is read; `pieces` are its text
+    pieces: list[str] = []
+    number, is_start, characters, is_long = 1, True, 0, False  # `is_start`: whether the next piece begins a line
+    for piece in lines:
+        line = piece.removeprefix(BYTE_ORDER_MARK) if number == 1 and is_start else piece
+        is_below_time = start is not None and start[0] == number - 1  # even a line that is only a time is text there
+        written = _stamp(line) if is_start and not is_below_time else None
+        text = (line[1:] if is_start and _SPACED_STAMP.fullmatch(line) else line).replace("\r\n", "\n")
+        is_blank = not text.strip()
+        if written is not None:
+            if start is not None:
+                yield TextBlock(*start, _without_blank_end("".join(pieces))), is_long
+            start, pieces, characters, is_long = (number, written), [], 0, False
+        elif start is None and not is_blank:
+            raise InvalidImport("text_before_first_time", line=number, text=text.strip())
+        elif characters <= TEXT_BYTES_MAX:
+            pieces.append(text)
+            characters += len(text)
         elif not is_blank:  # blank lines at the end of a block do not count
-            self._is_long = True
-
-    def _finish(self) -> Iterator[TextBlock]:
-        """Yield the block that has just ended, if it has text and can be an entry.
-
-        If it has text but cannot be one, call `on_bad`.
-        """
-        text, is_long = _without_blank_end("".join(self._pieces)), self._is_long
-        self._pieces, self._characters, self._is_long = [], 0, False
-        if self._stamp is None or (not text and not is_long):
-            return
-        error = InvalidEntry("text_longer_than", bytes_max=TEXT_BYTES_MAX) if is_long else _objection_to(text)
-        if error is None:
-            yield TextBlock(*self._stamp, text)
-        else:
-            self._on_bad(InvalidImport("text_block_invalid", line=self._stamp[0], error=error))
+            is_long = True
+        is_start = piece.endswith("\n")
+        number += is_start
+    if start is not None:
+        yield TextBlock(*start, _without_blank_end("".join(pieces))), is_long
 
 
 def begins_text_file(line: str) -> bool:
@@ -129,7 +111,7 @@ def text_block(written_at: int, utc_offset: int, text: str) -> str:
 
     `written_at` is in microseconds since 1970 UTC, `utc_offset` in minutes east of UTC. Characters of `text` that could harm a
     terminal are replaced (see `_harmless`), and trailing line ends are left out. A space is put before each line that looks
-    like a time, even an indented one. `TextBlocks` removes this space.
+    like a time, even an indented one. `text_blocks` removes this space.
     """
     written = _STAMP_IN_TEXT.sub(" ", _harmless(text))
     return f"{_as_stamp(iso_time(written_at, utc_offset))}\n{written}\n\n"
@@ -232,7 +214,7 @@ def _without_blank_end(text: str) -> str:
 
 
 def _as_imported(text: str) -> str:
-    """The text that `TextBlocks` reads from the block that `text_block` writes for `text`."""
+    """The text that `text_blocks` reads from the block that `text_block` writes for `text`."""
     return _without_blank_end(_harmless(text).replace("\r\n", "\n"))
 
 

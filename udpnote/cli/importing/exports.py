@@ -11,7 +11,7 @@ from udpnote.client.reading.notebook_reader import NotebookReader
 from udpnote.errors import InvalidImport
 from udpnote.model.entry import StoredEntry
 from udpnote.text.jsonl import parse_jsonl
-from udpnote.text.notebook_text import TextBlocks, TextEntry, stored_blocks, text_entries
+from udpnote.text.notebook_text import TextEntry, stored_blocks, text_blocks, text_entries
 
 OnBad = Callable[[InvalidImport], None]
 """Called with the error about each line or block that cannot be imported."""
@@ -97,7 +97,7 @@ class TextEntries:
         return set()
 
     def _entries(self, on_bad: OnBad) -> Iterator[TextEntry]:
-        return text_entries(TextBlocks(self._file.characters(), on_bad), self._author, localize, on_bad)
+        return text_entries(text_blocks(self._file.characters(), on_bad), self._author, localize, on_bad)
 
 
 def _parsed(line: bytes) -> StoredEntry:
