@@ -1,10 +1,13 @@
 """Host names: what they stand for, and lookups that hold up nobody."""
 
 import threading
+from pathlib import Path
 
 import pytest
 
 from tests.support.errors import raises
+from tests.support.killed import printed_by
+from tests.support.requirements import needs_root
 from udpnote.errors import AddressUnavailable, ServerNotFound
 from udpnote.lan.host_names import HostLookup, own_address, resolve
 
@@ -24,6 +27,18 @@ def test_only_addresses_and_names_that_resolve_are_servers_or_own_addresses() ->
     assert resolve("192.0.2.7", 6683) == [("192.0.2.7", 6683)]
     assert resolve("2001:db8::1", 6683) == [("2001:db8::1", 6683, 0, 0)]
     assert {address[0] for address in resolve("localhost", 6683)} <= {"127.0.0.1", "::1"}
+
+
+@needs_root
+def test_a_chinese_name_is_found_in_the_hosts_file_as_it_is_written_there_and_as_dns_has_it(tmp_path: Path) -> None:
+    hosts = tmp_path / "hosts"
+    hosts.write_text("192.0.2.7 服务器 服务器.lan\n192.0.2.8 xn--0zwm56d.lan\n")
+    program = (
+        "from udpnote.lan.host_names import resolve; "
+        "print(*(resolve(host, 6683)[0][0] for host in ('服务器', '服务器.lan', '测试.lan')))"
+    )
+    under = ("unshare", "--mount", "sh", "-c", 'mount --bind "$0" /etc/hosts && exec "$@"', str(hosts))
+    assert printed_by(program, under=under).split() == ["192.0.2.7", "192.0.2.7", "192.0.2.8"]
 
 
 def test_an_address_of_several_hosts_is_not_an_own_address() -> None:

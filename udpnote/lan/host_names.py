@@ -4,6 +4,8 @@ import errno
 import socket
 import threading
 from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
 
 from udpnote.errors import OUT_OF_FILES, AddressUnavailable, ServerNotFound, TooManyOpenFiles
 from udpnote.lan.interfaces import LIMITED_BROADCAST
@@ -73,7 +75,7 @@ def resolve(host: str, port: int, *, flags: int = 0) -> list[Address]:
     `flags` are flags of getaddrinfo(3). Raises `ServerNotFound` if `host` cannot be resolved.
     """
     try:
-        answers = socket.getaddrinfo(host, port, type=socket.SOCK_DGRAM, flags=flags)
+        answers = look_up(host, port, socket.SOCK_DGRAM, flags)
     except UnicodeError as error:
         raise ServerNotFound("not_a_host_name", host=host) from error
     except OSError as error:
@@ -83,7 +85,19 @@ def resolve(host: str, port: int, *, flags: int = 0) -> list[Address]:
     found = [address for family, _, _, _, address in answers if family in (socket.AF_INET, socket.AF_INET6)]
     if not found:
         raise ServerNotFound("host_without_ip_address", host=host)
-    return found  # type: ignore[return-value]
+    return found
+
+
+def look_up(host: str, port: int, kind: socket.SocketKind, flags: int = 0) -> list[tuple[Any, ...]]:
+    """Return what getaddrinfo(3) answers for `host` (a name or an IP address) and `port`. Raises `OSError` and `UnicodeError`.
+
+    A name with other characters than those of ASCII is looked up in UTF-8, as it is in `/etc/hosts` and in multicast DNS (RFC
+    6762 §16). If that finds nothing, it is looked up as it is in DNS (IDNA, RFC 5890).
+    """
+    if not host.isascii():
+        with suppress(OSError):
+            return socket.getaddrinfo(host.encode(), port, type=kind, flags=flags)
+    return socket.getaddrinfo(host, port, type=kind, flags=flags)
 
 
 def own_address(host: str, port: int) -> Address:

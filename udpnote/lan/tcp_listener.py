@@ -6,7 +6,7 @@ from contextlib import ExitStack
 from typing import cast
 
 from udpnote.errors import AddressInUse, AddressUnavailable
-from udpnote.lan.host_names import check_own_address
+from udpnote.lan.host_names import check_own_address, look_up
 from udpnote.lan.udp_socket import cannot_listen, format_address, opening_sockets
 from udpnote.model.address import Address, is_link_local
 
@@ -56,7 +56,7 @@ def _addresses(bind: str | None, port: int) -> list[tuple[socket.AddressFamily, 
     if bind is None:
         return [(socket.AF_INET, ("0.0.0.0", port)), (socket.AF_INET6, ("::", port, 0, 0))]
     try:
-        found = socket.getaddrinfo(bind, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        found = look_up(bind, port, socket.SOCK_STREAM, socket.AI_PASSIVE)
     except (OSError, UnicodeError) as error:  # UnicodeError: a label of the name is empty or too long
         raise AddressUnavailable("not_an_own_address", host=bind) from error
     family, address = found[0][0], cast("Address", found[0][4])
