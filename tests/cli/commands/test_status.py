@@ -73,6 +73,15 @@ def test_status_goes_on_without_an_outbox_that_cannot_be_read_and_never_shows_a_
     assert "this host      secret, sealed" in broken.out
 
 
+def test_on_a_terminal_long_lines_are_broken_and_go_on_in_their_column(machine: Machine) -> None:
+    machine.serve("厨房")
+    shown = machine.show("status", columns=60).text.splitlines()
+    place = next(number for number, line in enumerate(shown) if line.startswith("notebook  "))
+    assert re.fullmatch(r"notebook +厨房, not sealed +\(id", shown[place]) and re.fullmatch(
+        r" {15}[0-9a-f]{32}\)", shown[place + 1]
+    )
+
+
 def test_entries_for_a_notebook_that_is_not_known_yet_are_counted_in_a_sentence(machine: Machine) -> None:
     machine.environ |= machine.discovering
     machine.run("send --wait 0 milk")

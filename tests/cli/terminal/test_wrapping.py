@@ -67,3 +67,13 @@ def test_the_lines_of_a_message_are_indented_and_a_command_in_it_stays_whole(
     columns: int, message: str, lines: list[str]
 ) -> None:
     assert wrapped_message(message, columns) == lines
+
+
+def test_the_lines_of_a_message_with_a_label_begin_below_its_text_where_there_is_room() -> None:
+    message = "because  chosen as the only notebook that answered"
+    assert wrapped_message(message, 30, label_cells=9) == [
+        "because  chosen as the only",
+        " " * 9 + "notebook that",
+        " " * 9 + "answered",
+    ]
+    assert wrapped_message(message, 28, label_cells=9) == ["because  chosen as the only", "  notebook that answered"]

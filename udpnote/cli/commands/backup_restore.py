@@ -11,7 +11,7 @@ from udpnote.cli.open_notebook import served_path
 from udpnote.cli.options.declared import Json, ServedFile
 from udpnote.cli.terminal.interruption import interruptible_until_last_step
 from udpnote.cli.terminal.progress import CopyingProgress
-from udpnote.cli.terminal.streams import say
+from udpnote.cli.terminal.streams import fitted_to, say
 from udpnote.cli.terminal.text import in_json, local_time
 from udpnote.cli.terminal.typed_input import is_confirmed
 from udpnote.errors import InvalidSetting, Notice, StorageError
@@ -85,7 +85,7 @@ def _report_backup(made: Backup, path: str, *, as_json: bool) -> None:
     facts = Notice(
         "backed_up", name=content.name, notebook_id=content.notebook_id.hex(), entries=content.entries, path=made.path
     )
-    print(harmless(str(facts)))
+    print(fitted_to(sys.stdout, harmless(str(facts))))
     if not made.is_complete:
         say(Notice("backup_incomplete", backup=made.path, path=path))
     if made.key_path is not None:
@@ -183,7 +183,7 @@ def _report_restore(prepared: Restore, kept: list[str], *, is_done: bool, as_jso
     facts = Notice(
         "restored", name=content.name, notebook_id=content.notebook_id.hex(), entries=content.entries, path=prepared.path
     )
-    print(harmless(str(facts)))
+    print(fitted_to(sys.stdout, harmless(str(facts))))
     if kept:
         say(Notice("replaced_files_kept", paths=kept))
     if prepared.replaces_another:

@@ -6,9 +6,9 @@ from udpnote.cli import exit_codes
 from udpnote.cli.command_line.declared_command import DeclaredCommands
 from udpnote.cli.options.client_options import NO_OPTIONS
 from udpnote.cli.options.declared import FindingClient, Json
-from udpnote.cli.terminal.streams import say
+from udpnote.cli.terminal.streams import fitted_to, say
 from udpnote.cli.terminal.styles import Printer
-from udpnote.cli.terminal.text import in_json, padded
+from udpnote.cli.terminal.text import cell_count, in_json, padded
 from udpnote.client.diagnosis.doctor import Doctor
 from udpnote.client.diagnosis.findings import Finding, Verdict
 from udpnote.errors import Notice
@@ -54,9 +54,13 @@ def doctor(options: FindingClient = NO_OPTIONS, as_json: Json = False) -> int:
 
 
 def _print(printer: Printer, finding: Finding) -> None:
-    """Print a finding as a line. Below it, print the command that mends the trouble, if there is one."""
-    verdict = (padded(_(finding.verdict.value), _VERDICT_CELLS), _STYLES[finding.verdict])
-    printer.print(verdict, harmless(_("{check}: {finding}").format(check=_(finding.check), finding=finding.notice)))
+    """Print a finding as a line, or as several on a terminal that is too narrow. Below it, print the command that mends the
+    trouble, if there is one.
+    """
+    verdict = padded(_(finding.verdict.value), _VERDICT_CELLS)
+    text = harmless(_("{check}: {finding}").format(check=_(finding.check), finding=finding.notice))
+    shown = fitted_to(sys.stdout, verdict + text, label_cells=cell_count(verdict))
+    printer.print((verdict, _STYLES[finding.verdict]), shown.removeprefix(verdict))
     if finding.command is not None:
         where = _("to mend it, {place}: ").format(place=finding.place) if finding.place else _("to mend it: ")
         printer.print(" " * _VERDICT_CELLS, where, (harmless(finding.command), "bold"))

@@ -105,7 +105,8 @@ def use(
 
         print(in_json(notebook_object(chosen)))
     else:
-        print(harmless(str(Notice("notebook_chosen", notebook=chosen, is_preceded=preceding is not None))))
+        notice = Notice("notebook_chosen", notebook=chosen, is_preceded=preceding is not None)
+        print(fitted_to(sys.stdout, harmless(str(notice))))
         if before is not None and before.notebook_id != chosen.notebook_id:
             say(Notice("running_commands_stay"))
         if unassigned:

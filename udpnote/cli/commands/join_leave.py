@@ -10,7 +10,7 @@ from udpnote.cli.json_output import notebook_object
 from udpnote.cli.options.client_options import NO_OPTIONS
 from udpnote.cli.options.declared import FindingClient, Json
 from udpnote.cli.terminal.interruption import giving_terminal_back, noticing_signals
-from udpnote.cli.terminal.streams import say
+from udpnote.cli.terminal.streams import fitted_to, say
 from udpnote.cli.terminal.text import in_json
 from udpnote.client.client import Client
 from udpnote.client.finding.destination import waits_for
@@ -71,7 +71,7 @@ def join(
     if as_json:
         print(in_json(notebook_object(notebook)))
         return exit_codes.DONE
-    print(harmless(str(Notice("joined", notebook=notebook))))
+    print(fitted_to(sys.stdout, harmless(str(Notice("joined", notebook=notebook)))))
     say(Notice("joined_then"))
     unsent = sum(each.entries for each in counts if waits_for(each, notebook))
     if unsent:

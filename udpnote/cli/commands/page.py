@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 from udpnote.cli import exit_codes
 from udpnote.cli.command_line.declared_command import DeclaredCommands, Option
 from udpnote.cli.options.declared import NotebookName, Server
-from udpnote.cli.terminal.streams import say
+from udpnote.cli.terminal.streams import fitted_to, say
 from udpnote.cli.terminal.styles import shows_styles
 from udpnote.cli.terminal.text import padded
 from udpnote.errors import InvalidSetting, Notice, ServerNotFound
@@ -167,7 +167,8 @@ def _introduce(status: "NotebookStatus", bind: str | None, port: int, secure: "H
         shown = Notice("serves_notebook", name=known.name, notebook_id=known.notebook_id.hex())
         lines.insert(0, (_("notebook"), str(shown)))
     for label, text in [*lines, (_("to end"), "Ctrl-C")]:
-        print(f"{padded(label, LABEL_CELLS)}{harmless(text)}", file=sys.stderr)
+        row = f"{padded(label, LABEL_CELLS)}{harmless(text)}"
+        print(fitted_to(sys.stderr, row, label_cells=LABEL_CELLS), file=sys.stderr)
     if is_local:
         say(Notice("page_on_machine"))
     if secure is not None:

@@ -274,7 +274,8 @@ def _introduction(server: Server, settings: Settings) -> str:
         (_("to write"), str(_how_to_write(server, settings))),
         (_("to end"), "Ctrl-C"),
     ]
-    return "\n".join(f"{padded(label, LABEL_CELLS)}{harmless(text)}" for label, text in lines)
+    rows = [f"{padded(label, LABEL_CELLS)}{harmless(text)}" for label, text in lines]
+    return "\n".join(fitted_to(sys.stderr, row, label_cells=LABEL_CELLS) for row in rows)
 
 
 def _example(server: Server, bind: str | None) -> str:

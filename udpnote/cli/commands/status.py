@@ -1,6 +1,7 @@
 """`udpnote status`: which notebook is meant and why, whether it answers, what waits, and the files and settings in use."""
 
 import os
+import sys
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
@@ -9,6 +10,7 @@ from udpnote.cli.command_line.declared_command import DeclaredCommands
 from udpnote.cli.json_output import notebook_object
 from udpnote.cli.options.client_options import NO_OPTIONS, ClientOptions
 from udpnote.cli.options.declared import Json, ReadingClient
+from udpnote.cli.terminal.streams import fitted_to
 from udpnote.cli.terminal.text import in_json, padded
 from udpnote.client.finding.destination import destination_of, named_by, place_name
 from udpnote.client.finding.notebook_finder import LOCATE_SECONDS_MIN
@@ -216,8 +218,11 @@ def _unusable(notebook: KnownNotebook | None) -> Notice:
 
 
 def _row(label: str, text: str) -> str:
-    """Return a line of the report: the `label` in its column, and the `text`, in which control characters are replaced."""
-    return f"{padded(label, LABEL_CELLS)}  {harmless(text)}".rstrip()
+    """Return a line of the report: the `label` in its column, and the `text`, in which control characters are replaced. On a
+    terminal that is too narrow, it becomes several lines.
+    """
+    row = f"{padded(label, LABEL_CELLS)}  {harmless(text)}".rstrip()
+    return fitted_to(sys.stdout, row, label_cells=LABEL_CELLS + 2)
 
 
 def _seal(status: NotebookStatus) -> str:

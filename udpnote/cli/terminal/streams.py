@@ -184,9 +184,9 @@ def say(message: str | Notice) -> None:
         print(fitted_to(sys.stderr, said(message)), file=sys.stderr, flush=True)
 
 
-def fitted_to(stream: TextIO, message: str) -> str:
-    """Return `message` as it is printed on `stream`. If that is a terminal, break longer lines between words (see
-    `wrapped_message`).
+def fitted_to(stream: TextIO, message: str, *, label_cells: int = 0) -> str:
+    """Return `message` as it is printed on `stream`. If that is a terminal, break longer lines between words (for `label_cells`
+    see `wrapped_message`).
     """
     if not stream.isatty():
         return message
@@ -195,7 +195,7 @@ def fitted_to(stream: TextIO, message: str) -> str:
         return message
     from udpnote.cli.terminal.wrapping import wrapped_message  # here, because most commands have no long message
 
-    return "\n".join(line for each in message.split("\n") for line in wrapped_message(each, columns))
+    return "\n".join(line for each in message.split("\n") for line in wrapped_message(each, columns, label_cells))
 
 
 def _sentence(notice: Notice) -> str:

@@ -62,9 +62,16 @@ def wrapped_lines(text: str, columns: int) -> list[str]:
     return lines
 
 
-def wrapped_message(message: str, columns: int) -> list[str]:
-    """`message`, of one line, as lines of at most `columns` cells. The lines after the first are indented by `GAP`, in addition
-    to the spaces at the beginning of the message.
+TEXT_CELLS_MIN = 20
+"""The least width of the text in the lines after the first one of a message. If less is left beside an indent, the indent is
+that of a message without a label.
+"""
+
+
+def wrapped_message(message: str, columns: int, label_cells: int = 0) -> list[str]:
+    """`message`, of one line, as lines of at most `columns` cells. The lines after the first are indented by `label_cells`: the
+    width of a label with which the message begins. Without a label, they are indented by `GAP`, in addition to the spaces at
+    the beginning of the message.
 
     A command in backquotes is never divided between lines, so that it can be copied. A longer command stays whole, like a long
     word. The caller must have replaced characters that could harm a terminal (`harmless`).
@@ -72,7 +79,7 @@ def wrapped_message(message: str, columns: int) -> list[str]:
     kept = re.sub("`[^`]+`", lambda command: command[0].replace(" ", _UNBROKEN), message)
     margin = kept[: len(kept) - len(kept.lstrip())]
     first = margin + _filled(kept.lstrip(), columns - len(margin))[0]
-    indent = margin + GAP
+    indent = " " * label_cells if label_cells and columns - label_cells >= TEXT_CELLS_MIN else margin + GAP
     others = _filled(kept[len(first) :], columns - len(indent))
     return [line.replace(_UNBROKEN, " ") for line in (first, *(indent + each for each in others if each))]
 
