@@ -46,11 +46,10 @@ def is_day_one_record(fields: dict[str, Any]) -> bool:
 
 
 def day_one_note(fields: dict[str, Any], place: Place, reading: Reading) -> ImportedNote | None:
-    """Make a note of an entry of Day One, which is at `place` in the file, and return it; None if the entry is bad or has no
-    text.
+    """Convert an entry of Day One, which is at `place` in the file, to a note; None if the entry is bad or has no text.
 
-    This counts in `reading.left_out` what a notebook does not keep of the entry, and an entry without text. If the entry is
-    bad, it calls `reading.on_bad`.
+    This counts in `reading.left_out` what a notebook does not keep of the entry. An entry without text is counted there, too.
+    If the entry is bad, this calls `reading.on_bad`.
     """
     uuid, written_at = text_in(fields, "uuid"), utc_moment(text_in(fields, "creationDate"))
     if not uuid or written_at is None:
@@ -67,15 +66,14 @@ def day_one_note(fields: dict[str, Any], place: Place, reading: Reading) -> Impo
         }
     )
     text = _text(fields)
+    names = [*texts_in(fields, "tags"), *([STARRED] if fields.get("starred") is True else [])]
     note = ImportedNote(
-        place,
-        uuid.replace("-", "").upper(),
-        True,
-        written_at,
-        reading.zones.offset(written_at, text_in(fields, "timeZone")),
-        with_tags(text, [*texts_in(fields, "tags"), *([STARRED] if fields.get("starred") is True else [])])
-        if text.strip()
-        else "",
+        place=place,
+        identity=uuid.replace("-", "").upper(),
+        may_change=True,
+        written_at=written_at,
+        utc_offset=reading.zones.offset(written_at, text_in(fields, "timeZone")),
+        text=with_tags(text, names) if text.strip() else "",
         changed_at=utc_moment(text_in(fields, "modifiedDate")) or 0,
     )
     return note if reading.accepts(note) else None

@@ -189,8 +189,8 @@ def _to_bytes(text: str) -> bytes:
 def with_tags(text: str, names: Iterable[str]) -> str:
     """Add a last line to `text` with the tags in `names` that `text` lacks, such as `#work #travel-plans`.
 
-    In a name that is not a tag, `-` stands for white space and most signs (see `_as_tag`). A name that is still not a tag,
-    such as a number, gets a `#`, too.
+    If a name is not a tag, its white space and most of its signs are replaced by `-` (see `_as_tag`). If the result is still
+    not a tag, such as a number, it is added nevertheless, with a `#`.
     """
     present = set(tags(text))
     added: dict[str, None] = {}

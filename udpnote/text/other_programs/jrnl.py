@@ -75,9 +75,9 @@ def jrnl_text_notes(lines: Iterable[str], reading: Reading, path: str = "") -> I
     `reading.on_bad`. If an entry is too long, little more than the longest possible note is kept in memory.
     """
     copies = Copies()
-    for line, stamp, text, size in _blocks(lines, reading, path):
+    for line, stamp, text, characters in _blocks(lines, reading, path):
         place = Place(path, line)
-        if size > TEXT_BYTES_MAX:
+        if characters > TEXT_BYTES_MAX:
             reading.on_bad(error_at(place, InvalidEntry("text_longer_than", bytes_max=TEXT_BYTES_MAX)))
             continue
         title, _, body = text.replace("\r\n", "\n").strip().partition("\n")
@@ -90,8 +90,7 @@ def jrnl_text_notes(lines: Iterable[str], reading: Reading, path: str = "") -> I
 
 
 def jrnl_json_note(fields: dict[str, Any], place: Place, reading: Reading, copies: "Copies") -> ImportedNote | None:
-    """Make a note of an entry of the JSON format, which is at `place` in the file, and return it; None if the entry is bad or
-    has no text.
+    """Convert an entry of the JSON format, which is at `place` in the file, to a note; None if it is bad or has no text.
 
     An entry without text is counted in `reading.left_out`. If the entry is bad, this calls `reading.on_bad`. `copies` must be
     the same object for all entries of a file.
@@ -133,7 +132,7 @@ def _note(
     digest = digest_of("".join(text.split()))  # jrnl breaks lines after the title, whether the text has a newline there or not
     identity = f"{minute}\n{copies.number(minute, digest)}\n{digest.hex()}"
     tagged = with_tags(text, [*names, *([STARRED] if is_starred else [])]) if text else ""
-    return ImportedNote(place, identity, False, written_at, utc_offset, tagged)
+    return ImportedNote(place, identity, may_change=False, written_at=written_at, utc_offset=utc_offset, text=tagged)
 
 
 def _blocks(lines: Iterable[str], reading: Reading, path: str) -> Iterator[tuple[int, Stamp, str, int]]:
@@ -145,28 +144,28 @@ def _blocks(lines: Iterable[str], reading: Reading, path: str) -> Iterator[tuple
     before the first entry is reported to `reading.on_bad`, and lines whose date is not understood are counted in
     `reading.left_out`.
     """
-    start: tuple[int, Stamp] | None = None  # of the entry that is read; `pieces` and `size` are its text and its characters
+    start: tuple[int, Stamp] | None = None  # of the entry that is read: `pieces` have its text, which has `characters`
     pieces: list[str] = []
-    number, is_start, size = 1, True, 0  # `is_start`: whether the next piece begins a line
+    number, is_start, characters = 1, True, 0  # `is_start`: whether the next piece begins a line
     for piece in lines:
         line = piece.removeprefix(BYTE_ORDER_MARK) if number == 1 and is_start else piece
         heading = _heading(line, reading.date_format) if is_start else None
         if heading is not None:
             if start is not None:
-                yield *start, "".join(pieces), size
+                yield *start, "".join(pieces), characters
             stamp, line = heading
-            start, pieces, size = (number, stamp), [], 0
+            start, pieces, characters = (number, stamp), [], 0
         elif is_start and (match := _BRACKETS.match(line)) and _SEEMS_A_DATE.search(match[1]):
             reading.left_out[LeftOut.DATES_NOT_READ] += 1
-        if start is not None and size <= TEXT_BYTES_MAX:
+        if start is not None and characters <= TEXT_BYTES_MAX:
             pieces.append(line)
         elif start is None and line.strip():
             reading.on_bad(error_at(Place(path, number), InvalidImport("text_before_first_date", text=line.strip())))
-        size += len(line)
+        characters += len(line)
         is_start = piece.endswith("\n")
         number += is_start
     if start is not None:
-        yield *start, "".join(pieces), size
+        yield *start, "".join(pieces), characters
 
 
 def _heading(line: str, date_format: str) -> tuple[Stamp, str] | None:

@@ -94,7 +94,14 @@ def _note(
     else:
         written_at, utc_offset = stamp.moment(reading.zones)
     return ImportedNote(
-        Place(file.path, section.line), identity, True, written_at, utc_offset, text, changed_at=file.changed_at, may_move=True
+        place=Place(file.path, section.line),
+        identity=identity,
+        may_change=True,
+        written_at=written_at,
+        utc_offset=utc_offset,
+        text=text,
+        changed_at=file.changed_at,
+        may_move=True,
     )
 
 

@@ -34,10 +34,10 @@ def is_memos_record(fields: dict[str, Any]) -> bool:
 
 
 def memos_note(fields: dict[str, Any], place: Place, reading: Reading) -> ImportedNote | None:
-    """Make a note of a memo, which is at `place` in the file, and return it; None if the memo is bad or has no text.
+    """Convert a memo, which is at `place` in the file, to a note; None if the memo is bad or has no text.
 
-    This counts in `reading.left_out` what a notebook does not keep of the memo, and a memo without text. If the memo is bad, it
-    calls `reading.on_bad`.
+    This counts in `reading.left_out` what a notebook does not keep of the memo. A memo without text is counted there, too. If
+    the memo is bad, this calls `reading.on_bad`.
     """
     written_at = _time(fields, "createTime", "createdTs")
     identity = _identity(fields, written_at)
@@ -54,14 +54,18 @@ def memos_note(fields: dict[str, Any], place: Place, reading: Reading) -> Import
             LeftOut.PRIVACY: text_in(fields, "visibility") == "PRIVATE",
         }
     )
-    marks = ["pinned"] * (fields.get("pinned") in (True, 1)) + ["archived"] * ("ARCHIVED" in _states(fields))
+    names = texts_in(fields, "tags")
+    if fields.get("pinned") == 1:  # in the JSON it is true, which equals 1
+        names.append("pinned")
+    if "ARCHIVED" in _states(fields):
+        names.append("archived")
     note = ImportedNote(
-        place,
-        identity,
-        True,
-        written_at,
-        reading.zones.offset(written_at, ""),
-        with_tags(text, [*texts_in(fields, "tags"), *marks]) if text else "",
+        place=place,
+        identity=identity,
+        may_change=True,
+        written_at=written_at,
+        utc_offset=reading.zones.offset(written_at, ""),
+        text=with_tags(text, names) if text else "",
         author=_author(fields),
         changed_at=_time(fields, "updateTime", "updatedTs") or 0,
     )
