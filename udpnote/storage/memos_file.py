@@ -14,6 +14,15 @@ from udpnote.storage.reading_database import reading_mode
 _UIDS = ("uid", "resource_name")
 """The columns that may have the random id of a memo, depending on the version; before 0.19 there was none."""
 
+_NEWER_COLUMNS = {
+    "updatedTs": "updated_ts",
+    "rowStatus": "row_status",
+    "visibility": "visibility",
+    "pinned": "pinned",
+    "creatorId": "creator_id",
+}
+"""The fields of a memo that some versions do not have, with their columns."""
+
 
 def read_memos(path: str) -> Iterator[dict[str, Any]]:
     """Yield the memos in the database at `path`, the earliest first, with the field names of the API before version 0.22.
@@ -33,8 +42,9 @@ def read_memos(path: str) -> Iterator[dict[str, Any]]:
 def _memos(path: str) -> Iterator[dict[str, Any]]:
     """Do the work of `read_memos`, but raise the `StorageError` of `storage_errors` if the database is damaged."""
     with storage_errors(path):
-        # Even to read it, SQLite makes files beside the database, unless it may take for granted that nobody writes there.
-        mode = "immutable=1" if reading_mode(path) == "immutable=1" else "mode=ro"
+        mode = reading_mode(path)
+        if mode == "mode=rw":  # the database belongs to another program: SQLite leaves an empty log, but writes no more
+            mode = "mode=ro"
         with closing(sqlite3.connect(uri_of(path, mode), uri=True)) as connection:
             connection.text_factory = lambda data: data.decode(errors="surrogateescape")
             columns = _columns(connection, "memo")
@@ -43,24 +53,17 @@ def _memos(path: str) -> Iterator[dict[str, Any]]:
             users = _users(connection)
             files = _counted(connection, ("attachment", "resource"))
             relations = _counted(connection, ("memo_relation",))
-            wanted = [name for name in ("updated_ts", "row_status", "visibility", "pinned", "creator_id") if name in columns]
             uid = next((name for name in _UIDS if name in columns), "''")
-            chosen = ", ".join(["id", uid, "created_ts", "content", *wanted])
-            for row in connection.execute(f"SELECT {chosen} FROM memo ORDER BY created_ts, id"):
-                values = dict(zip(["id", "uid", "created_ts", "content", *wanted], row, strict=True))
+            chosen = {"id": "id", "uid": uid, "createdTs": "created_ts", "content": "content"}
+            chosen |= {field: column for field, column in _NEWER_COLUMNS.items() if column in columns}
+            for row in connection.execute(f"SELECT {', '.join(chosen.values())} FROM memo ORDER BY created_ts, id"):
+                memo = dict(zip(chosen, row, strict=True))
                 yield {
-                    "id": values["id"],
-                    "uid": values["uid"],
-                    "createdTs": values["created_ts"],
-                    "updatedTs": values.get("updated_ts"),
-                    "content": values["content"],
-                    "rowStatus": values.get("row_status"),
-                    "visibility": values.get("visibility"),
-                    "pinned": values.get("pinned"),
-                    "creatorUsername": users.get(values.get("creator_id"), ""),
+                    **memo,
+                    "creatorUsername": users.get(memo.get("creatorId"), ""),
                     # only the lengths of these two lists are used: how many files and relations are left out
-                    "resourceList": [None] * files[values["id"]],
-                    "relationList": [None] * relations[values["id"]],
+                    "resourceList": [None] * files[memo["id"]],
+                    "relationList": [None] * relations[memo["id"]],
                 }
 
 
