@@ -1,6 +1,6 @@
 """Turns errors of the system and of SQLite into `StorageError`s, and finds out why the system refuses to write a file.
 
-SQLite reports quotas, limits and read-only disks alike, so the system itself is asked.
+SQLite does not tell a quota, a limit of the process and a read-only disk apart. So `refusal` asks the system itself.
 """
 
 import errno
@@ -40,8 +40,8 @@ class storage_errors:  # noqa: N801 - a class only because that is faster than a
     """A context manager that turns each `sqlite3.Error` and `OSError` of its block into a `StorageError`.
 
     The error is a `NoSpace` if the disk is full, or if a limit is reached. `path` is the file that the error's message
-    names. The original error is the `__cause__` of the new one. This is no `contextmanager`, because that takes three times as
-    long, and every use of a file has one.
+    names. The original error is the `__cause__` of the new one. A function with `contextmanager` would take three times as
+    long, and every use of a file has such a block.
     """
 
     __slots__ = ("_path",)
@@ -67,8 +67,9 @@ def primary_code(error: BaseException | None) -> int:
 def _error_of_system(path: str, error: OSError) -> StorageError:
     """The `StorageError` for an error of the system with the file `path`: `NoSpace` if its disk is full."""
     if error.errno == errno.ENOSPC:
-        kind = "no_inode" if has_no_inode(path) else "disk_full" if os.path.exists(path) else "disk_full_for_new_file"
-        return NoSpace(kind, path=path)
+        if has_no_inode(path):
+            return NoSpace("no_inode", path=path)
+        return NoSpace("disk_full" if os.path.exists(path) else "disk_full_for_new_file", path=path)
     if error.errno in _REFUSALS:
         return _REFUSALS[error.errno](path)
     if error.errno in OUT_OF_FILES:
@@ -93,15 +94,20 @@ def _error_of_sqlite(path: str, error: sqlite3.Error) -> StorageError:
     reason = refusal(path, SPACE_BYTES_MIN) if code in _CODES_ON_FULL_DISK else 0  # an error number of the system
     if reason in _REFUSALS:
         return _REFUSALS[reason](path)
-    if extended_code == sqlite3.SQLITE_READONLY and not reason and (os.access(path, os.W_OK) or not os.path.lexists(path)):
+    is_opened_to_read = extended_code == sqlite3.SQLITE_READONLY  # its other extended codes have other reasons
+    if is_opened_to_read and not reason and (os.access(path, os.W_OK) or not os.path.lexists(path)):
         return StorageError("database_writable_again", path=path)  # what hindered this process when it opened the file is over
-    kind = "disk_fails" if code == sqlite3.SQLITE_IOERR else "database_failed"
-    if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
-        kind = "database_damaged"
-    elif code in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM):
-        kind = "database_not_opened"
-    elif code == sqlite3.SQLITE_READONLY:
-        kind = "database_not_writable"
+    match code:
+        case sqlite3.SQLITE_CORRUPT | sqlite3.SQLITE_NOTADB:
+            kind = "database_damaged"
+        case sqlite3.SQLITE_CANTOPEN | sqlite3.SQLITE_PERM:
+            kind = "database_not_opened"
+        case sqlite3.SQLITE_READONLY:
+            kind = "database_not_writable"
+        case sqlite3.SQLITE_IOERR:
+            kind = "disk_fails"
+        case _:
+            kind = "database_failed"
     return StorageError(kind, path=path, problem=str(error))
 
 
@@ -151,8 +157,7 @@ def _problem_of_opening() -> str | None:
 
 
 def is_disk_full(path: str) -> bool:
-    """Whether the disk of `path` has less than `SPACE_BYTES_MIN` of free space, or no inode for another file. False if the
-    system does not say.
+    """Whether the disk of `path` has less than `SPACE_BYTES_MIN` of free space, or no inode; False if the system says neither.
 
     The caller asks this after an error of SQLite, because some of these errors do not name a full disk. SQLite reports an I/O
     error if there is no space for its index of a log. It reports that it cannot open a file if there is no inode for a log.
@@ -162,8 +167,10 @@ def is_disk_full(path: str) -> bool:
 
 def has_no_inode(path: str) -> bool:
     """Whether the disk of `path` has free space, but no inode, so that it can hold no further file."""
-    disk = _disk(path)  # a file system that makes inodes as they are needed, such as btrfs, says that it has 0 in all
-    return disk is not None and 0 == disk.f_favail < disk.f_files and not has_little_space(path)
+    disk = _disk(path)
+    if disk is None or disk.f_files == 0:  # 0 in all: the file system makes inodes as they are needed, such as btrfs
+        return False
+    return disk.f_favail == 0 and not has_little_space(path)
 
 
 def has_little_space(path: str) -> bool:
@@ -206,11 +213,13 @@ def existing_folder(path: str) -> str:
 def refusal(path: str, byte_count: int) -> int:
     """Return the error number with which the system refuses to write `byte_count` more bytes beside the file `path`.
 
-    Returns 0 if the system does not refuse, `ENOSPC` if the disk has no space for them, `EDQUOT` if a quota does not allow
-    them, `EFBIG` if `path` or a file beside it has reached the limit of this process (see `is_beyond_size_limit`), `EROFS` if
-    the disk is read-only, or the number of another error. No system call says how much space every kind of quota leaves. So
-    this function reserves the bytes for a moment, where the system can do that. If the folder of `path` is missing, the result
-    is why it cannot be made, or `ENOENT` if it can.
+    It is 0 if the system does not refuse. `ENOSPC` means that the disk has no space for the bytes, `EDQUOT` that a quota does
+    not allow them, and `EROFS` that the disk is read-only. `EFBIG` means that `path`, or a file beside it, has reached the
+    limit of this process (see `is_beyond_size_limit`). Other error numbers are possible. If the folder of `path` is missing,
+    the result is the one for the nearest folder above it; `ENOENT` if the system does not refuse there.
+
+    No system call says how much space every kind of quota leaves. So this function reserves the bytes for a moment, where the
+    system can do that.
     """
     folder = existing_folder(path)
     if folder != os.path.dirname(os.path.realpath(path)):
