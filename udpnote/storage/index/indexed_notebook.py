@@ -36,8 +36,9 @@ _LATEST = "SELECT kind, text FROM entries WHERE number = (SELECT max(number) FRO
 class Change(NamedTuple):
     """A change of the note with the number `root`: its text `before` and `after`.
 
-    `before` is None if the note is new or was deleted, `after` is None if it is deleted now. `author`, `written_at`,
-    `utc_offset` and `noted_at` are those of the entry that wrote the note.
+    `before` is None if the note is new or was deleted, `after` is None if it is deleted now. The other fields are about the
+    entry that wrote the note. `noted_at` is the time for searches in the order of time: when the entry was written or, if the
+    writer's clock was ahead, when it was stored. Times are in microseconds since 1970 UTC, and `utc_offset` is in minutes east.
     """
 
     root: int
@@ -120,9 +121,10 @@ class IndexedNotebook:
 
         If not, the notebook's file was replaced by an older copy, and the index does not fit it.
         """
-        last = state.indexed + bool(state.step)
+        last = state.indexed + 1 if state.step else state.indexed  # with a `step`, one more entry is in the index in part
+        fingerprint = (state.client_id, state.sequence, state.stored_at)
         with storage_errors(self.path):
-            return last == 0 or self._connection.execute(_FINGERPRINT, (last,)).fetchone() == state[4:]
+            return last == 0 or self._connection.execute(_FINGERPRINT, (last,)).fetchone() == fingerprint
 
     def next_batch(self, last_indexed: int) -> Batch | None:
         """Read the entries after the number `last_indexed`, as many as one transaction may index; None if there are none."""
@@ -149,12 +151,11 @@ class IndexedNotebook:
                 characters += len(change.before or "")
             characters += len(text)
             is_too_much = characters > BATCH_CHARACTERS_MAX or change.is_long
-            # an entry that makes the batch too long is left for the next batch, unless it is the first one of this batch
-            if is_too_much and found is not None:
+            if is_too_much and found is not None:  # the next batch begins with this entry
                 break
             found = (number, fingerprint)
             changes[change.root] = change
-            if is_too_much:
+            if is_too_much:  # this entry is the first of the batch, and stays the only one
                 break
         rows.close()
         return Batch(*found, [changes[root] for root in sorted(changes)]) if found else None

@@ -265,12 +265,7 @@ def _key_plan(backup: str, path: str, content: Content, old: OldNotebook | None,
     can_stay = present is not None and not is_of_other  # whether the server can use the present key file after the restore
     keys_of_backup, problem = None, None
     if content.is_sealed and with_key is not False:
-        try:
-            keys_of_backup = read_key_file(key_path(backup))
-        except StorageError as error:
-            if with_key or not can_stay:  # then the key file of the backup is needed
-                raise
-            problem = error
+        keys_of_backup, problem = _keys_of_backup(backup, is_needed=with_key is True or not can_stay)
     if with_key and keys_of_backup is None:
         raise StorageError("backup_without_key", path=key_path(backup))
     if not content.is_sealed:
@@ -281,6 +276,19 @@ def _key_plan(backup: str, path: str, content: Content, old: OldNotebook | None,
         source = KeySource.FROM_BACKUP if keys_of_backup is not None else KeySource.MISSING
     must_move = source is not KeySource.KEPT and os.path.lexists(key_file)
     return _KeyPlan(source, keys_of_backup, present, must_move, problem)
+
+
+def _keys_of_backup(backup: str, *, is_needed: bool) -> tuple[NotebookKeys | None, StorageError | None]:
+    """The keys in the key file of `backup`, and None; if that file is missing, (None, None).
+
+    If the file cannot be used, this raises `StorageError` if it `is_needed`, else it returns None and this error.
+    """
+    try:
+        return read_key_file(key_path(backup)), None
+    except StorageError as error:
+        if is_needed:
+            raise
+        return None, error
 
 
 def check_places(backup: str, path: str) -> None:

@@ -4,10 +4,10 @@ The whole copy shows one moment, because one read transaction lasts for all step
 were a transaction of its own, the interface would begin anew after each change by a server, and might never end. Until the copy
 is finished, the server's log can only grow (see `log`).
 
-If the log of the notebook is damaged or missing, the copy has what can be read. SQLite must not open such a notebook, because
-it would make its index of the log anew, and perhaps only the old index shows that the log is damaged (see `log_file`). So the
-file and the log are copied as they are, and SQLite opens the copies: it applies the whole transactions at the beginning of the
-log. The notebook's files stay as they are.
+If the log of the notebook is damaged or missing, the copy has what can be read. SQLite must not open such a notebook: it would
+make a new index of the log (-shm), and the old index may be the only sign of the damage (see `log_file`). So the file and the
+log are copied as they are, and SQLite opens the copies. From the log it applies the transactions before the damage. The
+notebook's files stay as they are.
 
 A copy is a draft (see `new_files`) until it was fsynced, read back from the disk and found whole. It has a mark of its own, so
 that no log of the notebook is taken for the log of the copy (see `log_check`). The search index and the text file are not
@@ -225,13 +225,15 @@ def _problem_of(draft: str, content: Content, mark: Mark) -> Notice | str | None
     with closing(sqlite3.connect(uri_of(draft, "immutable=1"), uri=True)) as copy, _interruptible(copy):
         try:
             (found,) = copy.execute("PRAGMA integrity_check(1)").fetchone()
-            if found == "ok" and (Content.read(copy), Mark.read(copy)) != (content, mark):
+            if found != "ok":
+                return Notice("database_inconsistent", problem=str(found))
+            if (Content.read(copy), Mark.read(copy)) != (content, mark):
                 return Notice("copy_has_other_entries")
         except sqlite3.DatabaseError as error:
             if primary_code(error) == sqlite3.SQLITE_INTERRUPT:
                 raise
             return str(error)
-    return None if found == "ok" else Notice("database_inconsistent", problem=str(found))
+    return None
 
 
 @contextmanager
