@@ -81,7 +81,10 @@ def pack_bundle(bundle: Bundle, texts: list[bytes]) -> bytes:
 
 
 def parse_bundle(body: bytes) -> Run:
-    """The `Run` in the BUNDLE with this `body`. Raises the same errors as `parse_run`."""
+    """The message that a BUNDLE with this `body` carries: a `Run` with a `Bundle` as its notes.
+
+    Raises `BadDatagram`, `struct.error` or `UnicodeDecodeError` if `body` breaks a rule of the protocol.
+    """
     _, notebook_id, token, attempt = RUN_START.unpack_from(body)
     after_client, after_sequence, count, writers_count = _HEAD.unpack_from(body, RUN_START.size)
     writers, columns_at = _parse_writers(body, writers_count)
@@ -112,7 +115,7 @@ def parse_bundle(body: bytes) -> Run:
 
 
 def _parse_writers(body: bytes, count: int) -> tuple[list[Writer], int]:
-    """The `count` writers in the `body` of a BUNDLE, and the index where they end. Raises the same errors as `parse_run`."""
+    """The `count` writers in the `body` of a BUNDLE, and the index where they end. Raises the errors of `parse_bundle`."""
     writers: list[Writer] = []
     at = RUN_START.size + _HEAD.size
     for _ in range(count):

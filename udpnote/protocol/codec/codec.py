@@ -8,7 +8,8 @@ because they break a rule of the protocol.
 
 from collections.abc import Callable
 from functools import cache, lru_cache
-from struct import Struct, error
+from struct import Struct
+from struct import error as struct_error
 from typing import TYPE_CHECKING, TypeAlias
 
 from udpnote.errors import BadDatagram
@@ -133,7 +134,7 @@ def parse(body: bytes) -> Message:
         raise BadDatagram("type")
     try:
         return decoder(body)
-    except (error, KeyError, IndexError, UnicodeDecodeError):
+    except (struct_error, KeyError, IndexError, UnicodeDecodeError):
         raise BadDatagram("malformed") from None
 
 
@@ -234,8 +235,10 @@ def _decode_append(body: bytes, restored: Restored | None = None) -> Append:
         and WRITTEN_AT_MIN <= written_at <= WRITTEN_AT_MAX
     ):
         raise BadDatagram("malformed")
-    if part_bytes != total_bytes or offset or part_bytes > _part_bytes_max(author_bytes):  # unless one part has the whole text
-        _check_cut(total_bytes, offset, part_bytes, bytes_max=_part_bytes_max(author_bytes))
+    bytes_max = _part_bytes_max(author_bytes)
+    has_whole_text = not offset and part_bytes == total_bytes <= bytes_max
+    if not has_whole_text:
+        _check_cut(total_bytes, offset, part_bytes, bytes_max=bytes_max)
     if text_end != len(body):
         check_padding(body, text_end)
     author = body[author_at:text_at].decode()

@@ -282,6 +282,7 @@ def _parse_parts(data: bytes, start: int, count: int) -> tuple[list[PageItem], i
             number > 0
             and sequence > 0
             and version > 0
+            # a note revises no entry, a revision or deletion an earlier one, and an erased entry may have been any of these
             and (not revises if kind == 1 else 0 < revises < number or (kind == 4 and not revises))
             and (part_bytes or (kind >= 3 and not total_bytes))  # only deletions and erased entries have no text
             and offset + part_bytes <= total_bytes <= TEXT_BYTES_MAX
@@ -299,7 +300,7 @@ def _parse_parts(data: bytes, start: int, count: int) -> tuple[list[PageItem], i
         )
         stored = new_tuple(StoredEntry, (number, stored_at, entry, version))
         parts.append(stored if is_whole else StoredPart(stored, total_bytes, offset, data[text_at:start]))
-    if start > len(data):
+    if start > len(data):  # the last part is cut off; slicing it raised no error
         raise BadDatagram("malformed")
     return parts, start
 

@@ -104,7 +104,7 @@ def parse_run(body: bytes) -> Run:
         and -UTC_OFFSET_MINUTES_MAX <= utc_offset <= UTC_OFFSET_MINUTES_MAX
         and first_written_at >= WRITTEN_AT_MIN
         and written_at[-1] <= WRITTEN_AT_MAX
-        and not values[0]
+        and not values[0]  # no note is before the first
         and all(values[count:])
     ):
         raise BadDatagram("malformed")
