@@ -136,11 +136,11 @@ class Reception:
         return [_notes_of(message) for message, _, _ in self._unconfirmed]
 
     def confirm_stored(self, verdicts: Sequence[Verdict | None]) -> None:
-        """Acknowledge the `notes_to_store`. `verdicts` has one verdict for each part, run or bundle, in the same order.
+        """Make the ACKs for the `notes_to_store`. `verdicts` has one verdict for each part, run or bundle, in the same order.
 
-        What the verdicts say must be durable already. The verdict None is for an imported part or bundle if the entry that must
-        be stored before it (see `Restored`) is not stored yet. Such a part or bundle is counted as dropped and gets no answer,
-        so its sender sends it again.
+        What the verdicts say must be durable already. A verdict is None if an imported part or bundle has come too early: the
+        entry that must be stored before it (see `Restored`) is not stored yet. Such a part or bundle is counted as dropped. It
+        gets no answer, so its sender sends it again.
         """
         assert len(verdicts) == len(self._unconfirmed), "a verdict on another part would acknowledge what is not stored"
         for (message, source, envelope), verdict in zip(self._unconfirmed, verdicts, strict=True):

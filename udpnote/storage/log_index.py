@@ -43,10 +43,11 @@ def check_space(path: str) -> None:
 
 
 def fill_holes(path: str, page_bytes: int) -> None:
-    """Give blocks to the index of the database at `path`, whose pages have `page_bytes`, for a log of `_LOG_BYTES`.
+    """Give SQLite's index of the log of the database at `path` all blocks that it needs when the log has `_LOG_BYTES`.
 
-    This process must have the database open in SQLite. Does nothing if SQLite has not opened the index, or if the system cannot
-    give blocks. If there is not enough space, the index gets the blocks that there are.
+    The pages of the database have `page_bytes`. This process must have the database open in SQLite. If SQLite has not opened
+    the index, or if the system cannot give blocks, this does nothing. If the disk has fewer blocks than needed, the index gets
+    those, and no error is raised.
     """
     index = f"{os.path.realpath(path)}-shm"
     # SQLite's own descriptor is used: if this opened the index and closed it, the process would lose SQLite's locks on it.
@@ -59,7 +60,10 @@ def fill_holes(path: str, page_bytes: int) -> None:
 
 
 def _give_blocks(descriptor: int, regions: int) -> None:
-    """Give all blocks to the first `regions` of the index that is open by `descriptor`, one region after the other."""
+    """Give all blocks to the first `regions` of the index that is open by `descriptor`, one region after the other.
+
+    Stop at the first region for which the disk has not enough blocks.
+    """
     try:
         import ctypes  # here, because most disks do not need it
 

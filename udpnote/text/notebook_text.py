@@ -54,13 +54,14 @@ class TextBlock(NamedTuple):
 
 
 def text_blocks(lines: Iterable[str], on_bad: Callable[[InvalidImport], None]) -> Iterator[TextBlock]:
-    """Yield the blocks of a text file. A block is a line with a time and the text below it.
+    """Yield the blocks of a text file. A block is a line that is only a time, and the text below it.
 
     `lines` are the lines of the file with their newlines. A long line may come in several pieces; only the last of them has a
-    newline. A block begins with a line that is only a time. There is one exception: such a line directly after the first line
-    of a block is the text of that block. A date that does not exist, such as February 30, counts as text. A block without text
-    is skipped. A block that cannot be an entry is skipped, too: `on_bad` is called with an `InvalidImport` that says why, and
-    may raise it. If a block is too long, little more than the longest possible entry is kept in memory.
+    newline.
+
+    The line directly below the time of a block is text, even if it is only a time. So is a date that does not exist, such as
+    February 30. A block without text is skipped. A block that cannot be an entry is skipped, too: `on_bad` is called with an
+    `InvalidImport` that says why, and may raise it. If a block is too long for an entry, only its beginning is kept in memory.
 
     Raises `InvalidImport` if there is text before the first time.
     """

@@ -112,7 +112,7 @@ class Comparison(NamedTuple):
     def accepts(self, text: str) -> Generator[SearchRunning, None, bool]:
         """Compare `text` with the words. Return whether it has a word of each group in `wanted`, and none of `left_out`.
 
-        This yields what `contains` yields.
+        It yields a `SearchRunning` at each place in a long text where the caller may do other work (see `contains`).
         """
         has_wanted = not self.wanted or (yield from contains(text, self.wanted))
         return has_wanted and not (self.left_out and (yield from contains(text, [self.left_out])))

@@ -149,9 +149,12 @@ class Delivery:
     def give_up(self, entries: Iterable[Entry], now: float) -> None:
         """Stop delivering `entries`: they are not sent again, and get no event. Entries that are not outstanding are skipped.
 
-        There is one exception: a note that was sent in one datagram with other notes, which are not given up, stays
-        outstanding, and may get an event. It is dropped without an event if the other notes are given up, too, or if the server
-        answers `Status.SPLIT`. To deliver it after all, pass it to `add` before that happens. None of `entries` is imported.
+        None of `entries` may be imported.
+
+        There is one exception. If a note was sent in one datagram with other notes, and not all of these are given up, that
+        datagram is sent again until it is acknowledged. So the note stays outstanding, and may get an event. It is dropped
+        without an event when the other notes are given up, too, or when the server answers `Status.SPLIT`. Until then, `add`
+        takes the note back: it is delivered after all.
         """
         self._given_up.update(identity for entry in entries if (identity := entry[:2]) in self._entries)
         shared = remove_given_up(self._in_flight, self._given_up) | remove_given_up(self._lost, self._given_up)

@@ -108,9 +108,10 @@ class Bursts:
         return self._sent_at.pop(number, None)
 
     def remove_up_to(self, position: Cursor, order: Callable[[Cursor], tuple[int, int, int]]) -> None:
-        """Remove the bursts all of whose pages were delivered. `position` is the cursor up to which pages were delivered.
+        """Remove each burst whose last page was delivered: all pages up to the cursor `position` were.
 
-        A burst whose `burst_end` is not known yet stays. `order` gives the sort key of a cursor, see `EarlyPages.order`.
+        A burst stays if no page has said yet where its last page ends. `order` gives the sort key of a cursor, as
+        `EarlyPages.order` does.
         """
         here = order(position)
         for number, burst in list(self._bursts.items()):

@@ -113,9 +113,10 @@ class EarlyPages:
             self._pages.setdefault(page.start, page)
 
     def take(self, position: Cursor) -> Page | None:
-        """Remove and return a page that starts at `position`, or starts before it and ends after it.
+        """Remove and return a page that starts at `position`, or starts before it and ends after it; None if none is kept.
 
-        None if no such page is kept. This also removes pages that start before `position` and do not end after it.
+        While this looks for a page that starts before `position`, it removes those that end there or earlier: all of their
+        items were delivered.
         """
         page = self._pages.pop(position, None)
         if page is not None or not self._pages:

@@ -106,8 +106,8 @@ class KnownNotebooks:
     def leave(self, notebook_id: bytes, *, check: Callable[[], None] | None = None) -> None:
         """Durably forget the key of the notebook `notebook_id`. From now on it is saved as an open notebook, and is not chosen.
 
-        `check` is called first, in the same transaction, so that no other process can add an entry between the two. If `check`
-        raises an error, nothing changes.
+        `check` is called first, in the same transaction, so that no other process can add an entry between the check and the
+        change. If `check` raises an error, nothing changes.
         """
         with self._file.transaction() as connection:
             if check is not None:

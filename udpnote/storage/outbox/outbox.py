@@ -107,8 +107,8 @@ class Outbox(KnownNotebooks):
         """Add `texts`, at least one, durably as entries with the next sequences, and return the entries (see `Entry`).
 
         The entries are for the notebook `notebook_id`. If that is None, the notebook is not known yet, and `destination` says
-        which one the user named. If `seen` of a revision or deletion is None, the entry gets the newest entry that its notebook
-        had when it last answered. If `notebook_id` is None, too, the notebook at the address of `destination` counts.
+        which one the user named. If `seen` of a revision or deletion is None, it becomes the newest entry that the notebook had
+        when it last answered. If `notebook_id` is None, too, it is that of the notebook at the address of `destination`.
 
         If `undoes` is not 0, it is the sequence of one of this client's own writes. The single entry that is added then undoes
         that write, in the notebook of that write (see `own_writes`), and `revises` may be left out. Raises `NotTakenBack` if
@@ -278,10 +278,10 @@ class Outbox(KnownNotebooks):
             self.writes.forget_orphans()
 
     def discard(self, sequences: Iterable[int], *, every_refused: bool = False) -> int:
-        """Durably remove the entries with these sequences, which should not be sent any more; returns how many it removed.
+        """Durably remove the entries with these sequences, so that they are not sent any more; return how many were removed.
 
-        With `every_refused`, it also removes all entries that their notebooks have refused. A held deletion of a removed entry
-        (see `own_writes`) is removed, too, but not counted.
+        With `every_refused`, also remove all entries that their notebooks have refused. If a held deletion was to take back a
+        removed note (see `own_writes`), it is removed, too, but not counted.
         """
         with self._file.transaction():
             removed = sum(self.writes.discard("sequence = ?", (sequence,)) for sequence in sequences)

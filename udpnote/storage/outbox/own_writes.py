@@ -145,10 +145,11 @@ class OwnWrites:
     def record_stored(self, notebook_id: bytes, runs: Sequence[StoredRun]) -> None:
         """In the caller's transaction, remember `runs`, which the notebook `notebook_id` has stored, as the latest writes.
 
-        A deletion that was held until a note of `runs` has a number gets this number, and may be sent from now on.
+        The same transaction must remove the entries of `runs` from the outbox, because otherwise a write could be remembered
+        twice. If there are more than `RUNS_AT_ONCE_MAX` runs, only the latest of them are remembered, and all earlier writes
+        are forgotten.
 
-        The entries of `runs` must have been in the outbox until now: no write may be remembered twice. If there are more than
-        `RUNS_AT_ONCE_MAX` runs, only the latest of them are remembered, and all earlier writes are forgotten.
+        If a held deletion is to take back a note of `runs`, it gets the number of that note, and may be sent from now on.
         """
         joined = _joined(runs)
         undoing = self._file.connection.execute("SELECT sequence, target FROM undoing").fetchall()
