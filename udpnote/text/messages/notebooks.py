@@ -117,7 +117,7 @@ SENTENCES: dict[str, Sentence] = {
     "notebook_not_known": "not known: {problem}",
     "notebook_named_by": _notebook_named_by,
     "named_in_settings_file": "`{setting}` in the settings file",
-    "notebook_is_choice": "chosen by `udpnote use`, by `udpnote join`, or as the only one that answered",
+    "notebook_is_choice": "chosen before; `udpnote use NAME` chooses another one",
     "notebook_is_only_one": "none is named or chosen, and only this one answers",
     "notebook_is_not_named": "none is named or chosen",
     "server_answers": Counted(
