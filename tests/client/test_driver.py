@@ -4,7 +4,7 @@ from tests.support.errors import raises
 from tests.support.lan import CELLAR, KITCHEN, Lan
 from tests.support.network import PORT
 from udpnote.client.sending.results import State
-from udpnote.errors import Queued, ServerNotFound
+from udpnote.errors import Notice, Queued, ServerNotFound
 from udpnote.model.notebook import SilentServer
 
 CUT_OFF = SilentServer("kitchen", KITCHEN, False, obstacle="Network is unreachable")
@@ -77,3 +77,23 @@ def test_a_client_that_reaches_other_hosts_waits_as_long_as_usual_for_a_server_t
     with raises(Queued, "no_answer_yet"):
         client.send("waits", wait=5.0)
     assert lan.now - began >= 5.0
+
+
+def test_an_entry_that_waited_was_not_sent_either_although_the_session_has_sent_others(lan: Lan) -> None:
+    lan.serve()
+    client = lan.client()
+    client.send("here")
+    lan.network.is_down = True
+    with raises(Queued, "no_answer_yet", server=CUT_OFF):
+        lan.client().send("on the train")
+    assert client.deliver(wait=5.0) == Notice("no_answer_yet", server=CUT_OFF)
+
+
+def test_a_client_to_which_a_router_says_that_the_server_is_away_does_not_say_that_nothing_was_sent(lan: Lan) -> None:
+    server = lan.serve()
+    client = lan.client()
+    client.send("here")
+    server.stop()
+    lan.network.absent.add(KITCHEN)
+    with raises(Queued, "no_answer_yet", server=CUT_OFF._replace(obstacle=None)):
+        client.send("it has left this machine")

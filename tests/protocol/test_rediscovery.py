@@ -147,9 +147,15 @@ def test_a_server_that_answers_only_discoveries_is_reported_once_until_it_answer
     now = rediscovery.next_timeout() or 0.0
     assert answer(rediscovery, NEW_ADDRESS, now)
     assert rediscovery.events() == [ServerMoved(NEW_ADDRESS)], "the server was away"
-    rediscovery.end()
-    found_at(NEW_ADDRESS)
-    assert rediscovery.events() == [LookingForServer(), ServerMoved(NEW_ADDRESS)]
+    for _ in range(2):
+        rediscovery.end()
+        found_at(NEW_ADDRESS)
+        assert rediscovery.events() == [LookingForServer(), ServerMoved(NEW_ADDRESS)]
+        rediscovery.begin(now)
+        assert rediscovery.events() == [AnswersOnlyDiscovery(NEW_ADDRESS)]
+    in_vain(rediscovery, rediscovery.next_timeout() or 0.0, 1)
+    rediscovery.begin(now)
+    assert rediscovery.events() == [LookingForServer()], "it does not even answer discoveries any more"
 
 
 def test_the_pause_before_a_discovery_grows_up_to_a_limit() -> None:

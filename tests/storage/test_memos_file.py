@@ -74,18 +74,24 @@ def test_other_databases_and_files_are_refused(tmp_path: Path) -> None:
         list(read_memos(str(tmp_path / "missing.db")))
 
 
-def test_a_view_is_no_table_of_memos_because_its_rows_may_have_no_end(tmp_path: Path) -> None:
+def test_a_view_or_virtual_table_is_no_table_of_memos_because_its_rows_may_have_no_end(tmp_path: Path) -> None:
     """The rows of these views have an end, so that the test ends without what it tests."""
+    row = "SELECT 1 AS id, 10 AS created_ts, 'one' AS content"
     for name, script in (
-        ("memo.db", "CREATE VIEW memo AS SELECT 1 AS id, 10 AS created_ts, 'one' AS content;"),
+        ("memo.db", f"CREATE VIEW memo AS {row};"),
+        (
+            "virtual.db",
+            f"CREATE VIEW memos AS {row}; CREATE VIRTUAL TABLE memo USING fts5(id, created_ts, content, content = 'memos');",
+        ),
         (
             "others.db",
             OLD + "CREATE VIEW attachment AS SELECT 1 AS memo_id; CREATE VIEW user AS SELECT 1 AS id, 'lin' AS username;",
         ),
     ):
         change(tmp_path / name, script)
-    with raises(InvalidImport, "import_database_unknown"):
-        list(read_memos(str(tmp_path / "memo.db")))
+    for name in ("memo.db", "virtual.db"):
+        with raises(InvalidImport, "import_database_unknown"):
+            list(read_memos(str(tmp_path / name)))
     first, _ = read_memos(str(tmp_path / "others.db"))
     assert (first["content"], first["resourceList"], first["creatorUsername"]) == ("one", [], "")
 

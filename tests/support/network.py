@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Collection, Sequence
-from errno import ECONNREFUSED, ENETUNREACH
+from errno import ECONNREFUSED, EHOSTUNREACH, ENETUNREACH
 from functools import partial
 from heapq import heappop, heappush
 from random import Random
@@ -105,8 +105,9 @@ class Network:
     """Carries datagrams to `receivers`, by their addresses, with the faults of `weather`.
 
     `watcher` is called with each datagram that is sent. Datagrams from the hosts in `mute`, and to the hosts in `deaf`, are
-    lost. A client that sends to an address in `closed` gets the error ECONNREFUSED at once. The client's own system refuses to
-    send to the addresses in `unroutable`, with the error ENETUNREACH. If `is_down`, the clients are on no network: their
+    lost. A client that sends to an address in `closed` gets the error ECONNREFUSED at once, and EHOSTUNREACH for a host in
+    `absent`, as if a router had answered. The client's own system refuses to send to the addresses in `unroutable`, with the
+    error ENETUNREACH. If `is_down`, the clients are on no network: their
     systems refuse to send anything.
     """
 
@@ -117,6 +118,7 @@ class Network:
         self.mute: set[str] = set()
         self.deaf: set[str] = set()
         self.closed: set[Address] = set()
+        self.absent: set[str] = set()
         self.unroutable: set[Address] = set()
         self.is_down = False
         self.receivers: dict[Address, Receiver] = {}
@@ -250,6 +252,8 @@ class SimulatedEndpoint:
             self._network.send(data, self.address, destination)
             if destination in self._network.closed:
                 self._errors[destination] = SendError(ECONNREFUSED, came_by_icmp=True)
+            if destination[0] in self._network.absent:
+                self._errors[destination] = SendError(EHOSTUNREACH, came_by_icmp=True)
 
     def probe(self, data: bytes, ports: Collection[int], /) -> list[ProbeAttempt]:
         if self._network.is_down:

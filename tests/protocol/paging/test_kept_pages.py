@@ -31,6 +31,15 @@ def test_the_oldest_bursts_are_forgotten_when_there_are_too_many_bursts_or_pages
     assert kept.take(burst(-2)) == kept.take(burst(-3)) == [b"page"]
 
 
+def test_pages_that_were_taken_count_no_more() -> None:
+    kept = KeptPages()
+    kept.keep(burst(1), [])
+    for _ in range(KEPT_PAGES_MAX + 1):
+        kept.keep(burst(2), [b"page"])
+        assert kept.take(burst(2)) == [b"page"]
+    assert kept.take(burst(1)) == [], "still known"
+
+
 def test_the_bursts_of_other_envelopes_are_forgotten() -> None:
     kept, sealed = KeptPages(), Requester(("here", 1), AT_NEW)
     kept.keep(burst(1), [b"open"])

@@ -71,6 +71,9 @@ def test_a_burst_gets_no_more_pages_than_there_are_and_all_but_the_last_have_one
     assert states(decoded(Page, datagrams)) == [MORE, MORE, END]
     pages = answered(Book(*notes(2 * limits.PAGES_MAX + 50)), *[read(pages=255)] * (limits.PAGES_MAX + 10))
     assert len(pages) == limits.PAGES_MAX == 64, "no burst gets more pages than that"
+    paged = PagedBook(Book(*notes(2 * limits.PAGES_MAX + 50)))
+    alone = [page for _ in range(limits.PAGES_MAX + 10) for page in paged.answer(read(pages=255))]
+    assert len(alone) == limits.PAGES_MAX, "nor does it if its READs arrive one by one"
 
 
 def test_other_cursors_and_streams_are_served_separately_and_hosts_in_turn(paged: PagedBook) -> None:

@@ -15,10 +15,10 @@ from tests.support.errors import raises
 from tests.support.killed import printed_by
 from tests.support.losses import log_of
 from tests.support.processes import eventually, longest_file
-from udpnote.errors import NoSpace, NotebookLost, StorageError
+from udpnote.errors import NoSpace, NotebookInUse, NotebookLost, StorageError
 from udpnote.storage.database import LOG_HEADER_BYTES, create_database, open_database
-from udpnote.storage.notebook.file_guard import FileGuard
-from udpnote.storage.notebook.log import Log, log_bytes_max
+from udpnote.storage.notebook.file_guard import FileGuard, guarded
+from udpnote.storage.notebook.log import Log, log_bytes_max, opened_with_log
 from udpnote.storage.notebook.log_check import check_log
 from udpnote.storage.notebook.notebook import Notebook
 from udpnote.storage.notebook.read_only import ReadOnlyNotebook
@@ -371,3 +371,23 @@ def test_where_no_thread_can_be_started_the_log_is_copied_without_one(path: Path
         for _ in range(2 * LOG_BYTES // len(LONG)):
             add(notebook, LONG)
         assert log_of(path).stat().st_size <= LOG_BYTES_MAX + 2 * len(LONG)
+
+
+def test_the_log_is_copied_and_removed_if_what_uses_the_notebook_fails(path: Path) -> None:
+    Notebook(path).close()
+
+    def use(guard: FileGuard) -> None:
+        with opened_with_log(str(path), guard) as (connection, _):
+            write_property(connection, "name", "home")
+            connections.append(connection)
+            raise NoSpace("disk_full", path=str(path))
+
+    connections: list[sqlite3.Connection] = []
+    with guarded(str(path), in_use=NotebookInUse("restore_while_served", path=str(path))) as guard:
+        with pytest.raises(NoSpace):
+            use(guard)
+        with pytest.raises(sqlite3.ProgrammingError):
+            connections[0].execute("SELECT 1")
+    assert not log_of(path).exists()
+    with closing(ReadOnlyNotebook(str(path))) as notebook:
+        assert notebook.name == "home"

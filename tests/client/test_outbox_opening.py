@@ -6,8 +6,11 @@ import pytest
 
 from tests.support.disks import fill, make_unwritable, make_writable
 from tests.support.errors import raises
+from tests.support.killed import printed_by
 from tests.support.killed_database import killed_outbox
 from tests.support.lan import Lan
+from tests.support.processes import POWERLESS
+from tests.support.requirements import require_tool
 from udpnote.errors import StorageError
 from udpnote.storage.outbox.outbox import Outbox
 
@@ -59,3 +62,33 @@ def test_a_log_without_its_outbox_is_kept_if_the_disk_can_be_written_only_later(
     with lan.client(str(path)) as client:
         assert (client.send("new").number, lan.texts()) == (1, ["new"])
     assert Path(f"{path}-wal.1.old").exists()
+
+
+def test_an_outbox_in_a_closed_folder_is_read_and_is_written_as_soon_as_the_folder_is_open(tmp_path: Path) -> None:
+    require_tool("setpriv")
+    path = tmp_path / "folder" / "outbox.sqlite3"
+    path.parent.mkdir()
+    program = f"""
+import os
+from udpnote.client.outbox_opening import open_outbox
+from udpnote.errors import StorageError
+from udpnote.settings import load_settings
+from udpnote.storage.outbox.outbox import Outbox
+path = {str(path)!r}
+def add(outbox):
+    outbox.add(["a note"], author="lin", written_at=0, utc_offset=0)
+    print(len(outbox.listing()))
+outbox = Outbox(path)
+add(outbox)
+outbox.close()
+os.chmod(os.path.dirname(path), 0o500)
+outbox = open_outbox(path, load_settings(), print)
+print(len(outbox.listing()))
+try:
+    add(outbox)
+except StorageError as error:
+    print(error.notice.kind)
+os.chmod(os.path.dirname(path), 0o700)
+add(outbox)
+"""
+    assert printed_by(program, under=POWERLESS).split() == ["1", "1", "database_not_writable", "2"]
