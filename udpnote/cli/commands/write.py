@@ -20,6 +20,7 @@ from udpnote.client.client import Client
 from udpnote.client.sending.results import SentEntry
 from udpnote.errors import InvalidQuery, Notice, Queued, UdpnoteError
 from udpnote.model.entry import Kind
+from udpnote.model.notebook import SilentServer
 from udpnote.settings import load_settings
 from udpnote.text.search_terms import parse_tag
 
@@ -150,7 +151,7 @@ class LineSender:
             if reason == self._latest_reason:
                 say_here(Notice("write_queued"))
             else:
-                say_here(Notice("write_queued_because", reason=reason))
+                say_here(_queued_because(reason))
         except UdpnoteError as error:
             self.refused += 1
             say_here(Notice("write_refused", reason=error))
@@ -305,6 +306,16 @@ class _Dialogue:
             return
         say_here(undo_notice(undo))
         self._sender.run(lambda: self._client.undo(undo))
+
+
+def _queued_because(reason: Notice) -> Notice:
+    """The notice that an entry is queued for `reason`. The reason itself may say how to send the entry again, but the prompt
+    does that: if only the server is silent, the notice says no more than that.
+    """
+    server = reason.values.get("server")
+    if isinstance(server, SilentServer) and server.another is None:
+        return Notice("write_queued_in_silence", server=server)
+    return Notice("write_queued_because", reason=reason)
 
 
 def _unknown(line: str) -> Notice:

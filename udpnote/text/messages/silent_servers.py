@@ -51,6 +51,17 @@ def _no_answer_to_import(server: SilentServer) -> str:
     ).format(name=server.name, host=server.host)
 
 
+def _write_queued_in_silence(server: SilentServer) -> str:
+    """The sentence of the prompt, which sends the entry again by itself."""
+    if server.obstacle is not None:
+        template = _("this machine cannot reach {name} at {host} ({obstacle})")
+        reason = template.format(name=server.name, host=server.host, obstacle=system_text(server.obstacle))
+    else:
+        reason = _("no answer from {name} at {host}").format(name=server.name, host=server.host)
+    start = _("queued, delivered as soon as the server answers ({reason})").format(reason=reason)
+    return _with_key_hint(start, server)
+
+
 def _cannot_reach(server: SilentServer, obstacle: str) -> str:
     sentence = _("this machine cannot reach {name} at {host} ({obstacle}): check its connection to the network")
     return sentence.format(name=server.name, host=server.host, obstacle=system_text(obstacle))
@@ -80,4 +91,5 @@ SENTENCES: dict[str, Sentence] = {
     "no_answer_to_reading": _no_answer_to_reading,
     "no_answer_to_import": _no_answer_to_import,
     "another_notebook_answers": _no_answer_to_reading,
+    "write_queued_in_silence": _write_queued_in_silence,
 }
