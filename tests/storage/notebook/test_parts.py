@@ -83,6 +83,15 @@ def test_an_unfinished_entry_is_forgotten_when_nobody_adds_to_it_for_a_day(noteb
     assert notebook.store(split(entry(2), 30)[1:], NOW + DAY + 1) == [KEPT]
 
 
+def test_an_unfinished_entry_from_the_future_is_forgotten_when_the_clock_was_ahead_by_more_than_a_day(path: Path) -> None:
+    first, second, _ = in_parts(entry(1, LONG))
+    with closing(Notebook(path)) as notebook:
+        for ahead, left in ((DAY, [1]), (DAY + 1, [])):
+            notebook.store([first, second], NOW + ahead)
+            notebook.expire_partial_entries(NOW)
+            assert unfinished(notebook._connection) == left
+
+
 def xs(sequence: int) -> list[Part]:
     """An entry in three parts of 100 bytes."""
     return split(entry(sequence, "x" * 300), 100)
@@ -120,7 +129,7 @@ def test_forgotten_and_expired_entries_make_room_and_rolled_back_ones_take_none(
             with atomic(connection):
                 partial_entries.forget(*part(2)[:2])
                 partial_entries.forget(*part(99)[:2])
-                partial_entries.expire(before=2)
+                partial_entries.expire(before=2, after=3)
         elif sequence == 4:
             with suppress(ZeroDivisionError), atomic(connection):
                 partial_entries.keep(xs(9)[0], 4)

@@ -54,7 +54,8 @@ class EntryStore:
 
     def expire_partial_entries(self, now: int) -> None:
         """Remove the partial entries of which no part has arrived for a day; `now` is in microseconds since 1970 UTC."""
-        self._partial_entries.expire(before=now - PARTIAL_ENTRY_SECONDS_MAX * 1_000_000)
+        longest = PARTIAL_ENTRY_SECONDS_MAX * 1_000_000
+        self._partial_entries.expire(before=now - longest, after=now + longest)
 
     def handle_rollback(self) -> None:
         """Forget what is kept in memory about the tables. Call this after each rollback."""

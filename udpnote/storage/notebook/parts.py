@@ -94,10 +94,13 @@ class PartialEntries:
         if row is not None:
             self._remove(row[0])
 
-    def expire(self, before: int) -> None:
-        """Remove the partial entries whose latest part arrived earlier than `before` (microseconds since 1970 UTC)."""
-        rows = self._connection.execute("SELECT partial_entry FROM partial_entries WHERE touched_at < ?", (before,)).fetchall()
-        for (partial_entry,) in rows:
+    def expire(self, *, before: int, after: int) -> None:
+        """Remove the partial entries whose latest part arrived earlier than `before` or, by a clock that was wrong, later than
+        `after` (both in microseconds since 1970 UTC). Those from the future would be the last ones to make room for others.
+        """
+        wrong = "touched_at < ? OR touched_at > ?"
+        rows = self._connection.execute(f"SELECT partial_entry FROM partial_entries WHERE {wrong}", (before, after))
+        for (partial_entry,) in rows.fetchall():
             self._remove(partial_entry)
 
     def handle_rollback(self) -> None:
