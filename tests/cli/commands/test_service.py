@@ -12,6 +12,7 @@ import pytest
 from tests.support.json_page import differences
 from tests.support.machine import Machine
 from tests.support.processes import COMMAND
+from udpnote.errors import Notice
 
 PROGRAM = f"""#!{sys.executable} -S
 import json, os, sys
@@ -166,6 +167,18 @@ def test_a_server_that_does_not_start_is_reported_with_its_own_message(systemd: 
     assert (shown.code, "exit code 1" in shown.out, "start it again" in shown.out) == (1, True, True)
     systemd.answer(["daemon-reload", 1, "", "Access\ndenied"])
     systemd.machine.refused("service install", facts=["systemctl --user daemon-reload", "Access denied"])
+
+
+def test_status_names_the_command_that_enables_a_unit_and_claims_nothing_of_a_manager_that_does_not_answer(
+    systemd: Systemd,
+) -> None:
+    systemd.machine.run("service install --instance 厨房 --port 6684")
+    enable = "`systemctl --user enable 'udpnote-\\xe5\\x8e\\xa8\\xe6\\x88\\xbf.service'`"
+    systemd.answer(["show udpnote", 0, RUNNING.replace("=enabled", "=disabled"), ""])
+    assert enable in systemd.machine.run("service status").out
+    systemd.answer(["show udpnote", 1, "", "no bus"])
+    shown = systemd.machine.run("service status").out
+    assert " enable " not in shown and shown.count(str(Notice("service_not_known"))) == 2
 
 
 def test_without_systemd_or_its_manager_of_this_user_nothing_is_done(systemd: Systemd) -> None:

@@ -4,7 +4,7 @@ from shlex import join
 from typing import NamedTuple
 
 from udpnote.cli.systemd.service_unit import Found, Service, read_unit
-from udpnote.cli.systemd.systemctl import TRIED_AGAIN, journal, lingers, properties
+from udpnote.cli.systemd.systemctl import TRIED_AGAIN, journal, lingers, properties, systemctl
 from udpnote.errors import Notice
 from udpnote.text.language import gettext as _
 
@@ -87,6 +87,9 @@ def _running(state: ServiceState) -> Notice:
 
 def _at_boot(state: ServiceState) -> Notice:
     """Return the notice that says when systemd starts the server by itself: at boot, when the user logs in, or never."""
+    if state.state is None:
+        return Notice("service_not_known")
     if state.enabled != "enabled":
-        return Notice("unit_not_enabled")
+        service = Service(is_system=state.system, instance=state.instance or "")
+        return Notice("unit_not_enabled", command=join(systemctl(service, "enable", state.unit)))
     return Notice("started_at_boot") if state.system or state.lingers else Notice("started_at_login")

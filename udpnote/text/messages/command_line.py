@@ -218,9 +218,10 @@ SENTENCES: dict[str, Sentence] = {
         "cannot write to standard output ({problem}), so not all results are printed. Run the command again when the output "
         "can be written"
     ),
-    "command_cut_short": "the system stopped the command before its end ({problem}): `udpnote outbox` shows what is not sent",
-    "command_cut_short_at_file": "the system stopped the command before its end, at the file {path} ({problem}): "
-    "`udpnote outbox` shows what is not sent",
+    "command_cut_short": "the command ended early, because of an error of the system ({problem}): `udpnote outbox` shows what "
+    "is not sent",
+    "command_cut_short_at_file": "the command ended early, because it cannot use {path} ({problem}): `udpnote outbox` shows "
+    "what is not sent",
     # backups
     "backup_is_stream": "a backup is read back and checked, so it must be a file: name one other than -",
     # sealing
@@ -231,10 +232,10 @@ SENTENCES: dict[str, Sentence] = {
     # the outbox
     "key_not_named": Counted(
         "entries",
-        "1 entry was not sent, because it was written with a join code in UDPNOTE_KEY that is not there now. Set "
+        "1 entry stays in the outbox, because it was written with a join code in UDPNOTE_KEY that is not there now. Set "
         "UDPNOTE_KEY to that code, and run the command again",
-        "{entries:,} entries were not sent, because they were written with a join code in UDPNOTE_KEY that is not there now. "
-        "Set UDPNOTE_KEY to that code, and run the command again",
+        "{entries:,} entries stay in the outbox, because they were written with a join code in UDPNOTE_KEY that is not there "
+        "now. Set UDPNOTE_KEY to that code, and run the command again",
     ),
     # the prompt
     "history_not_kept": "cannot write {path} ({problem}): the prompt will not remember your lines",

@@ -30,7 +30,9 @@ def _import_result(new: int, revised: int, there: int, different: int, named: Se
 
 
 def _import_interrupted(result: object, unknown: int) -> str:
-    return in_sentences(_("interrupted: {result}").format(result=result), *_more(unknown), _("Import the same again to go on"))
+    return in_sentences(
+        _("interrupted: {result}").format(result=result), *_more(unknown), _("To go on, run the same import again")
+    )
 
 
 def _import_cut_short(result: object, unknown: int) -> str:
@@ -190,7 +192,7 @@ SENTENCES: dict[str, Sentence] = {
         "and import it again"
     ),
     "import_record_twice": (
-        "an entry before it has the same id and another text. Import the same again: the note then gets this text, and its "
+        "an entry before it has the same id and another text. Run the same import again: the note then gets this text, and its "
         "history has the other one"
     ),
     "import_compressed": "the file is compressed: unpack it with `gunzip` first, and import the result",

@@ -118,7 +118,7 @@ SENTENCES: dict[str, Sentence] = {
     "started_at_login": (
         "it is not started: it runs only while you are logged in. `loginctl enable-linger` lets it run from boot on"
     ),
-    "unit_not_enabled": "it is not started: the unit is not enabled",
+    "unit_not_enabled": "it is not started, because the unit is not enabled: `{command}` enables it",
     "notebook_stays": _notebook_stays,
     "unit_changes_stay": "{folder} stays, with the changes of `systemctl edit`",
     "lingering_stays": (
