@@ -46,6 +46,18 @@ def test_several_servers_of_one_host_take_different_ports_and_all_are_found(pair
     assert [server.texts() for server in servers] == [[], ["to the named one"], ["to the chosen one"]]
 
 
+def test_a_machine_on_no_network_is_told_so_and_queues_its_entry_without_a_doubt_whether_it_was_sent(pair: Pair) -> None:
+    pair.kitchen.serve("--name", "kitchen")
+    pair.laptop.succeed("send", "here")
+    pair.laptop.ip("address", "flush", "dev", "eth0")
+    found = pair.laptop.run("find", "--timeout", "0.5")
+    assert (found.code, "no usable network interface" in found.err, "firewall" in found.err) == (69, True, False)
+    queued = pair.laptop.run("send", "on the train")
+    facts = ("kitchen", "Network is unreachable", "was not sent")
+    assert (queued.code, [fact for fact in facts if fact not in queued.err]) == (75, [])
+    assert "udpnote doctor" not in queued.err and queued.err.count("\n") == 1
+
+
 def test_a_demonstration_without_a_loopback_interface_says_what_to_check(pair: Pair) -> None:
     pair.laptop.ip("link", "set", "lo", "down")
     result = pair.laptop.run("demo")

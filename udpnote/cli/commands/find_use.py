@@ -213,11 +213,11 @@ _INTERFACES = {THIS_MACHINE: marked("this machine"), NAMED_SERVER: marked("the n
 
 
 def _explain(attempts: list[ProbeAttempt], ports: Sequence[int], timeout: float) -> None:
-    """Print on standard error that no notebook has answered within `timeout` seconds, and the common causes.
+    """Print on standard error that no notebook has answered within `timeout` seconds, and why: if this machine has no interface
+    to a LAN, print only that, else the common causes.
 
     Print also, for each of the `attempts` to send a probe, the network interface, the address, and the error if the probe could
-    not be sent. Equal lines are printed once. If this machine has no interface to a LAN, print that, too. The probes went to
-    the UDP `ports` of the addresses.
+    not be sent. Equal lines are printed once. The probes went to the UDP `ports` of the addresses.
     """
     say(Notice("no_notebook_found", seconds=timeout, ports=ports))
     for attempt in dict.fromkeys(attempts):
@@ -225,5 +225,7 @@ def _explain(attempts: list[ProbeAttempt], ports: Sequence[int], timeout: float)
         interface = _(_INTERFACES.get(attempt.interface, "")) or attempt.interface
         print(f"  {padded(interface, 16)}  {attempt.destination:<40}  {result}", file=sys.stderr)
     if attempts and all(attempt.interface == THIS_MACHINE for attempt in attempts):
-        print(fitted_to(sys.stderr, str(Notice("no_interface"))), file=sys.stderr)
-    print(fitted_to(sys.stderr, str(Notice("common_causes", ports=ports))), file=sys.stderr)
+        cause = Notice("no_interface")
+    else:
+        cause = Notice("common_causes", ports=ports)
+    print(fitted_to(sys.stderr, str(cause)), file=sys.stderr)

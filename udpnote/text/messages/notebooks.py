@@ -48,7 +48,7 @@ def _common_causes(ports: Sequence[int]) -> str:
         _("the notebook is sealed: it answers only machines that have joined it (`udpnote join`)"),
     )
     lines = [_("Common causes:"), *(f"  - {each.format(ports=port_numbers(ports))}" for each in causes)]
-    return "\n".join([*lines, _("`udpnote doctor` finds out which of these it is")])
+    return "\n".join([*lines, _("`udpnote doctor` looks for the cause")])
 
 
 def _notebook_named_by(places: Sequence[str]) -> str:
