@@ -260,6 +260,16 @@ def test_a_running_call_does_not_send_to_a_notebook_that_is_chosen_meanwhile(lan
     assert lan.texts("cellar") == ["two"]
 
 
+def test_a_running_call_goes_on_if_its_own_notebook_is_chosen_again_meanwhile(lan: Lan) -> None:
+    lan.serve()
+    client = lan.client()
+    chosen = client.use("kitchen")
+    lan.network.mute.add(KITCHEN)
+    lan.after(1.0, partial(client.use, chosen.notebook_id.hex()))
+    lan.after(2.0, lan.network.mute.clear)
+    assert client.forward([note("one")], wait=30.0) == stored(1)
+
+
 def test_many_threads_forward_at_once_and_each_entry_is_stored_once(loopback: Loopback, in_time: InTime) -> None:
     loopback.serve()
     client = loopback.client()

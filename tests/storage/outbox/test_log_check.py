@@ -90,6 +90,16 @@ def test_while_another_command_uses_the_outbox_its_log_is_not_checked(path: Path
             assert len(texts(outbox)) == OUTBOX_NOTES
 
 
+def test_the_log_is_checked_again_once_this_process_has_closed_the_outbox(path: Path) -> None:
+    outbox = Outbox(path)
+    outbox.close()
+    path.unlink()
+    killed_outbox(path)
+    damage_last_frame(path)
+    with raises(StorageError, "outbox_log_damaged", path=str(path), log=f"{path}-wal"):
+        Outbox(path)
+
+
 @pytest.mark.parametrize(
     "name_again", [lambda path: path, lambda path: path.parent / "." / ".." / path.parent.name / path.name]
 )
