@@ -54,6 +54,8 @@ def test_sentences_count_list_and_quote_their_values() -> None:
     dropped = told("datagrams_dropped", counts={"corrupted": 1, "foreign": 1200})
     assert dropped == "1,201 datagrams dropped in the last minute: 1,200 not of udpnote, 1 damaged"
     assert "on the notebook's host" in told("notebook_not_there", path="/home/lin/notebook.sqlite3")
+    for reason in (Notice("no_answer_on_lan", ports=PORTS, known=[]), Notice("not_waited")):
+        assert told("entries_queued", entries=1, reason=reason).count("next ") == 1, "it says once when the entry is sent"
     assert told("entries_wait", entries=1, name="家里").startswith("1 entry waits in the outbox for 家里, ")
     assert told("entries_wait", entries=1200, name="家里").startswith("1,200 entries wait in the outbox for 家里, ")
 

@@ -1,6 +1,31 @@
 """The sentences of commands that write, take back and delete notes: what was stored and changed, ranges, the prompt."""
 
+from udpnote.errors import Notice
+from udpnote.text.language import ngettext
 from udpnote.text.messages.forms import Counted, Sentence
+
+_REASONS_THAT_SAY_WHEN = {
+    "no_answer_yet",
+    "not_waited",
+    "delivered_by_another_command",
+    "for_another_notebook",
+    "notebook_disk_full",
+    "notebook_not_writable",
+}
+"""The kinds of the reasons for which an entry is queued whose sentences say when it is sent."""
+
+
+def _entries_queued(entries: int, reason: Notice) -> str:
+    if reason.kind in _REASONS_THAT_SAY_WHEN:
+        template = ngettext("1 entry queued: {reason}", "{entries:,} entries queued, each for this reason: {reason}", entries)
+    else:
+        template = ngettext(
+            "1 entry queued, to be sent with the next one: {reason}",
+            "{entries:,} entries queued, to be sent with the next one, each for this reason: {reason}",
+            entries,
+        )
+    return template.format(entries=entries, reason=reason)
+
 
 SENTENCES: dict[str, Sentence] = {
     # sending
@@ -8,9 +33,7 @@ SENTENCES: dict[str, Sentence] = {
         "entries", "1 queued entry delivered as well", "{entries:,} queued entries delivered as well"
     ),
     "entries_stored": Counted("entries", "1 entry stored", "{entries:,} entries stored"),
-    "entries_queued": Counted(
-        "entries", "1 entry queued: {reason}", "{entries:,} entries queued, each for this reason: {reason}"
-    ),
+    "entries_queued": _entries_queued,
     "entries_refused": Counted(
         "entries", "1 entry refused: {reason}", "{entries:,} entries refused, each for this reason: {reason}"
     ),
