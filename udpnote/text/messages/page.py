@@ -60,7 +60,7 @@ SENTENCES: dict[str, Sentence] = {
         "the notebook's search index is being built: {percent} %. You can read and write notes meanwhile. Searches, tags and "
         "the calendar work as soon as the index is ready"
     ),
-    "page_ends": "the page is just ending. What is not stored yet waits in this browser",
+    "page_ends": "the page is shutting down. What is not stored yet waits in this browser",
     # What the notebook says, for people who cannot run commands
     "page_notebook_silent": (
         "the notebook's server does not answer. It may be off, or on another network. If the notebook was sealed meanwhile, "
