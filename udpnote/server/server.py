@@ -256,7 +256,12 @@ class Server:
                 self.stop()
 
     def __repr__(self) -> str:
-        state = "stopped" if self._is_stopped else "serving" if self._has_begun else "not started"
+        if self._is_stopped:
+            state = "stopped"
+        elif self._has_begun:
+            state = "serving"
+        else:
+            state = "not started"
         return f"<Server {self._name!r} (id {self._notebook_id}) at {', '.join(self._addresses)}, {state}>"
 
 

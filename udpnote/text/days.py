@@ -101,7 +101,7 @@ def read_number(text: str) -> int:
         return _COUNT_WORDS[text]
     if text.isascii():
         return int(text)
-    tens, ten, ones = text.rpartition("十")
+    tens, ten, ones = text.rpartition("十")  # without 十, `tens` and `ten` are empty; 十 without `tens` is one ten
     return 10 * (_DIGITS[tens] if tens else len(ten)) + (_DIGITS[ones[-1]] if ones else 0)
 
 

@@ -80,6 +80,7 @@ def _pattern(expression: str) -> re.Pattern[str]:
 
 
 def _replaced(found: re.Match[str]) -> str:
+    """What stands in place of the character in `found`; the character itself if the text around it needs it."""
     character = found[0]
     code = ord(character)
     if code < 0x20:
@@ -87,7 +88,9 @@ def _replaced(found: re.Match[str]) -> str:
     text, place = found.string, found.start()
     if _pattern(_NEEDED).match(text, place) or (character in _MARKS and _is_needed_mark(text, place)):
         return character
-    return "\u2421" if code == 0x7F else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+    if code == 0x7F:
+        return "\u2421"
+    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
 
 
 def _is_needed_mark(text: str, place: int) -> bool:

@@ -211,7 +211,9 @@ def _without_blank_end(text: str) -> str:
     """`text` without the blank lines at its end, and without the newline of its last line that is not blank."""
     written = text.rstrip()
     end_of_line = text.find("\n", len(written))
-    return "" if not written else text if end_of_line < 0 else text[:end_of_line]
+    if not written:
+        return ""
+    return text if end_of_line < 0 else text[:end_of_line]
 
 
 def _as_imported(text: str) -> str:

@@ -196,7 +196,12 @@ def _read_elapsed(words: str, now: datetime) -> NamedTime | None:
 
 def _seconds(count: str, and_half: str, unit: str) -> float:
     """How many seconds `count` units are. All arguments are as typed. `and_half` is empty or 个半, which adds half a unit."""
-    number = 0.5 if count in ("half an", "半") else float(count) if count[0] in "0123456789" else read_number(count)
+    if count in ("half an", "半"):
+        number = 0.5
+    elif count[0] in "0123456789":
+        number = float(count)
+    else:
+        number = read_number(count)
     return (number + (0.5 if and_half else 0)) * _UNIT_SECONDS[unit[0]]
 
 

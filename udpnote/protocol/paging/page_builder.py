@@ -82,7 +82,7 @@ class _PagePacker:
         self._begun = read.cursor.number if read.cursor.offset else 0
         """The number of the entry inside whose text the READ begins; 0 if it begins between two entries."""
         self._query = read.query
-        self._step = 0 if read.query.by_time else (-1 if read.query.newest_first else 1)
+        self._step = -1 if read.query.newest_first else 1
         self._limit = read.limit or float("inf")
         self._room_max = self._room = room_max
         self._pages: list[BuiltPage] = []
@@ -187,7 +187,9 @@ class _PagePacker:
 
         If results come in the order of their numbers, this method computes it without that function, which is slower.
         """
-        return new_tuple(Cursor, (stored[0] + self._step, 0, 0)) if self._step else cursor_after(stored, self._query)
+        if self._query.by_time:
+            return cursor_after(stored, self._query)
+        return new_tuple(Cursor, (stored[0] + self._step, 0, 0))
 
     def _add_entry(self, packed: bytes, stored: StoredEntry) -> None:
         """Put the entry `stored`, or its last part, onto the current page, and count it for the READ's limit.

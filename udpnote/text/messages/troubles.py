@@ -351,7 +351,8 @@ def trouble_table() -> str:
 
 def _range(firewall: str, first: int, last: int) -> str:
     """The UDP ports from `first` to `last`, as the commands of `firewall` (see `Trouble.cure`) take them."""
-    return str(first) if first == last else f"{first}{':' if firewall == 'ufw' else '-'}{last}"
+    sign = ":" if firewall == "ufw" else "-"
+    return str(first) if first == last else f"{first}{sign}{last}"
 
 
 def _with_names(template: str, ports: str = "") -> str:
