@@ -133,12 +133,13 @@ class Pager:
         return len(self._waiting)
 
     def receive_read(self, read: Read, requester: Requester) -> None:
-        """Take one READ, which `serve` answers later.
+        """Take one READ. It is answered at once, or later by `serve`.
 
-        The READ begins a burst, or adds a page to a burst that was not answered yet, up to `PAGES_MAX`. If pages of its burst
-        are kept, it gets the next of them at once, or nothing if none is left. A READ for another notebook is refused at once.
-        If too many bursts of its sender wait, the READ is dropped and counted. If a READ begins a burst, an earlier READ of the
-        same stream no longer waits for a result.
+        - If the pages of its burst were made already, it gets the next kept page at once, or nothing if none is left.
+        - If its burst waits to be served, it adds one page to the burst, up to `PAGES_MAX`.
+        - If it is for another notebook, it is refused at once.
+        - If too many bursts of its sender wait to be served, it is dropped and counted.
+        - Else it begins a burst. An earlier READ of the same stream then no longer waits for a result.
         """
         kept = self._kept.take((requester, read.stream_id, read.burst))
         if kept is not None:
@@ -198,7 +199,7 @@ class Pager:
                     break
 
     def handle_timeout(self, now: float) -> None:
-        """Drop the waiting READs whose lease has ended by `now`, and repeat the pages that end a wait if they are due again."""
+        """Drop the waiting READs whose lease has ended by `now`. Repeat each page that ends a wait if it is due again."""
         self._datagrams += self._waiting.handle_timeout(now)
 
     def next_timeout(self) -> float | None:

@@ -64,7 +64,8 @@ def back_up(
     """
     notebook, path = os.path.realpath(notebook), os.path.realpath(path)
     checked_keys = partial(_checked_keys, notebook, path, with_key=with_key, replaces=replaces)
-    keys, damage = None, damage_of(notebook)
+    keys = None
+    damage = damage_of(notebook)
     if damage is None:  # all that can forbid the backup is checked first, because a copy may take minutes
         with opened_to_copy(notebook) as source:
             is_sealed, notebook_id = bool(read_property(source, "sealed")), read_property(source, "notebook_id")
@@ -73,7 +74,7 @@ def back_up(
         raise damage
     else:
         _check_place(path, notebook)
-    like = path if os.path.exists(path) else os.path.dirname(path)
+    like = path if os.path.exists(path) else os.path.dirname(path)  # the backup gets the owner of this file or folder
     copy = verified_copy(notebook, path, like=like, mode_max=MODE_MAX, on_progress=on_progress, is_damaged=damage is not None)
     with copy as (draft, content):
         if damage is not None:  # only the copy can be read, so it is checked now
@@ -129,8 +130,8 @@ def _write_keys(path: str, keys: NotebookKeys, name: str) -> None:
 def _place(draft: str, path: str, keys: NotebookKeys | None, name: str, *, replaces: bool) -> None:
     """Put the backup in the file `draft` at `path`, with a key file that has `keys`; if they are None, without a key file.
 
-    `name` is as in `_write_keys`. If there is a file at `path`, it is replaced if `replaces` is true;
-    else this raises `StorageError`. Also raises `OSError`.
+    `name` is as in `_write_keys`. A file at `path` is replaced if `replaces` is true; if not, this raises `StorageError`. Also
+    raises `OSError`.
     """
     if keys is not None:
         _write_keys(key_path(path), keys, name)

@@ -20,10 +20,10 @@ not checked: the check opens and closes the file of the log's index, so SQLite w
 class OutboxFile:
     """The file of an outbox at `path`. It is created if it does not exist. Methods raise `StorageError` if it cannot be used.
 
-    If `is_read_only`, the file is never created or written: without a file, the outbox is empty, and every transaction raises
-    the same `StorageError` as on a disk that cannot be written. But if `before_writing` is not None, the file is only opened
-    for reading now, because it cannot be written. Each transaction then first calls `before_writing`, and tries to open the
-    file for writing.
+    If `is_read_only`, the file is opened only for reading. If there is none, the outbox is empty. If `before_writing` is None,
+    this stays so: every transaction raises the same `StorageError` as on a disk that cannot be written. If it is a function,
+    the caller wants to write as soon as that is possible: each transaction first calls it, and tries to open the file for
+    writing.
 
     The constructor raises the `StorageError` of `check_outbox_log`. With `uses_damaged_log` it does not, and the outbox has
     what SQLite can read of such a log.

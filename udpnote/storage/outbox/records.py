@@ -56,7 +56,7 @@ class NamedServers:
 
 
 class JoinedKeys:
-    """The keys of joined notebooks in the outbox `file`.
+    """The keys of joined notebooks in the outbox `file`. A new key that cannot be saved is kept in memory (see `renew`).
 
     Methods raise `StorageError` if the outbox cannot be used.
     """
