@@ -48,6 +48,10 @@ def test_sentences_count_list_and_quote_their_values() -> None:
         assert "key may have been changed" not in told(kind, server=SilentServer("kitchen", "192.0.2.7", False))
         assert "key may have been changed" in told(kind, server=SilentServer("kitchen", "192.0.2.7", True))
         assert "`udpnote use 01010101`" in told(kind, server=SilentServer("kitchen", "192.0.2.7", False, FOUND[1]))
+    cut_off = SilentServer("kitchen", "192.0.2.7", True, obstacle="Network is unreachable")
+    for kind in ("no_answer_yet", "no_answer_to_reading", "no_answer_to_import", "write_queued_in_silence"):
+        assert "key may have been changed" not in told(kind, server=cut_off)
+        assert "Network is unreachable" in told(kind, server=cut_off)
     assert "at pi port 6683, only book 0 (" in told("key_not_found", host="pi", ports=[6683], found=FOUND[:1])
     assert "at UDP ports 6683 to 6686 of this LAN. " in told("key_not_found", host=None, ports=PORTS, found=[])
     assert [told("entries_stored", entries=entries) for entries in (1, 1200)] == ["1 entry stored", "1,200 entries stored"]

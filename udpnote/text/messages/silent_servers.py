@@ -53,13 +53,13 @@ def _no_answer_to_import(server: SilentServer) -> str:
 
 def _write_queued_in_silence(server: SilentServer) -> str:
     """The sentence of the prompt, which sends the entry again by itself."""
+    template = _("queued, delivered as soon as the server answers ({reason})")
     if server.obstacle is not None:
-        template = _("this machine cannot reach {name} at {host} ({obstacle})")
-        reason = template.format(name=server.name, host=server.host, obstacle=system_text(server.obstacle))
-    else:
-        reason = _("no answer from {name} at {host}").format(name=server.name, host=server.host)
-    start = _("queued, delivered as soon as the server answers ({reason})").format(reason=reason)
-    return _with_key_hint(start, server)
+        reason = _("this machine cannot reach {name} at {host}: {obstacle}")
+        reason = reason.format(name=server.name, host=server.host, obstacle=system_text(server.obstacle))
+        return template.format(reason=reason)
+    reason = _("no answer from {name} at {host}").format(name=server.name, host=server.host)
+    return _with_key_hint(template.format(reason=reason), server)
 
 
 def _cannot_reach(server: SilentServer, obstacle: str) -> str:
