@@ -159,13 +159,15 @@ def can_be_forked(environ: Mapping[str, str]) -> bool:
 def serve(descriptor: int) -> Callable[[], None]:
     """Fork for each request that arrives at a connection of the listening socket `descriptor`, and report how each fork ends.
 
-    Returns in each fork, with a function that runs the command; the caller calls it, so that few frames are below it on the
-    stack. Also returns in this process, when the last connection is closed, with a function that does nothing.
+    This returns a function that the caller must call. In each fork, this returns at once, and the function runs the command: so
+    the command has hardly any frames below it on the stack. In this process, this returns when the last connection is closed,
+    and the function does nothing.
     """
     listening = socket.socket(fileno=descriptor)
     _import_all()
     running: dict[int, tuple[int, int]] = {}  # by pidfd: the pid, and where to report
-    connections = {(first := listening.accept()[0]).fileno(): first}
+    first = listening.accept()[0]
+    connections = {first.fileno(): first}
     waiting = select.poll()
     for known in (listening, first):
         waiting.register(known, select.POLLIN)

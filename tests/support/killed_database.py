@@ -38,9 +38,13 @@ def cut(log: bytearray, offset: int) -> None:
 
 
 def frames(log: bytes | bytearray) -> list[int]:
-    """The frames (copies of a page) in `log` that its program has written: the offset of each."""
-    offsets = range(LOG_HEADER_BYTES, len(log), 24 + int.from_bytes(log[8:12]))  # the header says how long a page is
-    return [offset for offset in offsets if log[offset + 8 : offset + 16] == log[16:24]]
+    """Return the offset in `log` of each frame (a copy of a page) that was written since SQLite has begun the log anew.
+
+    Other bytes are left out: older frames, and space that was allocated in advance.
+    """
+    page_bytes, salt = int.from_bytes(log[8:12]), log[16:24]  # in the header of the log
+    offsets = range(LOG_HEADER_BYTES, len(log), 24 + page_bytes)
+    return [offset for offset in offsets if log[offset + 8 : offset + 16] == salt]  # SQLite writes the salt into each frame
 
 
 def copy(path: Path, to: Path) -> None:

@@ -81,10 +81,11 @@ class Connection:
         return self._is_closed
 
     def lock_to_close(self) -> AbstractContextManager[None]:
-        """A context manager like `lock`. From now on, `receive` ends the block of `lock` in every thread, also if it waits now.
+        """A context manager like `lock`, for the thread that closes the client. It makes the other threads give the lock back:
+        from now on, their `receive` raises an error that ends their blocks of `lock`, even if it waits now.
 
-        Else a thread that looks for the notebook would keep the lock for as long as it looks. In a child process, raises
-        `ClientClosed`.
+        Without this error, a thread that looks for the notebook would keep the lock for as long as it looks. Raises
+        `ClientClosed` in a child process.
         """
         self._check_process()
         self._is_closing = True

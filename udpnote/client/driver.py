@@ -30,8 +30,9 @@ from udpnote.settings import WAIT_SECONDS
 from udpnote.storage.outbox.outbox import Outbox
 
 CUT_OFF_PATIENCE = 0.2
-"""The part of the usual time for which a client waits for a server while nothing can leave this machine: most probably it is on
-no network. The rest is for a server on this machine, and for a network that is just being joined."""
+"""While nothing can leave this machine, a client waits for a server only for this part of the usual time: most probably the
+machine is on no network. The client does wait, because the server may be on this machine, or the machine may just be joining a
+network."""
 
 _NO_WAY_OUT = (errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN)
 """The errors with which the system says that it has no way to an address."""
@@ -168,18 +169,24 @@ class Driver:
             self._send_due(session)  # so that the server can answer while the listeners handle the other datagrams
             connection.pass_on(datagrams[1:], now)
         if datagrams and len(connection.listeners) > 1:
-            sessions = [each for each in connection.listeners if isinstance(each, Session)]
-            answered = [each for each in sessions if each.answered_at == now]
-            for silent in (each for each in sessions if each.is_silent):
-                for other in answered:
-                    silent.record_answer_to(other)
+            self._tell_silent_sessions(now)
         if due is not None and now >= due:
             session.handle_timeout(now)
         self._send_due(session)
 
+    def _tell_silent_sessions(self, now: float) -> None:
+        """Tell each session whose server is silent which other sessions have got an answer `now`: their server may be the same,
+        and then the session need not go on looking for it.
+        """
+        sessions = [each for each in self.connection.listeners if isinstance(each, Session)]
+        answered = [each for each in sessions if each.answered_at == now]
+        for silent in [each for each in sessions if each.is_silent]:
+            for other in answered:
+                silent.record_answer_to(other)
+
     def _record_errors(self, session: Session[Event], now: float) -> SendError | None:
-        """If the system says that the server of `session` cannot be reached, have the session look for it. Returns the error;
-        None if the system does not say this.
+        """If the system says that the server of `session` cannot be reached, have the session look for the server. Returns the
+        error, or None if the system does not say this.
         """
         found = None
         for address, error in self.connection.endpoint.errors().items():
@@ -194,11 +201,10 @@ class Driver:
         datagrams = session.datagrams_to_send()
         if datagrams:
             self.connection.endpoint.send(datagrams)
-            error = self._record_errors(session, self.now())
-            has_no_way = error is not None and not error.came_by_icmp and error.number in _NO_WAY_OUT
-            session.obstacle = os.strerror(error.number) if error is not None and has_no_way else None
-            session.has_sent = session.has_sent or not has_no_way
-            session.is_cut_off = session.is_cut_off and has_no_way
+            session.obstacle = _obstacle(self._record_errors(session, self.now()))
+            if session.obstacle is None:
+                session.has_sent = True
+                session.is_cut_off = False
         for probe in session.probes_to_send():
             self.discoverer.probe_again(probe, session.notebook)
             have_left = any(each.error is None and each.interface != THIS_MACHINE for each in self.discoverer.attempts)
@@ -233,8 +239,20 @@ class Driver:
                 self.on_notice(Notice("another_notebook_answers", server=self.silent_server(session)))
 
 
+def _obstacle(error: SendError | None) -> str | None:
+    """The system's text for `error` if it means that no datagram has left this machine. None if there is no such
+    error. An error that came by ICMP is none: another host has received a datagram.
+    """
+    if error is None or error.came_by_icmp or error.number not in _NO_WAY_OUT:
+        return None
+    return os.strerror(error.number)
+
+
 def patience(session: Session[Event], seconds: float) -> float:
-    """How long to wait for the server of `session`: `seconds`, but less while nothing can leave this machine, unless the user
-    has asked for longer than usual, for example to let a machine that has just been started join its network.
+    """How long to wait for the server of `session`: `seconds`, or a part of this while nothing can leave this machine (see
+    `CUT_OFF_PATIENCE`).
+
+    If the user has asked for more `seconds` than usual, the result is always `seconds`. For example, a machine that was just
+    started may need them to join its network.
     """
     return seconds * CUT_OFF_PATIENCE if session.is_cut_off and seconds <= WAIT_SECONDS else seconds

@@ -30,7 +30,8 @@ class ServerWatch:
     counts as sealed whatever its server answers. For `on_trouble` see `TroubleReport`; it is not called with a failure that
     `check` returns.
 
-    When one of the last three of these attributes changes, and after `record_sealed`, the functions in `on_change` are called.
+    The attributes say what is known. The functions in `on_change` are called when `absence`, `ended` or `served` changes, and
+    after `record_sealed`.
 
     - `known`: the notebook according to the server's latest answer, or None if the server has not answered yet.
     - `absence`: why the notebook's server cannot be used now, or None if the server answers.
@@ -116,10 +117,11 @@ class ServerWatch:
         await self._absent.wait()
 
     def check_key(self, client: Client) -> None:
-        """Raise `KeyMissing` if `client` has this machine's own key for a sealed notebook, and no browser gave that key.
+        """Raise `KeyMissing` if the notebook is sealed, and `client` opens it with this machine's key, not with one that a
+        browser gave: only browsers that give the key may use a sealed notebook.
 
-        Only browsers that give the key may use a sealed notebook. If the notebook is `known`, `needs_session` is True from then
-        on, even if the server has not said yet that the notebook is sealed.
+        The server may not have said yet that the notebook is sealed. So this also records it in `known`, if that is set, and
+        `needs_session` becomes True.
         """
         if self._has_key or client.key_id is None:
             return

@@ -4,6 +4,7 @@ A wrong command line raises `WrongCommandLine`, which says what is wrong and at 
 suggests a right command line. This module reads a command line as typer does; a test compares the two.
 """
 
+from collections import deque
 from collections.abc import Collection, Sequence
 from typing import Any, NamedTuple
 
@@ -167,11 +168,11 @@ def _options_and_others(
     known = {**named, **opposites}
     given: dict[str, list[_Given]] = {}
     others: list[_Given] = []
-    rest = [*enumerate(words)][::-1]  # a stack: the next word is its last element
+    rest = deque(enumerate(words))
     while rest:
-        position, word = rest.pop()
+        position, word = rest.popleft()
         if word == "--":
-            return given, others + [_Given(each, place) for place, each in rest[::-1]]
+            return given, others + [_Given(each, place) for place, each in rest]
         _check_dashes(word, position, known)
         if word[:1] != "-" or word == "-":
             others.append(_Given(word, position))
@@ -184,12 +185,13 @@ def _options_and_others(
             if equals or value[:1] == "-":  # as in `--json=1` or `-q-`
                 raise WrongCommandLine("option_takes_no_value", position, option=name, value=value)
             given[parameter.name] = [_Given(name not in opposites, position, name)]
-            rest += [(position, f"-{value}")] if value else []  # of -qv, the option -v is left
+            if value:  # `word` has several flags: after the -q of `-qv`, the next word is `-v`
+                rest.appendleft((position, f"-{value}"))
             continue
         if not (value or equals):  # the next word is the value
             if not rest:
                 raise WrongCommandLine("option_value_missing", len(words), option=name, metavar=_metavar(parameter))
-            position, value = rest.pop()
+            position, value = rest.popleft()
         if value[:1] in OTHER_QUOTES:
             raise WrongCommandLine("value_in_other_quotes", position, name=name, value=value)
         given.setdefault(parameter.name, []).append(_Given(value, position, name))

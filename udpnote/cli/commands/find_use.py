@@ -96,7 +96,8 @@ def use(
         counts = client.waiting_counts()
         elsewhere = waiting_elsewhere(client, chosen)
         preceding = _setting_that_precedes(chosen, client.named_key_id) if chosen is not None else None
-    unassigned = sum(each.entries for each in counts if each.notebook_id is None and each.destination.names_nothing)
+    # Entries that were written when no notebook was known or named go to the notebook that is chosen now.
+    for_any_notebook = sum(each.entries for each in counts if each.notebook_id is None and each.destination.names_nothing)
     if chosen is None:
         say(Notice("no_notebook_chosen"))
         return exit_codes.REFUSED
@@ -109,8 +110,8 @@ def use(
         print(fitted_to(sys.stdout, harmless(str(notice))))
         if before is not None and before.notebook_id != chosen.notebook_id:
             say(Notice("running_commands_stay"))
-        if unassigned:
-            say(Notice("entries_wait_for_it", entries=unassigned))
+        if for_any_notebook:
+            say(Notice("entries_wait_for_it", entries=for_any_notebook))
         if elsewhere is not None:
             say(elsewhere)
     if preceding is not None:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from udpnote.cli import exit_codes
 from udpnote.cli.terminal.streams import say
-from udpnote.client.sending.import_queue import Imported, ImportOutcome, is_rest_missing
+from udpnote.client.sending.import_queue import Imported, ImportOutcome, is_rest_unstored
 from udpnote.errors import InvalidImport, Notice, StorageError, UdpnoteError
 from udpnote.model.entry import Kind, StoredEntry
 from udpnote.text.import_format import Format
@@ -133,7 +133,7 @@ class ImportReport:
 
         In a rehearsal, or if no entry was or may be imported, print nothing.
         """
-        unknown = 0 if is_rest_missing(error) else self._unknown
+        unknown = 0 if is_rest_unstored(error) else self._unknown
         if (self._outcomes or unknown) and not self._is_rehearsal:
             say(Notice("import_cut_short", result=self._result(), unknown=unknown))
 

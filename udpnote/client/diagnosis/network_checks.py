@@ -65,11 +65,11 @@ def check_sending(facts: NetworkFacts, _troubles: Collection[str]) -> list[Findi
 
 
 def check_own_broadcasts(facts: NetworkFacts, _troubles: Collection[str]) -> list[Finding]:
-    """Check whether this host hears its own broadcasts. If not, its firewall probably drops all datagrams that arrive.
+    """Check whether this host hears its own broadcasts. If it does not, its firewall probably drops all datagrams that arrive.
 
-    That is no trouble if broadcasts are not needed, if a server elsewhere has answered them, or if a server on this host has
-    reported: then `check_server_here` says what that server hears. If this host does not even hear its own unicasts, nothing
-    follows, and no trouble is reported either.
+    No trouble is reported in four cases: the user names the server, so broadcasts are not needed; a server on another host has
+    answered a broadcast; a server on this host has reported, and `check_server_here` says what that server hears; or this host
+    does not hear its own unicasts either, so the test shows nothing about broadcasts.
     """
     echoes = [each for each in facts.echoes if each.interface in facts.lan_names and each.error is None]
     if not echoes:

@@ -39,12 +39,13 @@ class Discovery(NamedTuple):
 
 
 class Discoverer:
-    """Runs discoveries through `connection`. `destination` is the notebook that the user has named, perhaps by a server.
+    """Runs discoveries through `connection`. A caller must hold the lock of `connection`.
 
-    Discovery on the LAN asks at the UDP ports `ports`, with the keys of `keyring` for sealed notebooks. A caller must hold the
-    lock of `connection`. `server` is the server that the user has named, if any. `attempts` has a `ProbeAttempt` for each
+    `destination` is the notebook that the user has named, perhaps by a server; `server` is that server. Discovery on the LAN
+    asks at the UDP ports `ports`, with the keys of `keyring` for sealed notebooks. `attempts` has a `ProbeAttempt` for each
     datagram of the latest probe, whether it was sent or not. `on_notice` is called with notices for the user: about the named
-    server, and about a notebook that two servers have. `outbox` is only read, except for what it remembers of that server.
+    server, and about a notebook that two servers have. A discovery writes only one thing into `outbox`: which notebook has
+    answered at the named server.
     """
 
     def __init__(

@@ -81,12 +81,11 @@ class NamedServer:
         self._outbox.named_servers.record(server, notebook.notebook_id)
 
     def resolve(self, until: float, destination: Destination) -> KnownNotebook | None:
-        """Look up the addresses of the server. Return None when they are found, and at once if no server is named.
+        """Look up the addresses of the named server, and wait for them until the monotonic time `until`.
 
-        If they are not found, return `last_notebook`, so that the caller can look for this notebook instead; the first time,
-        also give a notice. If `last_notebook` is None, raise `ServerNotFound`.
-
-        This waits until the monotonic time `until` or, if `last_notebook` is not None, less long: see `RESOLVING_SECONDS`.
+        Returns None when they are found, and at once if no server is named. If they are not found, returns `last_notebook`: the
+        caller can look for this notebook instead. The first time, a notice says so. If no `last_notebook` is known, raises
+        `ServerNotFound`. If one is known, waits less long than until `until`: see `RESOLVING_SECONDS`.
         """
         lookup = self.lookup
         if lookup is None:

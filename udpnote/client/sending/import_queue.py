@@ -95,7 +95,9 @@ class Renumbering:
         return prepared
 
     def record_verdict(self, entry: Entry, verdict: Verdict) -> None:
-        """Remember the new number of the imported `entry`, or that it was erased, if later entries of the file change it."""
+        """Keep the notebook's `verdict` on the imported `entry`, if later entries of the file change this entry: its new number
+        in the notebook, or that it was erased there.
+        """
         old = self._under_way.pop((entry.client_id, entry.sequence), None)
         if old is not None and verdict.number:
             self._numbers[old] = SeenEntry(verdict.number, entry.client_id, entry.sequence)
@@ -235,9 +237,10 @@ _ERRORS_OF_VERDICTS = {"import_refused", "no_space_to_import", "notebook_not_wri
 """The kinds of the errors that `ImportQueue.finished` raises."""
 
 
-def is_rest_missing(error: UdpnoteError) -> bool:
-    """Whether an import that has ended with `error` has stored no entry after those whose outcomes it has yielded.
+def is_rest_unstored(error: UdpnoteError) -> bool:
+    """Whether an import that ended with `error` has surely stored no further entry than those whose outcomes it has yielded.
 
-    If not, entries may be stored whose acknowledgements have not arrived.
+    It has not if `error` is a verdict of the notebook. After any other error, such as a silent server, further entries may be
+    stored, because only their acknowledgements may have been lost.
     """
     return error.notice.kind in _ERRORS_OF_VERDICTS

@@ -35,7 +35,7 @@ class SendCall:
         self._pending: deque[Entry] = deque()
         """The entries whose outcomes were not yielded yet."""
         self._characters = 0  # the length of all texts of `_pending`
-        self._any_waits = False  # whether an entry has become QUEUED
+        self._has_queued = False  # whether an entry has become QUEUED
         self._waits_since = self._left_at = 0.0
         """When the call began to wait for an answer, and when its latest round ended."""
 
@@ -43,9 +43,13 @@ class SendCall:
         """Store each text in the notebook, and yield the `SentEntry` of each, in order; see `Client.send_many`.
 
         Then delivers what earlier commands have left in the outbox for this notebook, and raises `source.error`, if any.
-        If the outbox fails when all texts have outcomes, its error only becomes a notice. If it fails before, entries without
-        an outcome that are in it become QUEUED, and the `StorageError` is raised only if a text is not in it. But if the outbox
-        was removed, no entry becomes QUEUED, and the error is raised at once.
+
+        What happens if the outbox fails:
+
+        - If all texts have outcomes, the error of the outbox becomes a notice, and is not raised.
+        - If the outbox was removed, its `StorageError` is raised at once.
+        - Otherwise the entries without an outcome become QUEUED: they are in the outbox. The `StorageError` is raised only if
+          there are further texts, which are not in the outbox.
         """
         source, pending = self._source, self._pending
         try:
@@ -62,7 +66,7 @@ class SendCall:
             if source.error is not None:
                 raise source.error from None
         else:
-            if self._any_waits:
+            if self._has_queued:
                 self._outbox.make_durable()
         finally:
             self._outcomes.forget(pending)
@@ -79,8 +83,8 @@ class SendCall:
                     self._give_up_elsewhere()
             for outcome in self._outcomes.pop(pending):
                 self._characters -= len(outcome.entry.text)
-                if outcome.reason is not None:  # never for a stored entry; asking for the state of each would take longer
-                    self._any_waits = self._any_waits or outcome.state is State.QUEUED
+                if outcome.reason is not None and outcome.state is State.QUEUED:  # a stored entry has no reason: a quick test
+                    self._has_queued = True
                 yield outcome
             wakes = self._connection.wakes  # before the iterator is asked, so that a `wake` after that is not missed
             has_more = self._take_texts()
@@ -114,9 +118,10 @@ class SendCall:
             raise
 
     def _note_return(self, now: float) -> None:
-        """Set since when the call waits for an answer. The caller and the iterator had control until `now`: that is no wait.
+        """Set `_waits_since`, from which `wait_seconds` count, after the caller and the iterator had control until `now`.
 
-        If no text has waited before those of `_chunk`, the wait begins `now`, unless the server is silent already.
+        If `_chunk` has the first texts that wait, the wait begins `now`. Otherwise, or if the server is silent already, the
+        wait goes on, but without the time for which the caller and the iterator had control.
         """
         session, since = self._sender.session, self._waits_since
         is_first = bool(self._chunk) and not self._pending

@@ -83,16 +83,16 @@ class TextSource:
         either is too many (see `PENDING_ENTRIES_MAX`), this takes no text. `now` returns the monotonic time in seconds.
 
         Stops at a None, which is taken but not added, at an invalid text, and at the end of the iterator. It also stops when
-        the texts are enough for one transaction, took too long (see `HELD_SECONDS_MAX`), or are taken alone. For an invalid
-        text, this sets `error` and raises nothing. Raises the errors of the iterator; then `taken` has the texts before the
-        error.
+        the texts are enough for one transaction, or took too long (see `HELD_SECONDS_MAX`), and after a text that is taken
+        alone. For an invalid text, this sets `error` and raises nothing. Raises the errors of the iterator; then `taken` has
+        the texts before the error.
         """
         characters_left = PENDING_CHARACTERS_MAX - characters_under_way
         if self.is_exhausted or under_way > PENDING_ENTRIES_MAX or characters_left <= 0:
             return False
-        held_until, may_block = now() + HELD_SECONDS_MAX, self._may_block
+        held_until = now() + HELD_SECONDS_MAX
         texts_max = 1 if self._alone else self._chunk
-        clock_at = 1  # with how many texts the clock is read next: not with each one, because reading it takes a while
+        clock_at = 1  # the number of taken texts at which the clock is read next
         for text in self._texts:  # a `for` goes on with the iterator where the last call has stopped
             if text is None:
                 self._chunk = max(CHUNK_TEXTS_MIN, min(CHUNK_TEXTS_MAX, (under_way + len(taken)) // 2))  # see these constants
@@ -105,23 +105,24 @@ class TextSource:
                 break
             taken.append(text)
             characters_left -= len(text)
-            if may_block or len(taken) >= clock_at:
+            if len(taken) == clock_at:
                 if now() > held_until:
-                    self._alone = ALONE_TEXTS if may_block else 0
+                    self._alone = ALONE_TEXTS if self._may_block else 0
                     return False
-                if len(taken) >= texts_max:
-                    return self._end_full_transaction()
-                if not may_block:
-                    clock_at = min(2 * clock_at, texts_max)
+                # To read the clock takes a while. So it is read after each text only if the iterator may block.
+                clock_at = clock_at + 1 if self._may_block else min(2 * clock_at, texts_max)
+            if len(taken) == texts_max:
+                return self._end_full_transaction()
             if characters_left <= 0:
                 return False
         self.is_exhausted = True
         return False
 
     def _end_full_transaction(self) -> bool:
-        """Decide about the next texts after a transaction got as many as it may have. Returns what `take` returns.
+        """Record that a transaction has as many texts as it may have. Returns what `take` returns.
 
-        If its text was taken alone, one less of the next texts is. If not, the next transaction may have twice as many texts.
+        If its only text was taken alone, one text less is to be taken alone from now on. If not, the next transaction may have
+        twice as many texts.
         """
         if self._alone:
             self._alone -= 1
