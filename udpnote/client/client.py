@@ -13,7 +13,7 @@ from udpnote.client.finding.destination import destination_of
 from udpnote.client.finding.discoverer import Discoverer
 from udpnote.client.finding.notebook_finder import LOCATE_SECONDS_MIN, NotebookFinder
 from udpnote.client.finding.trust import Keyring, named_key_of, own_key
-from udpnote.client.notebook_choice import NotebookChoice, decide_notebook
+from udpnote.client.notebook_choice import NotebookChoice
 from udpnote.client.outbox_access import OutboxAccess
 from udpnote.client.outbox_opening import opened_outbox
 from udpnote.client.reading.notebook_reader import NotebookReader
@@ -360,8 +360,7 @@ class Client(NotebookReader, OutboxAccess, NotebookChoice):
         author = self._author if author is None else author
         check_author(author)
         if kind is not Kind.NOTE and not undoes:
-            with self._connection.lock():
-                decide_notebook(self._driver, number, wait_seconds=self._seconds(wait), is_seen=seen is not None)
+            self._decide_notebook(number, wait_seconds=self._seconds(wait), is_seen=seen is not None)
         revises = seen.number if seen else number
         source = TextSource(iter([text]), kind=kind, revises=revises, seen=seen, undoes=undoes, is_checked=True)
         [sent] = SendCall(self._sender, source, author=author, wait_seconds=self._seconds(wait)).outcomes()

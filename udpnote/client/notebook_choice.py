@@ -67,7 +67,10 @@ class NotebookChoice:
         The same `number` may belong to different notes in these two notebooks.
         """
         with self._connection.lock():
-            check_notebook_is_same(self._driver, number)
+            replaced = self._finder.server.replaced
+            if replaced is not None:
+                name, last = replaced.values["name"], replaced.values["last"]
+                raise WrongNotebook("number_of_last_notebook", number=number, name=name, last=last)
 
     def use(self, name_or_id: str) -> KnownNotebook:
         """Choose the notebook that entries go to from now on, by its name, its id or the start of its id, and return it.
@@ -134,6 +137,30 @@ class NotebookChoice:
             self._decide_again()
             return notebook
 
+    def _decide_notebook(self, number: int, *, wait_seconds: float, is_seen: bool) -> None:
+        """Decide in which notebook the note `number` is to be revised or deleted.
+
+        If the user has named no notebook and none is chosen, a discovery looks for one. Raises `ServerNotFound` if none
+        answers, and `SeveralNotebooks` if several do. If the user has named a server, that server is asked which notebook it
+        has, unless it has just failed to answer. If it does not answer, this raises nothing, because the change can wait in the
+        outbox. Looking for a notebook or a server takes up to `wait_seconds` (see `Driver.locate`).
+
+        `is_seen` says whether the caller has read the note: then the notebook can tell whether it has the same note. If
+        `is_seen` is False, this also raises `WrongNotebook`, as `check_notebook_is_same` does.
+        """
+        finder = self._finder
+        with self._connection.lock():
+            if not finder.is_notebook_decided:
+                try:
+                    self._driver.locate(wait_seconds)
+                except ServerNotFound:
+                    raise ServerNotFound("number_of_unknown_notebook", number=number) from None
+            elif finder.server.lookup is not None and finder.recent_failure() is None:
+                with suppress(UdpnoteError):
+                    self._driver.locate(wait_seconds)
+            if not is_seen:
+                self.check_notebook_is_same(number)
+
     def _decide_again(self) -> None:
         """Decide again which notebook is the client's, after `use`, `join` or `leave`. End sessions with any other notebook."""
         self._finder.decide_again()
@@ -175,38 +202,3 @@ def named_notebook(driver: Driver, name_or_id: str) -> KnownNotebook:
         old, new = short_id(expected), short_id(notebook)
         driver.on_notice(Notice("other_notebook_of_this_name", name=notebook.name, old_id=old, new_id=new, host=expected.host))
     return notebook
-
-
-def decide_notebook(driver: Driver, number: int, *, wait_seconds: float, is_seen: bool) -> None:
-    """Decide in which notebook the note `number` is to be revised or deleted. The caller must hold the lock of the connection.
-
-    If the user has named no notebook and none is chosen, a discovery looks for one. Raises `ServerNotFound` if none answers,
-    and `SeveralNotebooks` if several do. If the user has named a server, that server is asked which notebook it has, unless it
-    has just failed to answer. If it does not answer, this raises nothing, because the change can wait in the outbox. Looking
-    for a notebook or a server takes up to `wait_seconds` (see `Driver.locate`).
-
-    `is_seen` says whether the caller has read the note: then the notebook can tell whether it has the same note. If `is_seen`
-    is False, this also raises `WrongNotebook`, as `check_notebook_is_same` does.
-    """
-    finder = driver.finder
-    if not finder.is_notebook_decided:
-        try:
-            driver.locate(wait_seconds)
-        except ServerNotFound:
-            raise ServerNotFound("number_of_unknown_notebook", number=number) from None
-    elif finder.server.lookup is not None and finder.recent_failure() is None:
-        with suppress(UdpnoteError):
-            driver.locate(wait_seconds)
-    if not is_seen:
-        check_notebook_is_same(driver, number)
-
-
-def check_notebook_is_same(driver: Driver, number: int) -> None:
-    """Raise `WrongNotebook` if another notebook than before has answered this client at the named server.
-
-    The user may know the note `number` from the notebook that was there before.
-    """
-    replaced = driver.finder.server.replaced
-    if replaced is not None:
-        name, last = replaced.values["name"], replaced.values["last"]
-        raise WrongNotebook("number_of_last_notebook", number=number, name=name, last=last)
