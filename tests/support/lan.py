@@ -178,6 +178,7 @@ class SimulatedServer:
             return
         answers = self._handler.handle(batch, self._lan.wall_microseconds)
         self._handler.update_index(lambda: False)
+        answers += self._handler.serve_readers(self._lan.now, lambda: False)
         while self._handler.has_readers:
             answers += self._handler.serve_readers(self._lan.now, lambda: False)
         for answer, destination in answers:

@@ -10,7 +10,7 @@ from tests.support.readings import NEWEST_FIRST, NOTES, Book, Reader, answers, a
 from udpnote.model.query import FIRST, LAST, Cursor, Item, Query, Tally, View
 from udpnote.protocol.congestion import WINDOW_INITIAL
 from udpnote.protocol.envelope import OPEN
-from udpnote.protocol.reading.bursts import BURSTS_TIMED_MAX, LIMIT_MAX
+from udpnote.protocol.reading.bursts import BURSTS_TIMED_MAX, LIMIT_MAX, SPARE_SHARE
 from udpnote.protocol.reading.reading import ENTRIES_PER_PAGE, PAGES_WINDOW_MAX
 from udpnote.protocol.reading_messages import PageItem, PageState, Read, StoredPart
 from udpnote.protocol.server_contact import SILENT_INTERVAL_SECONDS, KeyChanged, ServerSilent
@@ -48,6 +48,7 @@ def test_a_reading_asks_at_once_for_a_window_of_pages_from_its_start(query: Quer
     assert asked(reads) == [(Cursor(start, 0) if start else first, WINDOW_INITIAL)]
     assert (reads[0].notebook_id, reads[0].query, reads[0].burst) == (NOTEBOOK_ID, query, 1)
     assert (reads[0].limit, reads[0].wait_milliseconds) == (0, 0)
+    assert {each.pages for each in reads} == {WINDOW_INITIAL - WINDOW_INITIAL // SPARE_SHARE}
     assert reader.sent() == []
     streams = {new_reading(seed=seed).sent()[0].stream_id for seed in range(50)}
     assert len(streams) == 50, "nobody else can guess a stream"

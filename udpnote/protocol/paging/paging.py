@@ -70,7 +70,7 @@ class _Burst:
 
     @property
     def pages_to_build(self) -> int:
-        """How many pages to build: one for each READ of the burst, also for those that have not arrived yet."""
+        """How many pages to build: one for each READ that has arrived, and at least as many as the READs ask for."""
         return max(self.pages_owed, min(self.read.pages, PAGES_MAX))
 
     @property
@@ -306,7 +306,7 @@ class Pager:
             pages.append(_page(read, start, each, burst_end, newest, requester.envelope, padded_bytes=padded_bytes))
             start = each.next
         self._datagrams += [(page, requester.address) for page in pages[: burst.pages_owed]]
-        if burst.pages_owed < read.pages:
+        if read.pages > 1:
             self._kept.keep((requester, read.stream_id, read.burst), pages[burst.pages_owed :])
 
 

@@ -19,6 +19,10 @@ so a few READs may be lost."""
 LIMIT_MAX = 2**32 - 1
 """The largest limit that fits into a READ. If the reading's limit is larger, later READs ask for the rest."""
 
+SPARE_SHARE = 5
+"""One in so many READs of a burst is spare, so that the loss of a few READs holds nothing up. If the READs arrive together, the
+server answers all of them. If they arrive one by one, as on a slow network, the spare ones get no page."""
+
 BURSTS_TIMED_MAX = 64
 """A reading remembers when it sent its latest bursts, at most this many. So even a late answer gives a sample of the round-trip
 time."""
@@ -72,7 +76,7 @@ class Bursts:
         return self._bursts.get(number)
 
     def begin(self, cursor: Cursor, now: float, *, pages: int, limit: int, may_wait: bool, seen: SeenEntry) -> None:
-        """Send a burst at the monotonic time `now`: `datagrams_to_send` returns READs for `pages` pages, from `cursor` on.
+        """Send a burst at the monotonic time `now`: `datagrams_to_send` returns `pages` READs for pages from `cursor` on.
 
         With `may_wait`, there is one READ only, which the server may keep for `LEASE_SECONDS` until there is a result. The
         server sends at most `limit` entries (0: no limit). `seen` has the same meaning as in a `Read`.
@@ -86,7 +90,8 @@ class Bursts:
             del self._sent_at[next(iter(self._sent_at))]
         wait_milliseconds = int(LEASE_SECONDS * 1000) if may_wait else 0
         limit = min(limit, LIMIT_MAX)
-        read = Read(self._notebook_id, self.stream_id, self.latest, cursor, limit, wait_milliseconds, self._query, seen, pages)
+        made = pages - pages // SPARE_SHARE
+        read = Read(self._notebook_id, self.stream_id, self.latest, cursor, limit, wait_milliseconds, self._query, seen, made)
         self._datagrams += [encode(read, self._envelope)] * pages
 
     def datagrams_to_send(self) -> list[bytes]:
