@@ -15,9 +15,10 @@ from typing import Any, NamedTuple
 _AT_FDCWD = -100
 _AT_SYMLINK_NOFOLLOW = 0x100
 _AT_STATX_FORCE_SYNC = 0x2000
-_WANTED = 0x4 | 0x100 | 0x200  # STATX_NLINK, STATX_INO and STATX_SIZE; a time is not among them
+_WANTED = 0x4 | 0x100 | 0x200 | 0x1000  # STATX_NLINK, STATX_INO, STATX_SIZE and STATX_MNT_ID; a time is not among them
 _STATX_BYTES = 256
 _FIELDS = Struct("=16xI12xQQ88xII")  # stx_nlink, stx_ino, stx_size, stx_dev_major and stx_dev_minor of a `struct statx`
+_MOUNT = Struct("=144xQ")  # stx_mnt_id, which is 0 before Linux 5.8
 """Numbers and layout are those of `linux/stat.h` and `linux/fcntl.h`. They are the same on all processors."""
 
 
@@ -57,6 +58,17 @@ def status_at(path: str, *, follows: bool = True, is_fresh: bool = False) -> Fil
 def from_stat(result: os.stat_result) -> FileStatus:
     """Return what `result` says as a `FileStatus`."""
     return FileStatus(result.st_dev, result.st_ino, result.st_nlink, result.st_size)
+
+
+def is_mounted_alone(path: str) -> bool:
+    """Whether the file at `path` is mounted by itself, and not with its folder. False if the system does not say.
+
+    A symbolic link counts as the file to which it leads.
+    """
+    path = os.path.realpath(path)
+    ask = _statx()
+    answers = [ask(os.fsencode(each), 0) for each in (path, os.path.dirname(path))] if ask is not None else []
+    return len({_MOUNT.unpack_from(each) for each in answers if each is not None}) > 1
 
 
 def _asked(path: str, flags: int) -> FileStatus | None:

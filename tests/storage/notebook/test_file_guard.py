@@ -17,6 +17,7 @@ from tests.support.errors import raises
 from tests.support.killed import printed_by
 from tests.support.losses import LOSSES, log_of
 from tests.support.processes import few_files
+from tests.support.requirements import needs_root
 from udpnote.errors import NotebookInUse, NotebookLost, StorageError
 from udpnote.storage.notebook.file_guard import LOCK_ATTEMPT_SECONDS, is_guarded
 from udpnote.storage.notebook.notebook import Notebook
@@ -72,6 +73,23 @@ def test_a_notebook_can_be_made_where_the_system_keeps_a_wrong_number_of_names(t
     with bindfs(tmp_path, "attr_timeout=60") as folder:
         write(folder / "notebook", "acknowledged")
         assert read(folder / "notebook") == ["acknowledged"]
+
+
+@needs_root
+def test_a_notebook_that_is_mounted_without_its_folder_is_not_served(path: Path, tmp_path: Path) -> None:
+    Notebook(path).close()
+    program = f"""
+from udpnote.errors import StorageError
+from udpnote.storage.notebook.notebook import Notebook
+try:
+    Notebook({str(path)!r}).close()
+    print("served")
+except StorageError as error:
+    print(error.notice.kind)
+"""
+    for mounted, said in ((path, "notebook_mounted_alone"), (tmp_path, "served")):
+        under = ("unshare", "--mount", "sh", "-c", 'mount --bind "$0" "$0" && exec "$@"', str(mounted))
+        assert printed_by(program, under=under) == f"{said}\n"
 
 
 def test_a_notebook_where_nothing_can_be_locked_is_not_served(path: Path) -> None:

@@ -1,7 +1,8 @@
 """Guards a notebook's file while a server uses it: keeps other servers out, and notices if the file is deleted or replaced.
 
 One file can have several names, by a hard link or a bind mount. SQLite keeps a log for each name, so two servers that use two
-names overwrite each other's entries. Therefore the file itself is locked, and a file with several names is refused.
+names overwrite each other's entries. Therefore the file itself is locked, and a file with several names is refused. So is a
+file that is mounted without its folder: in a container, the log would be outside of the mount, and vanish with the container.
 
 The lock is one of flock(2), which the operating system releases when the process ends. On Linux it does not affect SQLite's own
 locks on the file. On other systems the two kinds of locks exclude each other, so another file is locked there: `NOTEBOOK.lock`,
@@ -22,7 +23,7 @@ from time import sleep
 from udpnote.errors import NotebookInUse, NotebookLost, StorageError
 from udpnote.storage.database import LOG_HEADER_BYTES, uri_of
 from udpnote.storage.disk_errors import storage_errors
-from udpnote.storage.file_status import identity_of, status_at
+from udpnote.storage.file_status import identity_of, is_mounted_alone, status_at
 from udpnote.storage.inherited_files import refuse_inherited
 from udpnote.storage.log_file import is_begun_again
 from udpnote.storage.new_files import aside_name, own_like, remove_old_drafts
@@ -48,8 +49,8 @@ class FileGuard:
     Call `watch` once, when SQLite has opened the file, `end_use` once to close the file, and then `release`. If SQLite never
     opened the file, call only `release`.
 
-    The constructor raises `NotebookInUse` if another server uses the file, and `StorageError` if the file has several names, or
-    was open when this process was forked.
+    The constructor raises `NotebookInUse` if another server uses the file, and `StorageError` if the file has several names, is
+    mounted without its folder, or was open when this process was forked.
 
     `log_bytes` is the length of the log's file at the last check. The code that uses the guard sets `log_bytes_min` to the
     length that this file always has; a shorter log was cut by another program.
@@ -173,7 +174,7 @@ class FileGuard:
                 os.rename(f"{self._path}-wal", aside_name(f"{self._path}-wal"))
 
     def _lock(self) -> None:
-        """Take the lock. Raises `NotebookInUse` if another server has it, and `StorageError` if the file has several names."""
+        """Take the lock. Raises what the constructor raises."""
         for _ in range(LOCK_ATTEMPTS_MAX):
             try:
                 fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -193,6 +194,8 @@ class FileGuard:
         names = status_at(self._path, is_fresh=True).names
         if names > 1:
             raise StorageError("notebook_has_several_names", path=self._path, count=names)
+        if is_mounted_alone(self._path):
+            raise StorageError("notebook_mounted_alone", path=self._path)
 
     def _is_header_overwritten(self) -> bool:
         """Whether the log's header was overwritten since `watch_log_header`, and not by SQLite."""

@@ -71,6 +71,10 @@ SENTENCES: dict[str, Sentence] = {
         "the file system of {path} does not offer the locks and the shared memory that SQLite needs, as some network folders "
         "do not. Choose a folder on a disk of this machine, for example with UDPNOTE_HOME"
     ),
+    "notebook_mounted_alone": (
+        "{path} is mounted by itself, as Docker mounts a single file. Its log would not be on the same mount, and entries "
+        "could be lost with it. Mount the folder that holds the notebook instead"
+    ),
     # Keys
     "key_file_missing": (
         "the key file {path} is missing, and no server of the notebook starts without it. No entry is harmed. Restore the "
