@@ -19,7 +19,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 from udpnote.errors import Notice, StorageError
 from udpnote.model.entry import Kind
@@ -58,11 +58,16 @@ Another program sets them to this value only by a chance of one in a million, or
 ns, as on NTFS. So they show whether this module was the last to write the file.
 """
 
-_FileState = tuple[int, int, int]
-"""Inode, length in bytes and modification time (nanoseconds since 1970) of a file.
 
-If one of them has changed since this module wrote the file, another program has written it.
-"""
+class _FileState(NamedTuple):
+    """The inode of a file, its length in bytes, and its modification time in nanoseconds since 1970 UTC.
+
+    If one of them has changed since this module wrote the file, another program has written it.
+    """
+
+    inode: int
+    length: int
+    modified_at: int
 
 
 def check_text_file(path: str, notebook: str) -> None:
@@ -172,7 +177,7 @@ class TextMirror:
                     state = _state_of(file.fileno())
                     if state is None or state != self._state:  # another program has just written or replaced it
                         return 0.0  # the next call compares it
-                    self._write(file, notes, self._number, bytes_before=state[1])
+                    self._write(file, notes, self._number, bytes_before=state.length)
             if self._state is None:  # another program has written it meanwhile
                 return 0.0
             return left if is_revised else None
@@ -207,12 +212,12 @@ class TextMirror:
         """
         began = time.monotonic()
         self._revision = notes.last_revision()
-        with whole_file(self.path, before_placing=partial(self._put_aside_if_changed, self._state)) as file:
+        with whole_file(self.path, before_placing=partial(self._put_aside_and_tell, self._state)) as file:
             self._write(file, notes, 0, bytes_before=0, must_be_complete=True)
         ended = time.monotonic()
         self._rebuild_at = ended + REBUILD_RATIO * (ended - began)
 
-    def _put_aside_if_changed(self, left: _FileState | None) -> None:
+    def _put_aside_and_tell(self, left: _FileState | None) -> None:
         """Rename the text file if another program was the last to write it, and tell the owner its new name.
 
         If the file is still in the state `left`, in which this object has left it, it is not renamed, even if its file system
@@ -350,7 +355,7 @@ def _put_aside_if_changed(path: str) -> str | None:
     `ASIDE_MAX` renamed files already, and `OSError`.
     """
     state = _state_of(path)
-    if state is None or not state[1] or _is_ours(state):
+    if state is None or not state.length or _is_ours(state):
         return None
     if len(files_set_aside(path)) >= ASIDE_MAX:
         raise StorageError("too_many_files_put_aside", path=path, count=ASIDE_MAX)
@@ -371,7 +376,7 @@ def _mark_as_own(descriptor: int, length: int) -> _FileState | None:
     written_at = status.st_mtime_ns - status.st_mtime_ns % 1_000_000 + OWN_NANOSECONDS
     os.utime(descriptor, ns=(status.st_atime_ns, written_at))
     state = _state_of(descriptor)
-    if state is not None and state[1] != length:  # written between the two calls
+    if state is not None and state.length != length:  # written between the two calls
         os.utime(descriptor)
         return None
     return state
@@ -379,7 +384,7 @@ def _mark_as_own(descriptor: int, length: int) -> _FileState | None:
 
 def _is_ours(state: _FileState) -> bool:
     """Whether this module was the last to write a file with this state: its modification time shows it (`OWN_NANOSECONDS`)."""
-    return state[2] % 1_000_000 == OWN_NANOSECONDS
+    return state.modified_at % 1_000_000 == OWN_NANOSECONDS
 
 
 def _state_of(file: str | int) -> _FileState | None:
@@ -388,4 +393,4 @@ def _state_of(file: str | int) -> _FileState | None:
         status = os.stat(file)
     except FileNotFoundError:
         return None
-    return status.st_ino, status.st_size, status.st_mtime_ns
+    return _FileState(status.st_ino, status.st_size, status.st_mtime_ns)
