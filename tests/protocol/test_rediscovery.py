@@ -26,7 +26,7 @@ from udpnote.protocol.rediscovery import (
     LookingForServer,
     Rediscovery,
     ServedTwice,
-    ServerMoved,
+    ServerFoundAgain,
     is_impostor_of,
     known_notebook,
 )
@@ -140,17 +140,17 @@ def test_a_server_that_answers_only_discoveries_is_reported_once_until_it_answer
 
     for address in (OLD_ADDRESS, OLD_ADDRESS, OLD_ADDRESS, NEW_ADDRESS):
         now = found_at(address)
-    only, moved = AnswersOnlyDiscovery(OLD_ADDRESS), ServerMoved(OLD_ADDRESS)
-    assert rediscovery.events() == [LookingForServer(), moved, only, ServerMoved(NEW_ADDRESS)]
+    only, moved = AnswersOnlyDiscovery(OLD_ADDRESS), ServerFoundAgain(OLD_ADDRESS)
+    assert rediscovery.events() == [LookingForServer(), moved, only, ServerFoundAgain(NEW_ADDRESS)]
     rediscovery.begin(now)
     in_vain(rediscovery, rediscovery.next_timeout() or 0.0, 1)
     now = rediscovery.next_timeout() or 0.0
     assert answer(rediscovery, NEW_ADDRESS, now)
-    assert rediscovery.events() == [ServerMoved(NEW_ADDRESS)], "the server was away"
+    assert rediscovery.events() == [ServerFoundAgain(NEW_ADDRESS)], "the server was away"
     for _ in range(2):
         rediscovery.end()
         found_at(NEW_ADDRESS)
-        assert rediscovery.events() == [LookingForServer(), ServerMoved(NEW_ADDRESS)]
+        assert rediscovery.events() == [LookingForServer(), ServerFoundAgain(NEW_ADDRESS)]
         rediscovery.begin(now)
         assert rediscovery.events() == [AnswersOnlyDiscovery(NEW_ADDRESS)]
     in_vain(rediscovery, rediscovery.next_timeout() or 0.0, 1)
@@ -235,7 +235,7 @@ def client() -> SealedClient:
 def test_a_sealed_notebook_is_asked_for_and_used_with_its_key_and_its_id_is_not_sent_in_the_open(client: SealedClient) -> None:
     assert (client.sealed.notebook_id, client.openly.notebook_id) == (ANY_NOTEBOOK, ANY_NOTEBOOK)
     assert client.answer(offer(client.sealed, HOME._replace(name="客厅")), NEW_ADDRESS, NEW_KEY)
-    assert client.rediscovery.events() == [ServerMoved(NEW_ADDRESS)]
+    assert client.rediscovery.events() == [ServerFoundAgain(NEW_ADDRESS)]
     assert client.rediscovery.address == NEW_ADDRESS
     assert client.rediscovery.notebook == SEALED_HOME._replace(name="客厅", host="192.0.2.8", port=6684)
     for envelope in (OPEN, OLD):
@@ -300,7 +300,7 @@ def test_another_notebook_with_the_name_or_else_the_address_is_reported_when_the
     [question] = decoded(Discover, rediscovery.probes_to_send())
     assert rediscovery.receive_datagram(encode(offer(question, office)), OLD_ADDRESS, now) is None
     assert rediscovery.receive_datagram(encode(offer(question, HOME)), NEW_ADDRESS, now), "and the rediscovery goes on"
-    assert (rediscovery.events(), rediscovery.another) == ([ServerMoved(NEW_ADDRESS)], None)
+    assert (rediscovery.events(), rediscovery.another) == ([ServerFoundAgain(NEW_ADDRESS)], None)
 
 
 def test_another_notebook_that_answers_after_the_server_is_reported_neither_then_nor_later() -> None:
@@ -308,7 +308,7 @@ def test_another_notebook_that_answers_after_the_server_is_reported_neither_then
     assert rediscovery.receive_datagram(encode(offer(question, HOME)), NEW_ADDRESS, 1.0)
     another = HOME._replace(notebook_id=b"o" * 16)
     assert rediscovery.receive_datagram(encode(offer(question, another)), OLD_ADDRESS, 1.001) is None
-    assert (rediscovery.events(), rediscovery.another) == ([LookingForServer(), ServerMoved(NEW_ADDRESS)], None)
+    assert (rediscovery.events(), rediscovery.another) == ([LookingForServer(), ServerFoundAgain(NEW_ADDRESS)], None)
     rediscovery.begin(60.0)
     in_vain(rediscovery, rediscovery.next_timeout() or 0.0, 1)
     assert (rediscovery.events(), rediscovery.another) == ([AnswersOnlyDiscovery(NEW_ADDRESS)], None)

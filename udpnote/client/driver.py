@@ -23,7 +23,7 @@ from udpnote.protocol.rediscovery import (
     ImpostorFound,
     LookingForServer,
     ServedTwice,
-    ServerMoved,
+    ServerFoundAgain,
 )
 from udpnote.protocol.server_contact import KeyChanged
 from udpnote.settings import WAIT_SECONDS
@@ -37,7 +37,7 @@ network."""
 _NO_WAY_OUT = (errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN)
 """The errors with which the system says that it has no way to an address."""
 
-_REPORTED = (LookingForServer, ServerMoved, AnswersOnlyDiscovery, ImpostorFound, AnotherNotebookFound, ServedTwice)
+_REPORTED = (LookingForServer, ServerFoundAgain, AnswersOnlyDiscovery, ImpostorFound, AnotherNotebookFound, ServedTwice)
 """The events that become notices for the user."""
 
 
@@ -213,9 +213,9 @@ class Driver:
     def _report(
         self,
         session: Session[Event],
-        event: LookingForServer | ServerMoved | AnswersOnlyDiscovery | ImpostorFound | AnotherNotebookFound | ServedTwice,
+        event: LookingForServer | ServerFoundAgain | AnswersOnlyDiscovery | ImpostorFound | AnotherNotebookFound | ServedTwice,
     ) -> None:
-        """Give the user a notice about `event`. If the server has moved, save its new address in the outbox.
+        """Give the user a notice about `event`. If the server was found at another address, save that in the outbox.
 
         There is no notice about another notebook unless the caller waits without limit (`Session.waits_for_ever`).
         """
@@ -224,7 +224,7 @@ class Driver:
                 if session.waits_for_ever or not session.is_cut_off:  # else the outcome says the same, and is near
                     self.on_notice(self._unreachable or Notice("server_silent"))
                 self._unreachable = None
-            case ServerMoved(address):
+            case ServerFoundAgain(address):
                 if self.outbox.notebook(session.notebook.notebook_id) != session.notebook:
                     with self.finder.optional_writes:
                         self.outbox.remember(session.notebook)

@@ -43,8 +43,8 @@ class LookingForServer(NamedTuple):
     """Event: the server does not answer, so discovery looks for it, at once or after a pause."""
 
 
-class ServerMoved(NamedTuple):
-    """Event: discovery has found the notebook's server at `address`, which may be the same address as before."""
+class ServerFoundAgain(NamedTuple):
+    """Event: discovery has found the notebook's server, at `address`: the same address as before or another one."""
 
     address: Address
 
@@ -84,7 +84,7 @@ class ServedTwice(NamedTuple):
 
 
 RediscoveryEvent = (
-    LookingForServer | ServerMoved | AnswersOnlyDiscovery | ImpostorFound | AnotherNotebookFound | ServedTwice | KeyChanged
+    LookingForServer | ServerFoundAgain | AnswersOnlyDiscovery | ImpostorFound | AnotherNotebookFound | ServedTwice | KeyChanged
 )
 
 
@@ -119,7 +119,7 @@ class Rediscovery:
         self._is_in_vain = False  # whether the latest discovery has ended without the server
         self._is_only_found = False
         """Whether `AnswersOnlyDiscovery` was reported. It is not reported again, and the address in it is not reported by
-        `ServerMoved`, until the server answers a request or a discovery ends in vain."""
+        `ServerFoundAgain`, until the server answers a request or a discovery ends in vain."""
 
     def begin(self, now: float) -> None:
         """Start to look for the server, because it does not answer, and report `LookingForServer`.
@@ -208,10 +208,10 @@ class Rediscovery:
         return self._begin_at
 
     def _move_to(self, answer: DiscoveryAnswer[Address]) -> None:
-        """Use the name and the address in the server's `answer` from now on, end the discovery, and report `ServerMoved`."""
+        """Use the name and address in the server's `answer` from now on, end the discovery, and report `ServerFoundAgain`."""
         notebook = known_notebook(answer)
         if not self._is_only_found or answer.source != self.address:
-            self._events.append(ServerMoved(answer.source))
+            self._events.append(ServerFoundAgain(answer.source))
         if notebook != self.notebook:
             self.notebook, self.address = notebook, answer.source
         self._ended_prober, self._prober, self._begin_at = self._prober, None, None
