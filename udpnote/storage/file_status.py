@@ -32,14 +32,15 @@ class FileStatus(NamedTuple):
 
     @property
     def identity(self) -> tuple[int, int]:
-        """The device and the inode. Two files that exist at the same time never have the same."""
+        """The device and the inode. No two files that exist at the same time have both in common."""
         return self.device, self.inode
 
 
 def identity_of(file: str | int) -> tuple[int, int]:
     """The device and the inode of the file with this path or open descriptor (see `FileStatus.identity`), by stat(2).
 
-    For files that are opened or looked at only now and then: see the top of this module. Raises `OSError`.
+    The next fsync of the file may take longer (see the top of this module). So call this only for files that are seldom asked
+    about or not fsynced often. Raises `OSError`.
     """
     return from_stat(os.stat(file)).identity
 

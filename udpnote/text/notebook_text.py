@@ -138,11 +138,12 @@ def text_entries(
 ) -> Iterator[TextEntry]:
     """Yield an entry of `author` for each block. The same blocks always give the same identities, so a second import adds none.
 
-    If several blocks with the same time and text follow each other, with no block of another time between them, each gets its
-    own identity. But if a block of another time comes between two of them, both get the same identity, and an import stores
-    only one entry. Then the file repeats itself, for example because two copies of a notebook were joined. `localize` converts
-    a local time without a time zone to (microseconds since 1970 UTC, UTC offset in minutes east). If no entry can have that
-    time, this calls `on_bad` instead.
+    If several blocks have the same time and text, and no block of another time is between them, each gets its own identity. If
+    a block of another time is between two of them, the file repeats itself, for example because two copies of a notebook were
+    joined. Then both get the same identity, and an import stores only one entry.
+
+    `localize` converts a local time without a time zone to (microseconds since 1970 UTC, UTC offset in minutes east). If no
+    entry can have that time, this calls `on_bad` instead.
     """
     second: datetime | None = None
     seen: dict[int, int] = {}

@@ -81,7 +81,7 @@ class KeptParts:
         part = payload.part
         kept = self._kept.setdefault(payload.key[:2], {})
         kept[part.offset] = payload
-        parts_count = -(-part.total_bytes // part_bytes_max(part.author))
+        parts_count = -(-part.total_bytes // part_bytes_max(part.author))  # rounded up
         if len(kept) < parts_count:
             return []
         return list(self._kept.pop(payload.key[:2]).values())

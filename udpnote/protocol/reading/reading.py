@@ -389,7 +389,7 @@ class Reading:
         window = self.contact.window.datagrams
         if self._assembly.remaining is None:
             return window
-        expected = -(-self._assembly.remaining // ENTRIES_PER_PAGE)
+        expected = -(-self._assembly.remaining // ENTRIES_PER_PAGE)  # rounded up
         return min(window, max(expected, self._assembly.pages_taken))  # long entries take more pages: ask for more each time
 
     def _send_burst(self, cursor: Cursor, pages: int, now: float) -> None:

@@ -139,8 +139,8 @@ class BackgroundSearch:
     """Answers questions from the index file at `path`, in `executor`, until another file takes the place of that file.
 
     After `question_seconds`, a question searches no further shard: the answer has what was found so far, and where to continue.
-    The latest `ANSWERS_MAX` answers are kept in memory. Once the index has changed, no question gets an earlier answer, because
-    `Question.state` is another one then.
+    The latest `ANSWERS_MAX` answers are kept in memory. An answer is only for a question with the same `Question.state`, so no
+    question gets an answer that was found before the index changed.
     """
 
     def __init__(self, path: str, executor: Executor, *, question_seconds: float = QUESTION_SECONDS) -> None:

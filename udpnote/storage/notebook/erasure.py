@@ -107,7 +107,7 @@ class Erasure:
             needed = ROOM_RATIO * os.path.getsize(self.path) + ROOM_BYTES_MIN
             disk = os.statvfs(self.path)
             if disk.f_bavail * disk.f_frsize < needed:
-                raise NoSpace("no_space_to_erase", path=self.path, megabytes=-(-needed >> 20))
+                raise NoSpace("no_space_to_erase", path=self.path, megabytes=-(-needed >> 20))  # rounded up
 
 
 @contextmanager

@@ -188,7 +188,8 @@ class Lookup:
         places = times_of(self._connection, roots) if query.by_time else [(0, root) for root in sorted(roots)]
         first = (start.time, start.number)
         for time, root in reversed(places) if query.newest_first else places:
-            if (time, root) > first if query.newest_first else (time, root) < first:  # it is before the cursor
+            is_before_cursor = (time, root) > first if query.newest_first else (time, root) < first
+            if is_before_cursor:
                 continue
             for number, note in notes_from(self._connection, "WHERE number = ?", (root,)):
                 is_result = note is not None and self._passes_filters(note, query)
@@ -204,7 +205,8 @@ class Lookup:
         query names numbers, is one of the notes that the query names (see `_roots`). An erased entry is a result only if the
         query names numbers.
         """
-        pauses, answers = _Pauses(query), dict[int, bool]()
+        pauses = _Pauses(query)
+        answers: dict[int, bool] = {}
         has_filters = query._replace(newest_first=False, numbers=()) != Query(View.LOG)
         if query.numbers:
             for entries in self._versions(query, start):
