@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 
 import pytest
+from wcwidth import wcswidth
 
 from tests.support.machine import Machine
 from udpnote.cli.temporary_server import default_settings
@@ -25,6 +26,11 @@ def test_the_demonstration_finds_loses_resends_keeps_and_cleans_up(machine: Mach
     assert result.out.count("今天开会，下午三点") == 2
     assert list(folder.iterdir()) == []
     assert not machine.home.exists(), "a demonstration does not touch the user's own outbox"
+
+
+def test_each_line_of_the_demonstration_fits_on_a_terminal(machine: Machine) -> None:
+    lines = machine.show("demo", columns=80).text.splitlines()
+    assert [line for line in lines if wcswidth(line) > 80] == []
 
 
 def test_a_demonstration_hides_the_settings_and_speaks_the_users_language(

@@ -1,6 +1,7 @@
 """`udpnote demo`: runs a real server and a real client over a simulated bad network, without using other machines."""
 
 import os
+import sys
 import tempfile
 from collections.abc import Callable, Sequence
 from contextlib import closing
@@ -9,7 +10,7 @@ from random import Random
 from udpnote.cli import exit_codes
 from udpnote.cli.command_line.declared_command import DeclaredCommands
 from udpnote.cli.temporary_server import default_settings
-from udpnote.cli.terminal.streams import say
+from udpnote.cli.terminal.streams import fitted_to, say
 from udpnote.cli.terminal.text import count, local_time, padded, shortened
 from udpnote.client.client import Client
 from udpnote.client.sending.results import State
@@ -27,6 +28,9 @@ LOSS = 0.3
 
 SEED = 6683
 """The seed for the random losses. With it, each demonstration loses about the same datagrams: only delays can change which."""
+
+SHOWN_CELLS = 30
+"""A longer text is shortened, so that its line, with the number of its characters, fits on a terminal of 80 columns."""
 
 LONG_CHARACTERS = 12_000
 """About how many characters the longest text has: enough for several datagrams."""
@@ -136,7 +140,7 @@ def _show(path: str) -> list[str]:
         entries = list(notebook.entries_after(0))
     for stored in entries:
         text = stored.entry.text
-        size = "  " + in_brackets(count(len(text), "character", "characters")) if len(text) > 40 else ""
-        print(f"   #{stored.number}  {local_time(stored.entry.written_at)}  {shortened(text, 40)}{size}")
-    print(f"\n{Notice('demo_next')}")
+        size = "  " + in_brackets(count(len(text), "character", "characters")) if len(text) > SHOWN_CELLS else ""
+        print(f"   #{stored.number}  {local_time(stored.entry.written_at)}  {shortened(text, SHOWN_CELLS)}{size}")
+    print("\n" + fitted_to(sys.stdout, str(Notice("demo_next"))))
     return [stored.entry.text for stored in entries]

@@ -98,5 +98,5 @@ SENTENCES: dict[str, Sentence] = {
         "127.0.0.1 in"
     ),
     "demo_showing": "What the notebook holds, each entry exactly once:",
-    "demo_next": 'Now for real:  udpnote serve  on one machine,  udpnote send "some text"  on any other',
+    "demo_next": 'Now for real: run `udpnote serve` on one machine, and `udpnote send "some text"` on any other',
 }

@@ -63,8 +63,8 @@ SENTENCES: dict[str, Sentence] = {
         "{name} is sealed and keeps its {entries:,} entries. Now:",
     ),
     "sealed_then_serve": "  - start its server with `udpnote serve`",
-    "sealed_then_back_up": "  - run  udpnote backup --with-key FILE: without the key file {path}, the server does not start",
-    "sealed_then_join": "  - run  udpnote join CODE  on each machine that is to use it, with this code:",
+    "sealed_then_back_up": "  - run `udpnote backup --with-key FILE`: without the key file {path}, the server does not start",
+    "sealed_then_join": "  - run `udpnote join CODE` on each machine that is to use it, with this code:",
     "notebook_unsealed": Counted(
         "entries",
         "{name} is not sealed any more, and keeps its {entries:,} entry; its keys are deleted. Now:",
@@ -80,7 +80,7 @@ SENTENCES: dict[str, Sentence] = {
     ),
     # keys
     "earlier_key_accepted": "an earlier key is accepted until {until}",
-    "notebook_has_new_key": "{name} has a new key. Run  udpnote join CODE  on each machine that is to go on using it, with "
+    "notebook_has_new_key": "{name} has a new key. Run `udpnote join CODE` on each machine that is to go on using it, with "
     "this code:",
     "new_key_used": _new_key_used,
     "new_key_without_server": _new_key_without_server,
