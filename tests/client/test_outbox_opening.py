@@ -7,7 +7,7 @@ import pytest
 from tests.support.disks import fill, make_unwritable, make_writable
 from tests.support.errors import raises
 from tests.support.killed import printed_by
-from tests.support.killed_database import killed_outbox
+from tests.support.killed_database import OUTBOX_NOTES, killed_outbox
 from tests.support.lan import Lan
 from tests.support.processes import POWERLESS
 from tests.support.requirements import require_tool
@@ -62,6 +62,21 @@ def test_a_log_without_its_outbox_is_kept_if_the_disk_can_be_written_only_later(
     with lan.client(str(path)) as client:
         assert (client.send("new").number, lan.texts()) == (1, ["new"])
     assert Path(f"{path}-wal.1.old").exists()
+
+
+def test_an_outbox_with_a_log_on_a_read_only_disk_is_read_and_is_written_as_soon_as_the_disk_can_be(
+    lan: Lan, small_disk: Path
+) -> None:
+    lan.serve()
+    path = small_disk / "outbox.sqlite3"
+    killed_outbox(path)
+    make_unwritable(small_disk, "read-only")
+    with lan.client(str(path)) as client:
+        assert len(list(client.waiting())) == OUTBOX_NOTES
+        with raises(StorageError, "disk_read_only", path=str(path)):
+            client.send("too early")
+        make_writable(small_disk)
+        assert client.send("again").entry.text in lan.texts()
 
 
 def test_an_outbox_in_a_closed_folder_is_read_and_is_written_as_soon_as_the_folder_is_open(tmp_path: Path) -> None:

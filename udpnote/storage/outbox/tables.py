@@ -124,10 +124,17 @@ def _insertion_of(count: int) -> str:
 
 
 def open_to_write(path: str) -> tuple[sqlite3.Connection, LogSync | None]:
-    """Open the outbox at `path`, which is made if it does not exist, and its log; an outbox in memory has no log."""
+    """Open the outbox at `path`, which is made if it does not exist, and its log; an outbox in memory has no log.
+
+    Raises `StorageError` and `OSError`, the latter also if the disk is read-only.
+    """
     connection = open_database(path, SCHEMA)
     try:
-        return connection, LogSync(path) if path != IN_MEMORY else None
+        if path == IN_MEMORY:
+            return connection, None
+        if os.statvfs(path).f_flag & os.ST_RDONLY:  # SQLite opens a file that it cannot write for reading, without a word
+            raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+        return connection, LogSync(path)
     except BaseException:
         connection.close()
         raise
