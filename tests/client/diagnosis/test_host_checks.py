@@ -43,6 +43,12 @@ def test_a_healthy_host_has_no_trouble_even_if_facts_are_unknown() -> None:
     assert [each.check for each in found if each.verdict is Verdict.NOT_CHECKED] == ["routes", "firewall rules"]
 
 
+def test_routes_are_not_called_direct_if_datagrams_for_one_lan_leave_by_an_interface_to_perhaps_another_lan() -> None:
+    [found] = [each for each in findings(HEALTHY._replace(routes=detour(WIFI))) if each.check == "routes"]
+    expected = Notice("interfaces_alike", interface="eth0", network="192.168.1.0/24", by=WIFI.name)
+    assert (found.verdict, found.notice) == (Verdict.NOT_CHECKED, expected)
+
+
 @pytest.mark.parametrize(
     ("facts", "kind", "command"),
     [

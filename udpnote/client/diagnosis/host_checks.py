@@ -80,7 +80,11 @@ def check_interfaces(facts: HostFacts) -> list[Finding]:
 
 
 def check_routes(facts: HostFacts) -> list[Finding]:
-    """Check whether a route or rule sends datagrams for a LAN into a tunnel or to containers, or forbids them."""
+    """Check whether a route or rule sends datagrams for a LAN into a tunnel or to containers, or forbids them.
+
+    If datagrams for the LAN of one interface leave by another that also leads to a LAN, that is no trouble if both lead to the
+    same LAN. This host alone cannot know that.
+    """
     if facts.routes is None:
         return [not_checked("routes", Notice("routes_not_known"))]
     if not any(each.kind.is_lan and each.is_connected for each in facts.interfaces):
@@ -91,6 +95,12 @@ def check_routes(facts: HostFacts) -> list[Finding]:
         found.append(trouble("routes", Notice("network_forbidden", interface=interface, network=network)))
     if found:
         return found
+    if facts.routes.detours:
+        alike = [
+            Notice("interfaces_alike", interface=each.interface, network=each.network, by=each.by)
+            for each in facts.routes.detours
+        ]
+        return [not_checked("routes", each) for each in alike]
     default = facts.routes.default
     is_tunnel = default is not None and kinds.get(default, InterfaceKind.UNKNOWN) is InterfaceKind.TUNNEL
     return [fine("routes", Notice("routes_direct", default=default, is_tunnel=is_tunnel, rules=len(facts.routes.rules)))]
