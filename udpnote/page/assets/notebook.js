@@ -17,7 +17,7 @@ export class Notebook {
   /** The highest number of an entry that the page knows of. */
   #newest = 0;
 
-  /** The state's `served` when all shown notes were last loaded. If it is another one now, notes may have been erased since. */
+  /** The state's `served` when all shown notes were last loaded. If it has changed since, notes may have been erased meanwhile. */
   #served = null;
 
   /** The data of the latest event `ready` of the stream. */
@@ -26,14 +26,14 @@ export class Notebook {
   /** The id of the notebook from which the latest event `ready` or `restored` came; undefined: there was none yet. */
   #streamed;
 
-  /** Whether the server has no stream for this browser: then each attempt to get one loads the notes again. */
+  /** Whether the server gives this browser no stream. Then the page loads the notes again at each attempt to get one. */
   #isPolled = false;
 
   /** When the notes that match the filters were last asked for, and the timer for the next time. */
   #matchedAt = 0;
   #matching = null;
 
-  /** What `showConnection` shows. */
+  /** The state of the connection that `showConnection` has shown last. */
   #connection = "connecting";
 
   /** How often the server was asked for the state, and the number of the latest of these questions that it has answered. */
@@ -74,9 +74,9 @@ export class Notebook {
 
   /**
    * Ask the page's server for the notebook's state, and show that and the notes. Returns whether the page's server answers.
-   * `isSign`: take an answer as a sign that the notebook can be reached, and call `onSign`, unless a join code is needed.
+   * With `reconnects`, call `reconnect` after an answer, unless a join code is needed.
    */
-  async refresh({ isSign = true } = {}) {
+  async refresh({ reconnects = true } = {}) {
     const wasSealed = this.state.needs_code;
     const asked = ++this.#asked;
     try {
@@ -96,7 +96,7 @@ export class Notebook {
       return true;
     }
     await this.#loadNotes(this.state.served);
-    if (isSign) this.onSign();
+    if (reconnects) this.reconnect();
     return true;
   }
 
@@ -120,8 +120,8 @@ export class Notebook {
     this.#newest = timeline.newest;
   }
 
-  /** Send waiting entries and ask for events at once: there is a sign that the notebook can be reached again. */
-  onSign() {
+  /** Send waiting entries and open the stream at once, because the notebook can probably be reached again. */
+  reconnect() {
     this.sender.retry();
     this.live.renew();
   }
@@ -141,27 +141,32 @@ export class Notebook {
    * "lost" (neither is known to answer). `reason`: what the server says of it.
    */
   showConnection(state, reason = null) {
-    const { words, telling, codeForm } = this;
+    const { words, telling } = this;
     this.#connection = state;
-    const isAsked = codeForm.isAsked(this.state);
-    const isSealed = this.state.needs_code;
-    const isGood = isAsked || (!isSealed && (state === "live" || state === "connecting"));
-    const isPolled = isGood && !isAsked && state === "live" && this.#isPolled;
-    const short = isPolled ? "polled_short" : isGood ? state : "away_short";
-    this.elements.connection.textContent = isAsked ? "" : words.say(short);
-    document.body.classList.toggle("away", !isGood);
-    // Without its key, nobody can tell a sealed notebook from a silent one.
-    const mayNeedCode = isSealed || (state === "away" && !codeForm.hasKey);
-    const isCodeTaken = mayNeedCode && this.state.may_give_code;
-    const actions = isCodeTaken ? [{ text: words.say("give_code"), act: () => codeForm.ask() }] : [];
-    let detail = isSealed ? null : reason;
-    if (mayNeedCode && this.state.may_give_code === false) {
-      if (!this.state.notebook) detail = words.say("code_why_https");
-      else if (detail) detail = words.say("code_refused", { reason: detail });
-    }
-    telling.notice("connection", isGood ? null : words.say(isSealed ? "sealed" : state), detail, ...actions);
+    const isFormShown = this.codeForm.isAsked(this.state); // the form says what is wrong
+    const isUsable = !this.state.needs_code && (state === "live" || state === "connecting");
+    const isPolled = !isFormShown && isUsable && state === "live" && this.#isPolled;
+    const short = isPolled ? "polled_short" : isUsable ? state : "away_short";
+    this.elements.connection.textContent = isFormShown ? "" : words.say(short);
+    document.body.classList.toggle("away", !isFormShown && !isUsable);
+    if (isFormShown || isUsable) telling.notice("connection", null);
+    else this.#sayWhyAway(state, reason);
     telling.notice("polled", isPolled ? words.say("polled") : null);
     this.waiting.showHeld();
+  }
+
+  /** Say why the notebook cannot be used. If its join code may help, offer the form for that, or say why the page takes no code. */
+  #sayWhyAway(connection, reason) {
+    const { words, codeForm } = this;
+    const { needs_code: isSealed, may_give_code: isCodeTaken, notebook } = this.state;
+    const mayNeedCode = isSealed || (connection === "away" && !codeForm.hasKey); // a sealed notebook is silent without its key
+    const actions = mayNeedCode && isCodeTaken ? [{ text: words.say("give_code"), act: () => codeForm.ask() }] : [];
+    let detail = isSealed ? null : reason;
+    if (mayNeedCode && isCodeTaken === false) {
+      if (!notebook) detail = words.say("code_why_https");
+      else if (detail) detail = words.say("code_refused", { reason: detail });
+    }
+    this.telling.notice("connection", words.say(isSealed ? "sealed" : connection), detail, ...actions);
   }
 
   /** Forget the join code that this browser has given. */
@@ -176,8 +181,9 @@ export class Notebook {
     if (failure === null) return;
     const { status, kind, reason } = failure;
     if (status === 401) this.#noteRefusal();
-    else if (status === 409) this.refresh({ isSign: false }); // the page shows another notebook now
-    else if (status === 0) this.showConnection(reason ? "live" : "lost"); // a reason comes from a server: it answers, but an entry was not stored
+    else if (status === 409) this.refresh({ reconnects: false }); // the page shows another notebook now
+    else if (status === 0 && !reason) this.showConnection("lost"); // no answer
+    else if (status === 0) this.showConnection("live"); // an answer that gives the reason why an entry is not stored yet
     else if (status === 503 && kind !== INDEX_BEING_BUILT) this.showConnection("away", reason);
     else if (reason) this.telling.toast(reason);
     this.waiting.showHeld();
@@ -186,7 +192,7 @@ export class Notebook {
   /** The server has refused a request or a stream, perhaps because the session has ended: `refresh`, and return its result. */
   async #noteRefusal() {
     const wasOpen = !this.state.needs_code && this.timeline.isLoaded;
-    const hasAnswer = await this.refresh({ isSign: false });
+    const hasAnswer = await this.refresh({ reconnects: false });
     const isKeyNew = this.state.kind === "key_changed"; // otherwise the page was started again, or has forgotten the session
     if (wasOpen && this.state.needs_code && isKeyNew) this.codeForm.sayEnded();
     return hasAnswer;
@@ -225,7 +231,7 @@ export class Notebook {
         return;
       case "back":
         this.showConnection("live");
-        this.onSign();
+        this.reconnect();
         if (this.state.needs_code || this.codeForm.isChosen) this.refresh(); // this browser needs no join code now
         else this.#catchUp();
         return;

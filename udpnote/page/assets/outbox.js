@@ -139,14 +139,15 @@ export class Outbox {
     await this.database.transact("readwrite", async (transaction) => {
       let characters = 0;
       await eachEntry(transaction, (entry) => {
-        if (isBroken(entry)) return true;
+        if (isBroken(entry)) return null;
         const isDue = entry.state === "waiting" && entry.after === null && [null, notebook].includes(entry.notebook);
-        if (!isDue || (batch.length > 0 && entry.client !== batch[0].client)) return true;
+        if (!isDue || (batch.length > 0 && entry.client !== batch[0].client)) return null;
         characters += entry.text.length + entry.author.length;
-        if (batch.length === entriesMax || (batch.length > 0 && characters > BATCH_CHARACTERS_MAX)) return false;
-        batch.push({ ...entry, notebook, is_sent: true });
-        return true;
-      }, (entry) => (entry.is_sent && entry.notebook ? null : batch.find(({ order }) => order === entry.order))); // marks them
+        if (batch.length === entriesMax || (batch.length > 0 && characters > BATCH_CHARACTERS_MAX)) return END;
+        const marked = { ...entry, notebook, is_sent: true };
+        batch.push(marked);
+        return entry.is_sent && entry.notebook ? null : marked;
+      });
     });
     return batch;
   }
@@ -237,7 +238,7 @@ export class Outbox {
       const { order, notebook, client, sequence, kind, revises, note } = entry;
       await remember(transaction, "writes", { order, notebook, client, sequence, kind, revises, note, number }, WRITES_MAX);
     }
-    await eachEntry(transaction, () => true, (other) =>
+    await eachEntry(transaction, (other) =>
       other.after === entry.order ? { ...other, after: null, ...seenAs(entry, number) } : null,
     );
   }
@@ -246,7 +247,7 @@ export class Outbox {
   async #renew(transaction, conflicting) {
     const client = this.newId();
     let next = 1;
-    await eachEntry(transaction, () => true, (entry) => {
+    await eachEntry(transaction, (entry) => {
       if (entry.state !== "waiting" || (entry.is_sent && !conflicting.has(entry.order))) return null;
       return { ...entry, client, sequence: next++, is_sent: false };
     });
@@ -294,19 +295,22 @@ async function forgetWrite(transaction, order) {
   return true;
 }
 
+/** What the function that `eachEntry` calls returns so that it gets no further entries. */
+const END = Symbol("end");
+
 /**
- * Call `visit` with each entry, the oldest first, until it returns false. Keep what `replace` returns in place of an entry; if that
- * is null, leave the entry as it is.
+ * Call `change` with each entry, the oldest first, until it returns `END`. Any other result is kept in place of the entry; null:
+ * the entry stays as it is.
  */
-function eachEntry(transaction, visit, replace) {
+function eachEntry(transaction, change) {
   return new Promise((resolve, reject) => {
     const request = transaction.objectStore("entries").openCursor();
     request.onerror = () => reject(request.error);
     request.onsuccess = () => {
       const cursor = request.result;
-      if (!cursor || !visit(cursor.value)) return resolve();
-      const replacement = replace(cursor.value);
-      if (replacement) cursor.update(replacement);
+      const changed = cursor ? change(cursor.value) : END;
+      if (changed === END) return resolve();
+      if (changed !== null) cursor.update(changed);
       cursor.continue();
     };
   });

@@ -187,7 +187,7 @@ class Page {
       this.waiting.show();
     });
     channel.on("left", (owner) => this.lease.noteLeft(owner));
-    addEventListener("online", () => notebook.onSign());
+    addEventListener("online", () => notebook.reconnect());
     let hiddenAt = Infinity;
     document.addEventListener("visibilitychange", () => {
       if (document.hidden) {
@@ -195,7 +195,7 @@ class Page {
         return;
       }
       this.timeline.list.nameDays();
-      notebook.onSign();
+      notebook.reconnect();
       if (Date.now() - hiddenAt > LONG_HIDDEN_MILLISECONDS) notebook.refresh();
     });
     setInterval(() => this.timeline.list.nameDays(), MINUTE_MILLISECONDS);

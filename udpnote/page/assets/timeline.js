@@ -239,9 +239,7 @@ export class Timeline {
   #show(note) {
     const { list } = this;
     const shown = this.get(note.number);
-    if (shown && shown.version > note.version) return false;
-    const isSame = (name) => String(shown[name]) === String(note[name]);
-    if (shown && ["version", "noted_at", "highlights"].every(isSame) && list.isFresh(note.number) === this.#isFresh(note)) return false;
+    if (shown && (shown.version > note.version || this.#looksLike(shown, note))) return false;
     const { after } = this.#edges;
     const isNew = note.number > this.#highest; // a note that is brought back is not new
     this.#highest = Math.max(this.#highest, note.number);
@@ -255,6 +253,12 @@ export class Timeline {
     }
     if (isNew) this.place.noteArrival();
     return !shown;
+  }
+
+  /** Whether `note` would look exactly like `shown`, the same note as it stands in the list. */
+  #looksLike(shown, note) {
+    const isSame = (name) => String(shown[name]) === String(note[name]);
+    return ["version", "noted_at", "highlights"].every(isSame) && this.list.isFresh(note.number) === this.#isFresh(note);
   }
 
   /** Remove a note that was deleted or erased. */
