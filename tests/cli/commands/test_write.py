@@ -62,7 +62,7 @@ def test_lines_are_queued_while_there_is_no_server_and_delivered_when_one_comes_
     terminal.expect("kitchen")
     server.end(signal.SIGKILL)
     terminal.type("meanwhile\r")
-    terminal.expect(r"queued, .* \(no answer from kitchen at 127.0.0.1\)\r")
+    terminal.expect(r"queued.* \(no answer from kitchen at 127.0.0.1\)\r")
     terminal.expect(PROMPT)
     assert "outbox --send" not in terminal.text, "the prompt sends the line by itself"
     assert machine.waiting() == ["meanwhile"]

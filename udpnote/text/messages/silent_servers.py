@@ -53,7 +53,7 @@ def _no_answer_to_import(server: SilentServer) -> str:
 
 def _write_queued_in_silence(server: SilentServer) -> str:
     """The sentence of the prompt, which sends the entry again by itself."""
-    template = _("queued, delivered as soon as the server answers ({reason})")
+    template = _("queued: the entry is delivered as soon as the server answers ({reason})")
     if server.obstacle is not None:
         reason = _("this machine cannot reach {name} at {host}: {obstacle}")
         reason = reason.format(name=server.name, host=server.host, obstacle=system_text(server.obstacle))

@@ -191,7 +191,8 @@ SENTENCES: dict[str, Sentence] = {
         "quota raised, and try again"
     ),
     "size_limit_reached": (
-        "{path} cannot get any longer: raise the limit, for example with `ulimit -f unlimited`, or use another disk"
+        "{path} has reached the largest size of a file here: raise the limit, for example with `ulimit -f unlimited`, or use "
+        "another disk"
     ),
     "is_a_folder": "{path} is a folder: name a file",
     "secret_needs_a_file": "{path} is not a file, and a key may only be written to a file: name another path",
