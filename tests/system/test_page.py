@@ -46,3 +46,9 @@ def test_a_burst_of_notes_from_a_phone_is_stored_once_though_datagrams_are_lost(
         visitors.close()
         chromium.close()
     assert_once(server.texts(), ["before the trouble", *NOTES])
+
+
+def test_a_page_of_a_sealed_notebook_over_http_says_that_other_devices_cannot_use_it(pair: Pair) -> None:
+    server = pair.kitchen.start("serve", "--sealed", "--page")
+    server.expect_error(f"http://{pair.kitchen.address(pair.lan)}:{PORT}", SECONDS_MAX)
+    server.expect_error("sealed, so other devices cannot use this page", SECONDS_MAX)

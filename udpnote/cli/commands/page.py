@@ -171,6 +171,8 @@ def _introduce(status: "NotebookStatus", bind: str | None, port: int, secure: "H
         print(fitted_to(sys.stderr, row, label_cells=LABEL_CELLS), file=sys.stderr)
     if is_local:
         say(Notice("page_on_machine"))
+    elif secure is None and (is_sealed or (known is not None and known.key_id is not None)):
+        say(Notice("page_of_sealed_needs_https"))
     if secure is not None:
         for each in (Notice("certificate_on_devices", address=first), *secure.notices()):
             say(each)

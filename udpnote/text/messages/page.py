@@ -30,6 +30,10 @@ SENTENCES: dict[str, Sentence] = {
     ),
     "page_waits_for_notebook": "the page is ready, but its notebook is not: {reason}",
     "page_cannot_use_notebook": "browsers cannot use the notebook now: {reason}",
+    "page_of_sealed_needs_https": (
+        "the notebook is sealed, so other devices cannot use this page: they may give the join code only over HTTPS. Start the "
+        "page with `udpnote page --https` or `udpnote serve --page-https`"
+    ),
     "page_on_machine": "only browsers on this machine can open it",
     # Requests that are refused
     "page_host_refused": (
