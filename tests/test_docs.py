@@ -112,6 +112,14 @@ def test_the_protocol_states_the_lengths_and_types_of_the_code() -> None:
     for name in ("DISCOVER", "OFFER", "APPEND", "ACK", "REFUSE", "EXAMINE", "REPORT"):
         assert f"### {name} (type {getattr(codec, name)})" in text
     assert f"the first free one of {PORTS[0]} to {PORTS[-1]}" in text
+    assert f"to the UDP ports {', '.join(map(str, PORTS[:-1]))} and {PORTS[-1]}, " in " ".join(text.split())
+
+
+def test_the_default_ports_are_those_of_the_settings_wherever_they_are_written() -> None:
+    paths = [*DOCUMENTS, *(ROOT / "udpnote").rglob("*.py")]
+    lasts = [(path.name, last) for path in paths for last in re.findall(rf"\b{PORTS[0]}(?: to |[-:])(\d+)", path.read_text())]
+    assert lasts != []
+    assert [(name, last) for name, last in lasts if last != str(PORTS[-1])] == []
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
