@@ -256,7 +256,10 @@ SENTENCES: dict[str, Sentence] = {
     "editor_without_terminal": "the editor {editor} needs a terminal, and there is none: give the new text as an argument, or "
     "- and the text on standard input",
     "no_editor": "no editor was found: set {variable}, or give the text as an argument",
-    "edited_file_irregular": "nothing is sent: the editor has put a folder, a pipe or a device in the place of its file",
+    "edited_file_irregular": (
+        "nothing is sent: the editor has put a folder, a pipe or a device in the place of its file, so udpnote cannot read "
+        "your text. Run the command again, and save the text under the file's own name"
+    ),
     "text_kept": "your text is kept in {path}",
     "text_left_behind": (
         "a text that you edited earlier was not sent. It is in {path}: delete that file when you no longer need the text"
