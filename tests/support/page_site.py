@@ -69,7 +69,7 @@ class AnySite:
         return f"http://kitchen.test:{self._browsers_port}"
 
     def put_proxy(self) -> "AnswerLosingProxy":
-        """Put a proxy in front of the page, so that the addresses lead through it. Return the proxy."""
+        """Put a proxy in front of the page, and return it. From now on `address` and `plain_address` are those of the proxy."""
         proxy = AnswerLosingProxy(self.page_port)
         self._undo.callback(proxy.close)
         self._browsers_port = proxy.port
@@ -112,7 +112,7 @@ class Site(AnySite):
         self._running.close()
 
     def join(self, code: str) -> None:
-        """Join the sealed notebook in the outbox of the page."""
+        """Give this machine the key of the sealed notebook, as `udpnote join` does: the page's outbox keeps it."""
         with self._client() as client:
             client.join(code)
 

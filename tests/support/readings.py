@@ -27,7 +27,7 @@ def note(number: int, text: str = "我是一个中文", *, version: int | None =
 
 
 def seen(number: int) -> SeenEntry:
-    """Return the `SeenEntry` of the note or deletion that `note` or `deletion` makes with this `number`."""
+    """Return the `SeenEntry` of the entry with this `number`, if `note` or `deletion` has made that."""
     return SeenEntry(number, CLIENT_ID, number)
 
 

@@ -131,8 +131,10 @@ class RevisionSender:
         return self._send(number, lambda: self._client.revise(number, text, wait=self._offline_wait), text)
 
     def delete(self, named: int, state: NoteState | None, *, says_how_back: bool, is_only: bool = False) -> int:
-        """Delete the note with the number `named`, and return the exit code. With `says_how_back`, print how to bring the note
-        back. If it is the only note that the command deletes (`is_only`), an undo does that.
+        """Delete the note with the number `named`, and return the exit code.
+
+        With `says_how_back`, print how to bring the note back: by `udpnote edit` and, if the command deletes no other note
+        (`is_only`), also by `udpnote undo`.
 
         `state` is the note's state, or None if the notebook has no such entry. In three cases nothing is deleted, and the
         result is REFUSED: there is no such entry, the note was erased, or `named` is the number of a revision or deletion. If
