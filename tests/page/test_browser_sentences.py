@@ -20,7 +20,7 @@ ADVICE = re.compile(r"`udpnote|(?<![\w-])--[a-z]|UDPNOTE_|`iconv|\{path")
 FOR_WHO_RUNS_THE_PAGE = {"page_host_refused", "page_code_needs_https"}
 """Kinds that tell the reader what to ask of the person who runs the page."""
 
-OF_THE_COMMAND = {"page_extra_missing", "page_link_local", "page_port_taken"}
+OF_THE_COMMAND = {"page_extra_missing", "page_link_local", "page_of_sealed_needs_https", "page_port_taken"}
 """`udpnote page` prints these before it serves anything."""
 
 UNUSABLE = "page_notebook_unusable"
