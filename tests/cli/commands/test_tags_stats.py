@@ -31,6 +31,13 @@ def test_tags_of_the_latest_versions_are_counted_the_most_frequent_first(diary: 
     assert diary.json("tags --json") == [{"tag": "food", "notes": 2}, {"tag": "会议", "notes": 2}]
 
 
+def test_on_a_narrow_terminal_a_long_line_of_figures_is_broken_and_goes_on_below_its_value(machine: Machine) -> None:
+    machine.keep(*(note(number, "x", "2026-11-21T08:00:00+08:00", author=f"author{number}@host") for number in range(1, 5)))
+    machine.serve()
+    authors, following = machine.show("stats", columns=40, TERM="xterm-256color").text.splitlines()[1:3]
+    assert (authors.startswith("authors  4  "), following[:9], len(authors) <= 40) == (True, " " * 9, True)
+
+
 def test_stats_has_the_figures_of_the_notebook_and_a_chart_that_is_coloured_only_on_a_terminal(diary: Machine) -> None:
     plain = diary.run("stats", COLUMNS="100", FORCE_COLOR="1").out
     figures = dict(re.findall(r"^(\w+) +(.*)$", plain, re.M))

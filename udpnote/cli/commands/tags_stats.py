@@ -1,7 +1,7 @@
 """`udpnote tags` and `udpnote stats`: print how many notes a notebook has, for each tag, author and day."""
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import date
 from typing import Annotated
 
@@ -15,6 +15,7 @@ from udpnote.cli.terminal.pager import paged
 from udpnote.cli.terminal.streams import say
 from udpnote.cli.terminal.styles import Printer
 from udpnote.cli.terminal.text import cell_count, in_json, local_time, padded, padded_left, shortened
+from udpnote.cli.terminal.wrapping import wrapped_message
 from udpnote.client.reading.notebook_reader import NotebookReader, Stats
 from udpnote.errors import InvalidSetting, Notice
 from udpnote.machine.clock import wall_seconds
@@ -118,8 +119,7 @@ def _print_all(printer: Printer, notebook: NotebookReader, *, as_json: bool) -> 
     if as_json:
         print(in_json(_object(figures, authors, days, tallies)))
         return
-    for line in _lines(figures, authors, tallies):
-        printer.print(line)
+    _print_table(printer, _rows(figures, authors, tallies))
     if days:
         from udpnote.cli.terminal.charts import days_chart
 
@@ -145,8 +145,7 @@ def _print_year(printer: Printer, year: int, days: dict[date, int], *, as_json: 
         named = dated_weekday(day.year, day.month, day.day, day.weekday())
         busiest = f"{named}  {in_brackets(f'{figures.busiest_notes:,}')}"
         rows += [(_("days in a row"), f"{figures.longest_run:,}"), (_("busiest day"), busiest)]
-    for line in _table(rows):
-        printer.print(line)
+    _print_table(printer, rows)
     printer.print()
     for pieces in year_calendar(days, year, _today(), printer.width):
         printer.print(*pieces)
@@ -178,8 +177,8 @@ def _today() -> date:
     return date.fromtimestamp(wall_seconds())
 
 
-def _lines(figures: Stats, authors: Sequence[Tally], tallies: Sequence[Tally]) -> Iterator[str]:
-    """Yield the lines that `stats` prints above the chart.
+def _rows(figures: Stats, authors: Sequence[Tally], tallies: Sequence[Tally]) -> list[tuple[str, str]]:
+    """Return the labels and values that `stats` prints above the chart.
 
     `tallies` has the number of notes for each tag, `authors` for each author. Both begin with the largest number.
     """
@@ -198,13 +197,18 @@ def _lines(figures: Stats, authors: Sequence[Tally], tallies: Sequence[Tally]) -
     ]
     if figures.first is not None and figures.last is not None:
         rows += [(_("first"), local_time(figures.first)), (_("last"), local_time(figures.last))]
-    yield from _table(rows)
+    return rows
 
 
-def _table(rows: Sequence[tuple[str, str]]) -> Iterator[str]:
-    """Yield a line for each label and value in `rows`, of which there must be at least one. The values are aligned."""
+def _print_table(printer: Printer, rows: Sequence[tuple[str, str]]) -> None:
+    """Print each label and value of `rows`, of which there must be at least one. The values are aligned. On a terminal, long
+    ones have several lines.
+    """
     cells = max(cell_count(label) for label, _value in rows)
-    yield from (f"{padded(label, cells)}  {value}" for label, value in rows)
+    for label, value in rows:
+        row = f"{padded(label, cells)}  {value}"
+        for line in wrapped_message(row, printer.width, cells + 2) if printer.is_terminal else [row]:
+            printer.print(line)
 
 
 def _named(tallies: Sequence[Tally], prefix: str) -> str:
