@@ -176,7 +176,8 @@ class NotesOfOthers:
     def _take(self, stored: StoredEntry) -> None:
         """Keep `stored` for the next output. If too many entries are kept, count the oldest as passed over, and drop it."""
         with self._lock:
-            self._passed_over += len(self._arrived) == SHOWN_AT_ONCE_MAX
+            if len(self._arrived) == SHOWN_AT_ONCE_MAX:
+                self._passed_over += 1
             self._arrived.append(stored)  # a full deque drops its oldest entry
         self._has_news.set()
 

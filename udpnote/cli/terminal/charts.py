@@ -34,8 +34,8 @@ _SHADE_STYLES = (_NO_BAR_STYLE, "color(22)", "color(28)", "color(34)", "color(46
 _LABEL_CELLS = 5
 
 ROWS_MAX = 8
-"""Together, this many intervals of `histogram` are at least as long as the span from the shortest duration to the 99th
-percentile. One more can be drawn, because intervals begin at multiples of their length.
+"""`histogram` divides the span from the shortest duration to the 99th percentile into at most this many intervals. It may draw
+one more: intervals begin at multiples of their length, so the first one may begin before the shortest duration.
 """
 
 
@@ -54,7 +54,8 @@ def days_chart(amounts: Mapping[date, int], today: date, width: int) -> Iterator
     if (last - first).days < BARS_DAYS_MAX:
         yield from _bars(past, first, last, width)
     else:
-        start = max(first, date.fromordinal(max(monday_of(last).toordinal() - 7 * (CALENDAR_WEEKS_MAX - 1), 1)))
+        start_of_calendar = max(monday_of(last).toordinal() - 7 * (CALENDAR_WEEKS_MAX - 1), 1)  # 1 is the ordinal of `date.min`
+        start = max(first, date.fromordinal(start_of_calendar))
         yield from _calendar(past, start, last, width)
         earlier = sum(amount for day, amount in past.items() if day < start)
         if earlier:

@@ -38,6 +38,10 @@ class Discovery(NamedTuple):
             self.prober.receive_datagram(data, source, now)
 
 
+FoundAnswers = dict[tuple[bytes, bytes | None], DiscoveryAnswer[Address]]
+"""The answers of discoveries, one for each notebook. The keys are pairs: the notebook's id, and the id of its key."""
+
+
 class Discoverer:
     """Runs discoveries through `connection`. A caller must hold the lock of `connection`.
 
@@ -82,7 +86,7 @@ class Discoverer:
         `WrongNotebook` if another notebook answers at the named server, `NotSealed` if only an impostor answers, and `OldKey`
         if the notebook answers that its key has changed.
         """
-        found: dict[tuple[bytes, bytes | None], DiscoveryAnswer[Address]] = {}
+        found: FoundAnswers = {}
         pause = DISCOVERY_PAUSE_SECONDS
         while True:
             is_found = self._discover_once(destination, found, until, expected)
@@ -177,31 +181,26 @@ class Discoverer:
     def _discover_once(
         self,
         destination: Destination,
-        found: dict[tuple[bytes, bytes | None], DiscoveryAnswer[Address]],
+        found: FoundAnswers,
         until: float,
         expected: KnownNotebook | None,
     ) -> bool:
         """Run one discovery, and add its answers to `found`. Returns whether a notebook that `destination` names is in `found`.
 
-        The keys of `found` are pairs: the notebook's id, and the id of its key. Of two servers with the same notebook, `found`
-        keeps the answer of the one at the last address of `expected`, or else the first. If `destination` names this notebook,
-        this gives a notice.
+        Of two servers with the same notebook, `found` keeps the answer of the one at the last address of `expected`, or else
+        the first. If `destination` names this notebook, this gives a notice.
 
         The discovery ends at the monotonic time `until` or `DISCOVERY_SECONDS` after it began, whichever is earlier. When a
         notebook that `destination` names has answered, it goes on for up to a second, even beyond `until`, because another such
-        notebook may answer, too. It does not go on if `expected` has answered from its last address, or if `expected` is None
-        and `destination` names a server. Raises `ServerNotFound` as `start` does.
+        notebook may answer, too. But it ends at once if no other answer could be the one to pick (see `_is_decided`). Raises
+        `ServerNotFound` as `start` does.
         """
         discovery = self.start(until, destination, expected=expected)
         is_found = bool(discovery.judge.matching(destination, found.values()))
         try:
             while True:
                 end = discovery.prober.settled_at if is_found else min(until, discovery.prober.finished_at)
-                if expected is None:
-                    is_enough = is_found and destination.host is not None
-                else:
-                    is_enough = is_found and _is_at_last_address(found.get((expected.notebook_id, expected.key_id)), expected)
-                if is_enough or self._connection.now() >= end:
+                if (is_found and _is_decided(destination, found, expected)) or self._connection.now() >= end:
                     return is_found
                 for answer in self.step(discovery, end):
                     is_meant = bool(discovery.judge.matching(destination, [answer]))
@@ -212,6 +211,17 @@ class Discoverer:
                     is_found = is_found or is_meant
         finally:
             self.end(discovery)
+
+
+def _is_decided(destination: Destination, found: FoundAnswers, expected: KnownNotebook | None) -> bool:
+    """Whether an answer in `found` of a notebook that `destination` names will be picked, whatever else answers.
+
+    It will if it is the answer of `expected` from its last address, or if no notebook is expected and `destination` names a
+    server.
+    """
+    if expected is None:
+        return destination.host is not None
+    return _is_at_last_address(found.get((expected.notebook_id, expected.key_id)), expected)
 
 
 def _is_at_last_address(answer: DiscoveryAnswer[Address] | None, expected: KnownNotebook | None) -> bool:

@@ -43,7 +43,8 @@ class ForwardSession(Session[Stored | Rejected]):
         ready: dict[Identity, Entry] = {}
         for entry in entries:
             identity = entry[:2]
-            if (ready.get(identity) or self._delivery.outstanding_entry(*identity) or entry) == entry:
+            earlier = ready.get(identity) or self._delivery.outstanding_entry(*identity)
+            if earlier is None or earlier == entry:
                 ready[identity] = entry
             elif entry not in self._held:
                 self._held.append(entry)

@@ -36,6 +36,9 @@ from udpnote.settings import find_places
 from udpnote.storage.database import make_own_folder
 from udpnote.storage.notebook.notebook import Notebook
 
+_GIVEN_UP = object()
+"""Stands for the next round of `Driver.drive` if there is none, because the session has made no progress for too long."""
+
 
 class ImportSession(Session[Stored | Rejected]):
     """Delivers to `peer` entries that a `Renumbering` has prepared. Each occurs in one event: `Stored` or `Rejected`."""
@@ -110,9 +113,6 @@ def _import_all(driver: Driver, session: ImportSession, queue: ImportQueue, wait
         yield from queue.finished()
     with driver.connection.lock():
         driver.remember_round_trip(session)
-
-
-_GIVEN_UP = object()  # stands for the next round when there is none, because the session has made no progress for too long
 
 
 def import_into_file(path: str, entries: Iterable[StoredEntry], revised: Collection[int]) -> Iterator[Imported]:

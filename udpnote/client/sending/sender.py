@@ -16,8 +16,8 @@ class Sender:
     """Sends entries of the outbox through `driver`, and gives their outcomes (see `State`) to `outcomes`.
 
     Several threads may send at once. They share one `session`, which lasts until the notebook is joined or left, or until the
-    client uses another notebook. It is None before the first one, and between two. `notebook_changes` counts how often a
-    session was ended because the client uses another notebook.
+    client uses another notebook. `session` is None until the next one begins. `notebook_changes` counts how often a session was
+    ended because the client uses another notebook.
 
     A caller of a method must hold the lock of the connection, except for `deliver`, `finish` and `retransmissions`.
     """
@@ -41,7 +41,8 @@ class Sender:
         """Deliver what waits in the outbox for the client's notebook. Returns and raises what `Client.deliver` does.
 
         Ends earlier if the server is silent for `wait_seconds`, or if another command has joined or left the notebook. While
-        calls in other threads send, this also waits for the outcomes of their entries. Begins again if one ends the session.
+        calls in other threads send, this also waits for the outcomes of their entries. If one of these calls ends the session,
+        this begins again.
         """
         started = self.driver.now()
         with self._connection.lock():
