@@ -87,3 +87,18 @@ def test_once_an_outbox_is_open_for_writing_it_stays_open_with_its_locks(path: P
         outbox._file.connection.execute("BEGIN")
         assert texts(outbox)[-2:] == ["new", "new"] and is_held(path)
         outbox._file.connection.execute("COMMIT")
+
+
+def test_a_file_that_cannot_even_be_opened_for_reading_again_is_read_as_soon_as_it_can_be(path: Path) -> None:
+    with closing(opened_to_read(path)) as outbox:
+        before, away = texts(outbox), path.with_name("away")
+        path.rename(away)
+        path.mkdir()
+        for use in (lambda: add(outbox), lambda: texts(outbox)):
+            with raises(StorageError, "database_is_no_file", path=str(path), is_folder=True):
+                use()
+        path.rmdir()
+        away.rename(path)
+        assert texts(outbox) == before
+        add(outbox)
+        assert texts(outbox) == [*before, "new"]

@@ -38,14 +38,23 @@ class OutboxFile:
         with _opening, storage_errors(path):
             if not uses_damaged_log and not (is_read_only and not os.path.exists(path)):
                 _check_log(path)
-            self.connection, self._log = (open_to_read(path), None) if is_read_only else open_to_write(path)
+            self._connection: Connection | None
+            self._connection, self._log = (open_to_read(path), None) if is_read_only else open_to_write(path)
             if path != IN_MEMORY:
                 _open_here[id(self)] = path
+
+    @property
+    def connection(self) -> Connection:
+        """The connection with the file. If the file could not be opened again after an attempt to write, this tries again."""
+        if self._connection is None:
+            self._connection = open_to_read(self.path)
+        return self._connection
 
     def close(self) -> None:
         """Close the file."""
         with _opening:
-            self.connection.close()
+            if self._connection is not None:
+                self._connection.close()
             if self._log is not None:
                 self._log.close()
             _open_here.pop(id(self), None)
@@ -88,21 +97,20 @@ class OutboxFile:
         return self._openings << 32 | int(version)  # SQLite counts anew for each connection
 
     def _open_to_write(self) -> None:
-        """Do what the class says about `before_writing`. After an error, the file is open for reading again."""
+        """Do what the class says about `before_writing`. After an error, `connection` opens the file for reading again."""
         if self._before_writing is None:
             return
         with _opening, storage_errors(self.path):
             self._before_writing()
-            del _open_here[id(self)]
-            self.connection.close()  # first, because the log is checked: see `_open_here`
             self._openings += 1
             try:
+                del _open_here[id(self)]
+                reading, self._connection = self._connection, None
+                if reading is not None:
+                    reading.close()  # first, because the log is checked: see `_open_here`
                 _check_log(self.path)  # another program may have left it since this one has opened the file
-                self.connection, self._log = open_to_write(self.path)
+                self._connection, self._log = open_to_write(self.path)
                 self._before_writing = None
-            except BaseException:
-                self.connection = open_to_read(self.path)
-                raise
             finally:
                 _open_here[id(self)] = self.path
 
