@@ -10,6 +10,7 @@ from udpnote.model.query import FIRST, LAST, Query, View
 from udpnote.protocol.codec.codec import append_body, encode, part_bytes_max
 from udpnote.protocol.envelope import OPEN
 from udpnote.protocol.messages import Append
+from udpnote.protocol.paging.paging import PAGES_MAX
 from udpnote.protocol.reading_messages import Read
 
 STORED_LONG_ENTRIES = 6
@@ -95,8 +96,9 @@ def early_restores(_random: Random, notebook_id: bytes) -> Iterator[bytes]:
 
 
 def reads(random: Random, notebook_id: bytes) -> Iterator[bytes]:
+    """READs each of which lets the server make as many pages as it makes for any."""
     while True:
-        yield encode(Read(notebook_id, random.randbytes(8), 1, FIRST, 0, 0, Query(View.LOG)))
+        yield encode(Read(notebook_id, random.randbytes(8), 1, FIRST, 0, 0, Query(View.LOG), pages=PAGES_MAX))
 
 
 def searches(random: Random, notebook_id: bytes) -> Iterator[bytes]:
@@ -116,7 +118,8 @@ def waiting_reads(random: Random, notebook_id: bytes) -> Iterator[bytes]:
 def slow_reads(random: Random, notebook_id: bytes) -> Iterator[bytes]:
     """READs that take the server long to answer."""
     for query in cycle(SLOW_QUERIES):
-        yield encode(Read(notebook_id, random.randbytes(8), 1, LAST if query.newest_first else FIRST, 0, 0, query))
+        start = LAST if query.newest_first else FIRST
+        yield encode(Read(notebook_id, random.randbytes(8), 1, start, 0, 0, query, pages=PAGES_MAX))
 
 
 def _one_byte(notebook_id: bytes, part: Part, offset: int, whole: bytes) -> bytes:
