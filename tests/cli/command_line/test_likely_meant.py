@@ -10,6 +10,7 @@ from tests.support.machine import Machine
 from udpnote.cli.command_line.declared_command import DeclaredCommand
 from udpnote.cli.command_line.likely_meant import OPTIONS_FOR_SUPERFLUOUS_WORDS, advice, line_with_option_first
 from udpnote.cli.command_line.parsing import WrongCommandLine, option_names, read_command_line
+from udpnote.cli.terminal.wrapping import wrapped_message
 from udpnote.errors import InvalidEntry, InvalidQuery, Notice
 
 WORDS = [
@@ -46,7 +47,7 @@ MEANT = {
     "value_not_whole": "list -n abc: list -n 10; search -n milk: search -n 10 milk; list -n5,000: list -n5000",
     "value_not_a_number": "list --wait=2.5s: list --wait=2.5",
     "value_out_of_range": "list -n -3: list -n 3; list -n 0: list -n 10; list -n 999999: list -n 100000",
-    "value_not_a_choice": "export --format md: export --format markdown",
+    "value_not_a_choice": "export --format md: export --format markdown; export --format json-lines: export --format jsonl",
     "option_value_missing": "list -n: list -n 10",
     "word_superfluous": "list help: help list; list 5 --json: show 5 --json; list milk: search milk; "
     "list oat milk -n 5: search -n 5 oat milk; list 3 4: show 3 4; "
@@ -91,6 +92,12 @@ def test_the_message_is_followed_by_the_command_line_that_was_likely_meant(kind:
 )  # fmt: skip
 def test_without_a_likely_line_an_example_a_command_or_the_help_is_named(line: str, kind: str, after: Notice) -> None:
     assert told(line) == (kind, after)
+
+
+@pytest.mark.parametrize("kind", ["command_line_meant", "command_line_example", "help_is_in"])
+def test_a_command_line_that_is_named_stays_whole_on_a_narrow_terminal(kind: str) -> None:
+    lines = wrapped_message(str(Notice(kind, line="udpnote send --tag home milk")), 24)
+    assert lines[-1] == "  `udpnote send --tag home milk`"
 
 
 @given(st.lists(st.sampled_from(WORDS), min_size=1, max_size=5))
@@ -148,7 +155,7 @@ def test_help_prints_what_the_option_prints_and_names_the_command_that_was_likel
         ("oat milk", "--help"),
         ("key nosuch", "key --help"),
     ):
-        assert machine.refused(f"help {line}", code=2).endswith(f": udpnote {meant}\n")
+        assert machine.refused(f"help {line}", code=2).endswith(f": `udpnote {meant}`\n")
 
 
 def test_the_options_that_take_superfluous_words_exist() -> None:

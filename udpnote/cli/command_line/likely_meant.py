@@ -329,7 +329,7 @@ def _number_meant(given: str, error: WrongCommandLine) -> str | None:
 def _choice_meant(given: str, choices: Sequence[str]) -> str | None:
     """Return the one of `choices` that `given` most likely means: `markdown` for `md` or `.md`. None if none is likely."""
     bare = given.lower().lstrip(".")
-    if not bare.isalnum():  # the name of a file, such as notes.csv
+    if "." in bare or "/" in bare:  # the name of a file, such as notes.csv
         return None
     near = next((each for each in choices if each[:1] == bare[:1] and _is_within(bare, each)), None)
     return near or nearest(bare, choices)

@@ -116,13 +116,13 @@ SENTENCES: dict[str, Sentence] = {
     "value_not_a_number": _value_not_a_number,
     "value_out_of_range": _value_out_of_range,
     "value_not_a_choice": _value_not_a_choice,
-    "command_line_meant": "you probably mean: {line}",
-    "command_line_example": "for example: {line}",
+    "command_line_meant": "you probably mean: `{line}`",
+    "command_line_example": "for example: `{line}`",
     "undo_takes_no_number": (
         "`udpnote undo` takes back your last write and, if you run it again, the one before. To change note #{number}, use "
         "`udpnote edit {number}` or `udpnote delete {number}`"
     ),
-    "help_is_in": "for help: {line}",
+    "help_is_in": "for help: `{line}`",
     "option_of_other_commands": _option_of_other_commands,
     # options and arguments
     "accept_old_invalid": "--accept-old must be a duration of at most a year, such as 30m, 12h or 3d, not {text!r}",
