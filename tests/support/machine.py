@@ -63,7 +63,7 @@ class Machine:
             "UDPNOTE_AUTHOR": "amy@pi",
             "LANG": "C.UTF-8",
             "TZ": "CST-8",
-            "TERM": "xterm",
+            "TERM": "xterm-256color",  # one for all tests: rich keeps how the first terminal of its process shows a style
             "COLUMNS": "120",
             "UDPNOTE_PAGER": "",
         }

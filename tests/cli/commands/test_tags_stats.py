@@ -34,7 +34,7 @@ def test_tags_of_the_latest_versions_are_counted_the_most_frequent_first(diary: 
 def test_on_a_narrow_terminal_a_long_line_of_figures_is_broken_and_goes_on_below_its_value(machine: Machine) -> None:
     machine.keep(*(note(number, "x", "2026-11-21T08:00:00+08:00", author=f"author{number}@host") for number in range(1, 5)))
     machine.serve()
-    authors, following = machine.show("stats", columns=40, TERM="xterm-256color").text.splitlines()[1:3]
+    authors, following = machine.show("stats", columns=40).text.splitlines()[1:3]
     assert (authors.startswith("authors  4  "), following[:9], len(authors) <= 40) == (True, " " * 9, True)
 
 
@@ -47,7 +47,7 @@ def test_stats_has_the_figures_of_the_notebook_and_a_chart_that_is_coloured_only
         "authors": "2  (lin␛[2J 2, 小明 1)", "clients": "1", "tags": "2  (#food 2, #会议 2)", "days": "2",
         "first": "2026-11-21 12:00:00", "last": "2026-11-24 15:00:00",
     }  # fmt: skip
-    screen = diary.show("stats", TERM="xterm-256color")
+    screen = diary.show("stats")
     assert re.search(r"2026-11-21 Sat  \x1b\[38;5;34m█+\x1b\[0m 2\r\n", screen.raw)
     assert screen.text.replace("\r\n", "\n") == plain
     [stats] = diary.json("stats --json")

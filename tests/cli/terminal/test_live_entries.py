@@ -20,7 +20,7 @@ def show(monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
     """Shows entries on a terminal with the given number of columns. The first entry has the number 98."""
 
     def show_on(columns: int, *entries: Entry, **environ: str) -> str:
-        for name, value in ({"COLUMNS": str(columns), "TERM": "xterm", "NO_COLOR": "1"} | environ).items():
+        for name, value in ({"COLUMNS": str(columns), "TERM": "xterm-256color", "NO_COLOR": "1"} | environ).items():
             monkeypatch.setenv(name, value)
         with mock.patch.object(sys, "stdout", Screen()):
             live = LiveEntries()
