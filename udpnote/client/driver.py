@@ -240,8 +240,8 @@ class Driver:
 
 
 def _obstacle(error: SendError | None) -> str | None:
-    """The system's text for `error` if it means that no datagram has left this machine. None if there is no such
-    error. An error that came by ICMP is none: another host has received a datagram.
+    """The system's text for `error` if it means that no datagram has left this machine; None if it does not, or if there is no
+    error. An error that came by ICMP does not mean this: another host has received a datagram.
     """
     if error is None or error.came_by_icmp or error.number not in _NO_WAY_OUT:
         return None

@@ -194,7 +194,8 @@ def _another_option(words: list[str], error: WrongCommandLine) -> list[str] | No
     if name != option:  # one of several short options in a word, such as the -v in -qv
         return None
     known = [*option_names(command)] if isinstance(command, DeclaredCommand) else [*HELP_NAMES]
-    known += [] if names else [*VERSION_NAMES, *COMPLETION_NAMES]
+    if not names:
+        known += [*VERSION_NAMES, *COMPLETION_NAMES]
     if "-n" in known and re.fullmatch("-[0-9]+", words[position]):
         return [*before, "-n", words[position][1:], *after]
     called = option_called(name, _with_such_a_value(known, command, value if equals else "".join(after[:1])))

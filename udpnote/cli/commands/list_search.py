@@ -179,8 +179,9 @@ def _show_beginnings(
 
 
 def _words_that_find_nothing(notebook: NotebookReader, query: "QueryWords", filters: Filters) -> list[str]:
-    """Search for each word of `query` alone, in the notes that match `filters`. Return the words that are in no note, if they
-    may find one with a `*`, up to the number of words that may get one.
+    """Search for single words of `query` in the notes that match `filters`, and return those that are in no note.
+
+    Only words that may get a `*` are searched for. The search ends when so many are found as may get one.
     """
     from udpnote.text.query_words import QueryWords  # here, as in `search`
 

@@ -145,7 +145,7 @@ def _quoted(word: str, *, is_argument: bool = True) -> str:
 
 
 def _signed(body: str) -> str:
-    """`body` after a first line that has the SHA-256 of `body`."""
+    """Return the text of a unit file: a first line with the SHA-256 of `body`, and then `body`."""
     return f"{_FIRST_LINE}{hashlib.sha256(body.encode()).hexdigest()}\n{body}"
 
 

@@ -52,20 +52,24 @@ export function shortened(text, highlights = []) {
  */
 export function fillText(element, text, { words, highlights = [], onTag = null }) {
   const pieces = document.createDocumentFragment();
+  // Appends the text between two places to `target`, with the parts of the highlights that are in it.
   const appendMarked = (target, from, to) => {
     let place = from;
     for (const [start, end] of highlights) {
       if (end <= place || start >= to) continue;
-      target.append(text.slice(place, Math.max(start, place)), make("mark", { text: text.slice(Math.max(start, place), Math.min(end, to)) }));
-      place = Math.min(end, to);
+      const markStart = Math.max(start, place);
+      const markEnd = Math.min(end, to);
+      target.append(text.slice(place, markStart), make("mark", { text: text.slice(markStart, markEnd) }));
+      place = markEnd;
     }
     target.append(text.slice(place, to));
   };
   let place = 0;
   let tags = 0;
   for (const match of onTag ? text.matchAll(TAG) : []) {
+    if (tags === TAGS_MAX) break;
     if (match.index > 0 && BEFORE_NO_TAG.test(text[match.index - 1])) continue;
-    if ((tags += 1) > TAGS_MAX) break;
+    tags += 1;
     const tag = match[0].slice(1);
     appendMarked(pieces, place, match.index);
     place = match.index + match[0].length;

@@ -8,8 +8,8 @@ const END_PIXELS = 60;
 
 export class ScrollPlace {
   #isEndShown = true;
-  #height = 0;
-  #unread = 0;
+  #height = 0; // of `main`, when it was last noted
+  #unread = 0; // new notes that the person has not seen yet
 
   /** `main` is the element that is scrolled, `newest` the button that leads to the end. */
   constructor({ main, newest, words }) {
@@ -37,9 +37,10 @@ export class ScrollPlace {
       return;
     }
     const { left, top, width } = main.getBoundingClientRect();
-    const at = (offset) => document.elementFromPoint(left + width / 2, top + offset)?.closest("article");
+    const noteAt = (offset) => document.elementFromPoint(left + width / 2, top + offset)?.closest("article");
     const isBelowTop = (element) => element.getBoundingClientRect().bottom > top;
-    const anchor = at(8) ?? at(60) ?? [...main.querySelectorAll("article")].find(isBelowTop);
+    // At the top there is a note, or else the heading of a day with a note below it. If both guesses fail, look through all notes.
+    const anchor = noteAt(8) ?? noteAt(60) ?? [...main.querySelectorAll("article")].find(isBelowTop);
     const before = anchor?.getBoundingClientRect().top;
     change(anchor ?? null);
     if (anchor?.isConnected) main.scrollTop += anchor.getBoundingClientRect().top - before;

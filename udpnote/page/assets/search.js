@@ -22,7 +22,9 @@ export class Search {
       clearTimeout(timer);
       timer = setTimeout(search, SEARCH_MILLISECONDS);
     };
-    query.addEventListener("keydown", (event) => event.key === "Escape" && this.end());
+    query.addEventListener("keydown", (event) => {
+      if (event.key === "Escape") this.end();
+    });
     form.onsubmit = (event) => {
       event.preventDefault();
       clearTimeout(timer);
@@ -34,7 +36,9 @@ export class Search {
       event.preventDefault();
       this.begin();
     });
-    addEventListener("popstate", () => this.#isAddressShown() || this.showAddress()); // Back may only have closed a dialog
+    addEventListener("popstate", () => {
+      if (!this.#isAddressShown()) this.showAddress(); // Back may only have closed a dialog
+    });
   }
 
   /** Show the notes that match these filters, and put the filters into the address. `isTyped`: the words are still being typed. */
@@ -56,6 +60,7 @@ export class Search {
     await this.timeline.load(filters);
   }
 
+  /** Whether the shown notes are those that match the filters in the address. */
   #isAddressShown() {
     const { filters } = this.timeline;
     return Object.entries(filtersIn(location.search)).every(([name, value]) => value === filters[name]);

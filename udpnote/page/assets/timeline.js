@@ -49,7 +49,9 @@ export class Timeline {
     this.waiting = new WaitingList({ waiting, main, builder });
     this.place = new ScrollPlace({ main, newest, words });
     newest.onclick = () => this.showEnd();
-    const loadNear = (entries) => entries.forEach(({ isIntersecting, target }) => isIntersecting && this.#loadMore(target));
+    const loadNear = (buttons) => {
+      for (const { isIntersecting: isNear, target: button } of buttons) if (isNear) this.#loadMore(button);
+    };
     this.nearness = new IntersectionObserver(loadNear, { root: main, rootMargin: `${NEAR_PIXELS}px` });
     for (const button of [older, newer]) {
       this.nearness.observe(button);
