@@ -216,8 +216,9 @@ SENTENCES: dict[str, Sentence] = {
     "no_notebook_id": "it has no notebook id",
     "number_beyond_file": "its last entry has the number {number}, but the file is too small for so many entries",
     "disk_read_only": (
-        "cannot write {path}, because its disk is read-only. After an error, the system makes a disk read-only: `sudo "
-        "dmesg` shows the error. Make the disk writable, for example with `sudo mount -o remount,rw`, and try again"
+        "cannot write {path}, because its disk is read-only. If that is on purpose, as in a container, set UDPNOTE_HOME to a "
+        "folder elsewhere. The system also does that after an error: `sudo dmesg` shows it, and `sudo mount -o remount,rw` "
+        "makes the disk writable"
     ),
     "disk_fails": (
         "the disk that holds {path} reports an error ({problem}). `sudo dmesg` shows what the system knows about it. "
