@@ -22,7 +22,8 @@ def interrupted_after(steps: int) -> Iterator[None]:
 
     def trace(_frame: FrameType, event: str, _argument: object) -> Any:
         nonlocal left
-        left -= event == "line"
+        if event == "line":
+            left -= 1
         if not left:
             sys.settrace(before)
             raise KeyboardInterrupt

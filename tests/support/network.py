@@ -107,8 +107,7 @@ class Network:
     `watcher` is called with each datagram that is sent. Datagrams from the hosts in `mute`, and to the hosts in `deaf`, are
     lost. A client that sends to an address in `closed` gets the error ECONNREFUSED at once, and EHOSTUNREACH for a host in
     `absent`, as if a router had answered. The client's own system refuses to send to the addresses in `unroutable`, with the
-    error ENETUNREACH. If `is_down`, the clients are on no network: their
-    systems refuse to send anything.
+    error ENETUNREACH. If `is_down`, the clients are on no network: their systems refuse to send anything.
     """
 
     def __init__(

@@ -87,7 +87,8 @@ class Output:
         until = time.monotonic() + seconds
         with self._changed:
             while True:
-                found = re.search(pattern, (text := self.text)[self._position :])
+                text = self.text
+                found = re.search(pattern, text[self._position :])
                 if found is not None:
                     self._position += found.end()
                     return found
@@ -146,7 +147,9 @@ class Process:
         else:
             inside = ["ip", "netns", "exec", namespace] if namespace else []
             whole = [*inside, *(POWERLESS if is_powerless else ()), *command]
-            self._popen = Popen(whole, -1, None, *files, env=environ, cwd=folder, start_new_session=True)
+            self._popen = Popen(
+                whole, stdin=files[0], stdout=files[1], stderr=files[2], env=environ, cwd=folder, start_new_session=True
+            )
         self.pid = self._popen.pid
         streams = (self._popen.stdout, self._popen.stderr)
         self._out, self._err = (Output(stream.fileno() if stream is not None else None) for stream in streams)

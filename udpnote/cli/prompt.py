@@ -120,8 +120,9 @@ class Prompt:
         """
         from prompt_toolkit.patch_stdout import patch_stdout
 
+        session = self._lines if is_kept else self._unkept_lines
         with giving_terminal_back(), patch_stdout(raw=True), escaping_output():
-            return (self._lines if is_kept else self._unkept_lines).prompt(prompt, default=text)
+            return session.prompt(prompt, default=text)
 
 
 def say_here(text: str | Notice) -> None:

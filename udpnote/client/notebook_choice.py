@@ -187,7 +187,7 @@ def named_notebook(driver: Driver, name_or_id: str) -> KnownNotebook:
     outbox, named = driver.outbox, Destination(name_or_id=name_or_id)
     known = [notebook for notebook in outbox.notebooks() if matches(named, notebook)]
     expected = known[0] if len(known) == 1 else None
-    if expected is not None and expected.name != name_or_id:
+    if expected is not None and expected.name != name_or_id:  # so it is the id, or its start
         return expected
     destination = driver.finder.destination._replace(name_or_id=name_or_id)
     try:

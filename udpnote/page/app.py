@@ -198,7 +198,9 @@ class Page:
 
     async def _change_session(self, request: Request) -> Response:
         """Begin or end a session. Raises the refusals of `_begin_session`."""
-        return await (self._begin_session if request.method == "POST" else self._end_session)(request)
+        if request.method == "POST":
+            return await self._begin_session(request)
+        return await self._end_session(request)
 
     async def _begin_session(self, request: Request) -> Response:
         """Begin a session for a browser that gives a join code, and set the cookie with the session's token.

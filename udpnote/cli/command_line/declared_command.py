@@ -112,7 +112,9 @@ class DeclaredCommand:
         is_change = self._changes or any(values[name] not in (None, False) for name in self._changes_with)
         for name, (kind, group) in self._groups.items():
             values[name] = kind(**{field: values.pop(field) for field in group.fields})
-        return (exit_code_of_change if is_change else exit_code_of)(lambda: self.work(**values))
+        if is_change:
+            return exit_code_of_change(lambda: self.work(**values))
+        return exit_code_of(lambda: self.work(**values))
 
     @cached_property
     def parameters(self) -> list[Parameter]:

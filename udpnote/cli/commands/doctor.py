@@ -43,7 +43,8 @@ def doctor(options: FindingClient = NO_OPTIONS, as_json: Json = False) -> int:
         say(Notice("examining"))
     with Doctor(server=options.server, port=options.port, on_notice=say) as examining:
         for finding in examining.findings():
-            troubles += finding.verdict is Verdict.TROUBLE
+            if finding.verdict is Verdict.TROUBLE:
+                troubles += 1
             if as_json:
                 print(in_json(_object(finding)), flush=True)
             else:

@@ -55,9 +55,10 @@ class JsonLines:
         """
         number, is_start = 0, True
         for piece in self._file.pieces():
-            number += is_start
-            if is_start and not piece.isspace():
-                yield number, piece
+            if is_start:
+                number += 1
+                if not piece.isspace():
+                    yield number, piece
             is_start = piece.endswith(b"\n")
 
 

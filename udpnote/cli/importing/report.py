@@ -168,7 +168,8 @@ class ImportReport:
 
         Keep `added` if it was written before or after all others so far: a rehearsal prints both times.
         """
-        self._revised += self._form is not Format.JSONL and added.entry.kind is Kind.REVISION
+        if self._form is not Format.JSONL and added.entry.kind is Kind.REVISION:
+            self._revised += 1
         if self._first is None or added.entry.written_at < self._first.entry.written_at:
             self._first = added
         if self._last is None or added.entry.written_at > self._last.entry.written_at:

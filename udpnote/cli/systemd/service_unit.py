@@ -70,7 +70,8 @@ class Service(NamedTuple):
     @property
     def options(self) -> list[str]:
         """The options of `udpnote service` that name this service."""
-        return ["--system"] * self.is_system + (["--instance", self.instance] if self.instance else [])
+        scope = ["--system"] if self.is_system else []
+        return scope + (["--instance", self.instance] if self.instance else [])
 
 
 class Unit(NamedTuple):

@@ -46,7 +46,8 @@ export class Search {
     const query = new URLSearchParams(Object.entries({ q, tag, author }).filter(([, value]) => value));
     const address = String(query) ? `?${query}` : location.pathname;
     const isFurther = isTyped && this.timeline.filters.q !== ""; // a further letter: Back leads to before the first one
-    history[isFurther ? "replaceState" : "pushState"](null, "", address);
+    if (isFurther) history.replaceState(null, "", address);
+    else history.pushState(null, "", address);
     await this.showAddress({ isTyped });
   }
 

@@ -90,7 +90,10 @@ export class Timeline {
       for (const note of answer.notes.reverse()) this.#insert(note);
       this.#showState();
       this.place.scrollToEnd();
-      if (answer.retrySeconds) setTimeout(() => load === this.#loads && this.load(), answer.retrySeconds * 1000);
+      const loadAgain = () => {
+        if (load === this.#loads) this.load();
+      };
+      if (answer.retrySeconds) setTimeout(loadAgain, answer.retrySeconds * 1000);
     });
     if (!hasAnswer && load === this.#loads && !this.isLoaded) {
       if (this.#outdated !== this.filters) this.#forget();
