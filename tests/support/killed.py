@@ -14,9 +14,11 @@ from tests.support.requirements import require_tool, unavailable
 def printed_by(program: str, *, under: Sequence[str] = ()) -> str:
     """Run `program`, source code of Python, in a process of its own, perhaps `under` another command.
 
-    Returns what it prints, and then the error that ends it.
+    Returns what it prints, and then the error that ends it. The warning of a fork beside threads, which Python gives from 3.12
+    on, is left out.
     """
-    done = subprocess.run([*under, sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    python = [sys.executable, "-W", "ignore:This process:DeprecationWarning"]
+    done = subprocess.run([*under, *python, "-c", program], capture_output=True, text=True, check=False)
     return done.stdout + done.stderr
 
 
@@ -34,9 +36,8 @@ def calls_of(program: str, names: str) -> list[str]:
 
 
 FORKING = """
-import os, sys, warnings
+import os, sys
 from udpnote import errors
-warnings.simplefilter("ignore", DeprecationWarning)  # of a fork with threads, from Python 3.12 on
 def in_child(action):
     sys.stdout.flush()
     if not (pid := os.fork()):
