@@ -36,7 +36,9 @@ MEANT = {
     "option_unknown": "list --limit 5: list -n 5; list --limit=5 --auth lin: list -n 5 --author lin; list -json: list --json; "
     "list --limt 5: list -n 5; list -5: list -n 5; tail -f: tail; "
     "list -l: list; list -la: list; list -a: list --all; list -l 5: list -n 5; list -a lin: list --author lin; "
+    "list -l milk: search milk; "
     "export -f csv: export --format csv; export -f=md: export --format=markdown; export -f a.csv: export -o a.csv; "
+    "export -f /tmp/text: export -o /tmp/text; "
     "stats -f a.sqlite3: stats --file a.sqlite3; "
     "serve --notebook home: serve --name home; --author lin send milk: send --author lin milk; -v: --version",
     "option_in_other_dashes": "list －－json: list --json; list ——since＝today: list --since=today; list －ｎ 5: list -n 5; "
@@ -82,6 +84,7 @@ def test_the_message_is_followed_by_the_command_line_that_was_likely_meant(kind:
         ("undo --number 5", "option_unknown", Notice("help_is_in", line="udpnote undo --help")),
         ("undo milk", "word_superfluous", Notice("help_is_in", line="udpnote undo --help")),
         ("undo --json 5 6", "word_superfluous", Notice("undo_takes_no_number", number=5)),
+        ("doctor 5", "word_superfluous", Notice("help_is_in", line="udpnote doctor --help")),
         ("revert #5", "command_unknown", Notice("undo_takes_no_number", number=5)),
         ("export -o", "option_value_missing", Notice("command_line_example", line="udpnote export -o notes.jsonl")),
         (f"list --wait x{'9' * 400}", "value_not_a_number", Notice("command_line_meant", line="udpnote list --wait 10")),
@@ -116,6 +119,7 @@ def test_a_command_line_that_is_named_can_be_run(words: list[str]) -> None:
         ("search milk --json", "search --json milk"), ("search oat milk -n 5", "search -n 5 oat milk"),
         ("search milk --since=today --all", "search --all --since=today milk"), ("send hello --json", "send --json hello"),
         ("edit 3 oat --json milk", "edit --json 3 oat milk"), ("send - x", None), ("search -tea", None),
+        (f"send {'milk ' * 99} --json", None),
     ],
 )  # fmt: skip
 def test_an_option_in_a_text_is_put_before_it_in_the_line_that_was_likely_meant(line: str, meant: str | None) -> None:

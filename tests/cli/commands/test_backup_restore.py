@@ -90,7 +90,9 @@ def test_on_a_new_host_a_restore_makes_the_folder_and_asks_nothing(kept: Machine
 
 
 def test_a_restore_that_replaces_nothing_says_how_to_serve_what_it_has_restored(kept: Machine) -> None:
-    new = Machine(kept.home.parent / "new")
+    new, json_reader = Machine(kept.home.parent / "new"), Machine(kept.home.parent / "json")
+    for other in (new.run(f"restore --dry-run {kept.home}/b"), json_reader.run(f"restore --json {kept.home}/b")):
+        assert (other.code, "udpnote serve" in other.err) == (0, False)
     assert "`udpnote serve`" in new.run(f"restore {kept.home}/b").err
     elsewhere = str(kept.home.parent / "else where")
     assert f"`udpnote serve --file '{elsewhere}'`" in new.run("restore", f"{kept.home}/b", "--file", elsewhere).err
