@@ -6,6 +6,7 @@ Also delivers queued entries, while a command that has another purpose has the n
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from shlex import quote
 from typing import TYPE_CHECKING
 
 from udpnote.cli.options.client_options import ClientOptions
@@ -131,3 +132,14 @@ def served_path(file: str | None) -> str:
     for notice in untold(too_open([path], places.folders), places.told):
         say(notice)
     return path
+
+
+def serve_options(file: str | None, *, is_sealed: bool) -> str:
+    """Return the options with which `udpnote serve` serves a notebook as it is, with a space before each. `is_sealed` says
+    whether the notebook is sealed, and `file` is as in `served_path`.
+
+    If the settings ask for a notebook of the other kind, an option is needed.
+    """
+    settings = load_settings({"file": file})
+    seal = "" if settings.sealed in (None, is_sealed) else " --sealed" if is_sealed else " --open"
+    return seal if file is None else f" --file {quote(settings.file)}{seal}"

@@ -48,7 +48,7 @@ def test_seal_keeps_every_entry_prints_the_code_alone_and_says_what_to_do_now(op
     result = opened.run(f"seal --file {cellar}")
     assert re.fullmatch(f"{CODE}\n", result.out)
     assert (result.code, read(cellar, "text FROM entries")) == (0, [("今天开会",)])
-    facts = ("厨房", "1 entry", "`udpnote serve`", f"{cellar}.key", "udpnote join CODE")
+    facts = ("厨房", "1 entry", f"`udpnote serve --file {cellar}`", f"{cellar}.key", "udpnote join CODE")
     assert [fact for fact in facts if fact not in result.err] == []
     opened.refused(f"seal --file {cellar}", facts=[cellar])
     assert opened.run(f"key show --file {cellar}").out == result.out
@@ -171,6 +171,11 @@ def test_rotate_and_show_say_until_when_an_earlier_key_is_accepted_and_rotate_wh
     assert until in sealed.run("key rotate").err
     said = [sealed.run("key rotate --accept-old 3d").err.count("\n") for _ in range(4)]
     assert said == [said[0]] * 3 + [said[0] + 1], "at last, a line says that the earliest key is dropped: too many are kept"
+
+
+def test_seal_and_unseal_name_the_option_of_serve_that_is_needed_because_of_a_setting(opened: Machine) -> None:
+    for command, setting, option in (("seal", "false", " --sealed"), ("unseal", "true", " --open"), ("seal", "true", "")):
+        assert f"`udpnote serve{option}`" in opened.run(command, UDPNOTE_SEALED=setting).err
 
 
 def test_serve_says_whether_the_notebook_is_sealed_and_how_to_join_and_does_not_change_it(opened: Machine) -> None:

@@ -102,6 +102,7 @@ def test_variables_go_into_the_unit_and_the_settings_file_keeps_its_settings(sys
     assert "serve --quiet --name=-x --port=7001 --file=" in unit
     assert f"--file={Path('k.sqlite3').absolute()} --sealed\n" in unit
     assert "127.0.0.1" not in unit
+    assert machine.run("service install --dry-run", UDPNOTE_SEALED="false").out.count(" --open\n") == 1, "the file says sealed"
     installed = machine.run("service install --port 7001 --sealed")
     assert "7001/udp" in installed.out and "key show" in installed.out and "firewall/udpnote" not in installed.out
 

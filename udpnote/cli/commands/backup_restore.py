@@ -2,12 +2,11 @@
 
 import os
 import sys
-from shlex import quote
 from typing import Annotated
 
 from udpnote.cli import exit_codes
 from udpnote.cli.command_line.declared_command import Argument, DeclaredCommands, Option
-from udpnote.cli.open_notebook import served_path
+from udpnote.cli.open_notebook import serve_options, served_path
 from udpnote.cli.options.declared import Json, ServedFile
 from udpnote.cli.terminal.interruption import interruptible_until_last_step
 from udpnote.cli.terminal.progress import CopyingProgress
@@ -146,7 +145,7 @@ def restore(
             kept = prepared.commit()
         _report_restore(prepared, kept, is_done=not dry_run, as_json=as_json)
         if not dry_run and not kept and not as_json:
-            say(Notice("restored_then_serve", options="" if file is None else f" --file {quote(path)}"))
+            say(Notice("restored_then_serve", options=serve_options(file, is_sealed=prepared.content.is_sealed)))
     return exit_codes.DONE
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from udpnote.cli import exit_codes
 from udpnote.cli.command_line.declared_command import DeclaredCommands, Option
-from udpnote.cli.open_notebook import served_path
+from udpnote.cli.open_notebook import serve_options, served_path
 from udpnote.cli.options.declared import Json, ServedFile
 from udpnote.cli.terminal.streams import say
 from udpnote.cli.terminal.text import in_json, local_time
@@ -62,7 +62,7 @@ def seal(file: ServedFile = None) -> int:
             raise NotebookSealed("sealed_already", path=notebook.path)
         keys = seal_notebook(notebook, name=notebook.name)
         say(Notice("notebook_sealed", name=notebook.name, entries=notebook.last_number))
-        say(Notice("sealed_then_serve"))
+        say(Notice("sealed_then_serve", options=serve_options(file, is_sealed=True)))
         say(Notice("sealed_then_back_up", path=key_path(notebook.path)))
         say(Notice("sealed_then_join"))
         print(join_code(keys.current))
@@ -86,7 +86,7 @@ def unseal(file: ServedFile = None) -> int:
             raise NotebookOpen("open_already", path=notebook.path)
         unseal_notebook(notebook)
         say(Notice("notebook_unsealed", name=notebook.name, entries=notebook.last_number))
-        say(Notice("unsealed_then_serve"))
+        say(Notice("unsealed_then_serve", options=serve_options(file, is_sealed=False)))
         has_left = _leave_here(notebook.notebook_id)
         say(Notice("unsealed_then_leave_elsewhere" if has_left else "unsealed_then_leave", name=notebook.name))
     return exit_codes.DONE

@@ -94,13 +94,14 @@ def _for_user(service: Service, flags: Flags) -> ServicePlan:
 
 
 def _options(values: Mapping[str, object], *, is_sealed: bool | None) -> list[str]:
-    """Return the command `serve` with `--quiet`, options that set these `values`, and `--sealed` if `is_sealed`. A value None
-    needs no option.
+    """Return the command `serve` with `--quiet`, options that set these `values`, and `--sealed` or `--open`, as `is_sealed`
+    says. A value None needs no option.
 
     An option and its value are one word, so that the value may begin with a hyphen.
     """
     given = [f"--{name.replace('_', '-')}={value}" for name, value in values.items() if value is not None]
-    return ["serve", "--quiet", *given, *(["--sealed"] if is_sealed else [])]
+    seal = [] if is_sealed is None else ["--sealed" if is_sealed else "--open"]
+    return ["serve", "--quiet", *given, *seal]
 
 
 def _checked_seal(plan: ServicePlan) -> bool | None:

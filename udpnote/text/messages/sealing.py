@@ -62,7 +62,7 @@ SENTENCES: dict[str, Sentence] = {
         "{name} is sealed and keeps its {entries:,} entry. Now:",
         "{name} is sealed and keeps its {entries:,} entries. Now:",
     ),
-    "sealed_then_serve": "  - start its server with `udpnote serve`",
+    "sealed_then_serve": "  - start its server with `udpnote serve{options}`",
     "sealed_then_back_up": "  - run `udpnote backup --with-key FILE`: without the key file {path}, the server does not start",
     "sealed_then_join": "  - run `udpnote join CODE` on each machine that is to use it, with this code:",
     "notebook_unsealed": Counted(
@@ -70,7 +70,7 @@ SENTENCES: dict[str, Sentence] = {
         "{name} is not sealed any more, and keeps its {entries:,} entry; its keys are deleted. Now:",
         "{name} is not sealed any more, and keeps its {entries:,} entries; its keys are deleted. Now:",
     ),
-    "unsealed_then_serve": "  - start its server with `udpnote serve`: everybody on the LAN can read it and write in it",
+    "unsealed_then_serve": "  - start its server with `udpnote serve{options}`: everybody on the LAN can read it and write in it",
     "unsealed_then_leave": (
         "  - run `udpnote leave {name}` on each machine that has used it, this one too: until then that machine sends it "
         "nothing"
