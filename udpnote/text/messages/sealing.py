@@ -70,7 +70,9 @@ SENTENCES: dict[str, Sentence] = {
         "{name} is not sealed any more, and keeps its {entries:,} entry; its keys are deleted. Now:",
         "{name} is not sealed any more, and keeps its {entries:,} entries; its keys are deleted. Now:",
     ),
-    "unsealed_then_serve": "  - start its server with `udpnote serve{options}`: everybody on the LAN can read it and write in it",
+    "unsealed_then_serve": (
+        "  - start its server with `udpnote serve{options}`: everybody on the LAN can read it and write in it"
+    ),
     "unsealed_then_leave": (
         "  - run `udpnote leave {name}` on each machine that has used it, this one too: until then that machine sends it "
         "nothing"
