@@ -97,8 +97,8 @@ def test_a_restore_that_replaces_nothing_says_how_to_serve_what_it_has_restored(
     elsewhere = str(kept.home.parent / "else where")
     assert f"`udpnote serve --file '{elsewhere}'`" in new.run("restore", f"{kept.home}/b", "--file", elsewhere).err
     assert "udpnote serve" not in new.run(f"restore --yes {kept.home}/b").err
-    other = f"restore {kept.home}/b --file {elsewhere.replace(' ', '')}"
-    assert " --open`" in new.run(other, UDPNOTE_SEALED="true").err, "a setting asks for a sealed notebook"
+    sealing = new.run("restore", f"{kept.home}/b", "--file", f"{kept.home}/c", UDPNOTE_SEALED="true")
+    assert f"`udpnote serve --file {kept.home}/c --open`" in sealing.err, "a setting asks for a sealed notebook"
 
 
 @pytest.mark.parametrize(("options", "code"), [("--dry-run {backup}", 0), ("{backup}.gone", 1), ("--with-key {backup}", 1)])
