@@ -219,8 +219,9 @@ class _NotePrinter:
             (harmless(entry.author), f"color({author_colour(entry.author)})"),
             *(piece for each in remarks for piece in ("  ", (each, "yellow"))),
         )  # fmt: skip
-        for line in text.rstrip("\n").split("\n") if text else []:
-            self._printer.print("\t".join(map(harmless, line.removesuffix("\r").split("\t"))))
+        if text:
+            for line in text.rstrip("\n").split("\n"):
+                self._printer.print("\t".join(map(harmless, line.removesuffix("\r").split("\t"))))
 
 
 def _signature(version: StoredEntry) -> str:

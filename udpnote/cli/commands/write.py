@@ -18,7 +18,7 @@ from udpnote.cli.terminal.streams import text_encoding, typed_line
 from udpnote.cli.terminal.text import line_for_writer
 from udpnote.client.client import Client
 from udpnote.client.sending.results import SentEntry
-from udpnote.errors import InvalidQuery, Notice, Queued, UdpnoteError
+from udpnote.errors import Notice, Queued, UdpnoteError
 from udpnote.model.entry import Kind
 from udpnote.model.notebook import SilentServer
 from udpnote.settings import load_settings
@@ -248,7 +248,8 @@ class _Dialogue:
                 choice = "n"
         if choice == "n":
             say_here(Notice("write_pasted_dropped"))
-        return {"e": lines, "a": [text.rstrip("\n")], "n": []}[choice]
+            return []
+        return lines if choice == "e" else [text.rstrip("\n")]
 
     def _set_tags(self, tags: list[str]) -> None:
         """From now on, add `tags` to each entry, in place of earlier tags. If `tags` is empty, add no tags any more. If one of
@@ -273,7 +274,7 @@ class _Dialogue:
         try:
             number = parse_number(named) if named else self._sender.last_number
             state = self._client.note_states([number]).get(number) if number else None
-        except (UdpnoteError, InvalidQuery) as error:
+        except UdpnoteError as error:
             say_here(error.notice)
             return
         if state is None or state.latest.entry.kind is Kind.ERASED:

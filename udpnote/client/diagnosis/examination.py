@@ -187,6 +187,17 @@ class Examination:
         """
         begin = self._monotonic()
         known = list(addresses)
+        self._ask_all(begin, known)
+        if self._is_one_sided():
+            self._ask_again(begin, known)
+        self._listen(begin + LATE_SECONDS, lambda: not self._is_answer_missing(known) and not self._is_one_sided())
+        self._find_lengths()
+        self._endpoint.end_probing()
+
+    def _ask_all(self, begin: float, known: list[Address]) -> None:
+        """Ask all hosts, the addresses `known` at first, and the servers that have answered, for `EXAMINATION_SECONDS` from
+        `begin` on.
+        """
         due: list[tuple[float, Callable[[], None]]] = [(each, self._ask_everybody) for each in ROUNDS_SECONDS]
         due += [(each, partial(self._ask_directly, known)) for each in DIRECT_SECONDS]
         due += [(each, partial(self._ask_by_short, known, way)) for way, each in enumerate(SHORT_SECONDS, _FIRST_SHORT_WAY)]
@@ -194,20 +205,25 @@ class Examination:
             self._listen(begin + seconds)
             ask()
         self._listen(begin + EXAMINATION_SECONDS)
-        for seconds in AGAIN_SECONDS if self._is_one_sided() else ():
+
+    def _ask_again(self, begin: float, known: list[Address]) -> None:
+        """Ask all again at `AGAIN_SECONDS` after `begin`, unless each server has answered broadcasts and unicasts by then."""
+        for seconds in AGAIN_SECONDS:
             self._listen(begin + seconds)
             if self._is_one_sided():
                 self._ask_everybody()
                 self._ask_directly(known)
-        self._listen(begin + LATE_SECONDS, lambda: not self._is_answer_missing(known) and not self._is_one_sided())
+
+    def _find_lengths(self) -> None:
+        """Find out which of the lengths `_SIZES` reach the servers that have answered short datagrams, but no long one."""
         short_only = [each.addresses for each in self.servers if 0 < each.longest < BODY_BYTES_MAX and not each.is_lossy]
-        if short_only:
-            sizing = self._monotonic()
-            for seconds in SIZING_SECONDS:
-                self._listen(sizing + seconds)
-                self._ask_in_sizes([address for addresses in short_only for address in addresses])
-            self._listen(self._monotonic() + SIZING_WAIT_SECONDS)
-        self._endpoint.end_probing()
+        if not short_only:
+            return
+        begin = self._monotonic()
+        for seconds in SIZING_SECONDS:
+            self._listen(begin + seconds)
+            self._ask_in_sizes([address for addresses in short_only for address in addresses])
+        self._listen(self._monotonic() + SIZING_WAIT_SECONDS)
 
     def _is_one_sided(self) -> bool:
         """Whether there is a server on another host that has answered only broadcasts, only unicasts, or neither."""

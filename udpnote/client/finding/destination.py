@@ -195,7 +195,8 @@ def check_nothing_waits(outbox: Outbox, notebook: KnownNotebook) -> None:
             is_for_it = each.notebook_id == notebook.notebook_id
         else:
             is_for_it = _may_go_to(each.destination, notebook, chosen, sealed)
-        entries += each.entries if is_for_it else 0
+        if is_for_it:
+            entries += each.entries
     if entries:
         raise EntriesWait("entries_wait", entries=entries, name=display_name(notebook, outbox.notebooks()))
 

@@ -72,8 +72,9 @@ class FileReader(NotebookReader):
         self._is_closed = False
         self._process = os.getpid()
         self._on_notice = on_notice
-        for notice in untold(notices, find_places(os.environ).told) if notices else ():
-            self._notify(notice)
+        if notices:
+            for notice in untold(notices, find_places(os.environ).told):
+                self._notify(notice)
         self._on_indexing = on_indexing
         self._sleep = sleep
 
@@ -197,7 +198,8 @@ class FileReader(NotebookReader):
                     case _:
                         page.append(found)
                         place.move_after(found)
-                        characters += len(found.entry.text) if isinstance(found, StoredEntry) else 0
+                        if isinstance(found, StoredEntry):
+                            characters += len(found.entry.text)
                         if len(page) >= items_max or characters >= PAGE_CHARACTERS_MAX:
                             return page, _PageEnd.FULL
         return page, _PageEnd.ALL_READ

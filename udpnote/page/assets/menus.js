@@ -27,6 +27,7 @@ export class Menus {
     ]);
   }
 
+  /** Show the menu of the page. */
   showMenu() {
     const { words, sheets, author, waiting, notebook } = this.page;
     const { state } = notebook;

@@ -26,7 +26,8 @@ export class Overtaking {
   /** Say what has happened to the note, until the person closes the notice. */
   #tell({ note, author, kind, isDeletion }) {
     const { words, telling } = this;
-    const sentence = kind === "deletion" ? "overtaken_deletion" : isDeletion ? "overtaken_by_deletion" : "overtaken_edit";
+    const ofEdit = isDeletion ? "overtaken_by_deletion" : "overtaken_edit";
+    const sentence = kind === "deletion" ? "overtaken_deletion" : ofEdit;
     const name = `overtaken-${note}`;
     const close = () => telling.notice(name, null);
     const history = () => {

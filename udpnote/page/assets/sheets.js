@@ -17,10 +17,14 @@ export class Sheets {
     const { dialog, close } = elements;
     close.onclick = () => dialog.close();
     // A press beside the dialog closes it: the dialog itself has no padding, so only its backdrop is hit then.
-    dialog.addEventListener("click", (event) => event.target === dialog && dialog.close());
+    dialog.addEventListener("click", (event) => {
+      if (event.target === dialog) dialog.close();
+    });
     dialog.onclose = () => this.#onClose();
     if (isOfSheet(history.state)) history.replaceState(null, ""); // the page was loaded again while a dialog was open
-    addEventListener("popstate", () => dialog.open && !isOfSheet(history.state) && dialog.close());
+    addEventListener("popstate", () => {
+      if (dialog.open && !isOfSheet(history.state)) dialog.close(); // Back
+    });
   }
 
   /**
@@ -123,6 +127,7 @@ export class Sheets {
     return this.open(words.say("tags"), make("ul", { className: "rows" }, ...rows));
   }
 
+  /** Show the calendar of the days with notes, a picture that the server draws. */
   calendar() {
     const { words } = this;
     const image = make("img", { src: "/api/stats.svg", alt: words.say("calendar_alt"), className: "calendar" });
@@ -142,6 +147,7 @@ export class Sheets {
     return closed;
   }
 
+  /** Show the formats of an export. A press on one downloads all notes in this format. */
   exports() {
     const { words } = this;
     const rows = EXPORT_FORMATS.map((format) => make("li", {}, make(

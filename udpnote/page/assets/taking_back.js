@@ -39,11 +39,11 @@ export class TakingBack {
     if (versions.slice(place).some((version) => version.client !== write.client)) return "undo_changed";
     const { number, client, sequence } = versions.at(-1);
     const seen = { number, client, sequence };
-    const isCut = write.kind !== "note" && versions[place - 1]?.is_cut;
-    if (isCut) return "undo_of_cut"; // a revision with it would lose the rest of the text
-    const entry = write.kind === "note" ? { kind: "deletion", text: "" } : before(versions.slice(0, place));
+    const isNote = write.kind === "note";
+    if (!isNote && versions[place - 1]?.is_cut) return "undo_of_cut"; // a revision with its text would lose the rest of it
+    const entry = isNote ? { kind: "deletion", text: "" } : before(versions.slice(0, place));
     if (entry === null) return "gone";
-    const note = write.note ?? (write.kind === "note" ? write.number : null);
+    const note = write.note ?? (isNote ? write.number : null);
     const fields = this.change({ ...entry, revises: number, seen, note, notebook: write.notebook });
     return (await this.outbox.add(fields, { undoes: write.order })) ? "undone" : "undo_nothing";
   }
