@@ -11,6 +11,9 @@ from tests.support.machine import NOW, Machine, note
 from tests.support.processes import Process, Terminal, eventually
 from udpnote.cli.commands.write import LineSender
 from udpnote.cli.prompt_background import DestinationLine
+from udpnote.client.sending.results import SentEntry
+from udpnote.errors import Queued
+from udpnote.model.notebook import KnownNotebook, SilentServer, short_id
 from udpnote.storage.outbox.outbox import Outbox
 
 PROMPT = r"\(quit ends\):"
@@ -94,6 +97,22 @@ def test_a_line_that_another_command_has_delivered_is_said_to_be_stored_without_
     sender.run(lambda: sent._replace(number=None))
     assert (sender.refused, sender.last_number) == (0, 0)
     assert "another command" in capsys.readouterr().out
+
+
+def test_a_line_is_queued_with_the_command_that_chooses_the_notebook_that_answers_in_place_of_its_own(
+    loopback: Loopback, capsys: pytest.CaptureFixture[str]
+) -> None:
+    loopback.reserve_port()
+    client = loopback.client()
+    sender = LineSender(client, DestinationLine(client), goes_on_after_ctrl_c=True)
+    cellar = KnownNotebook(b"c" * 16, "cellar", "127.0.0.1", 6683, 0)
+
+    def send() -> SentEntry:
+        server = SilentServer("kitchen", "127.0.0.1", is_sealed=False, another=cellar)
+        raise Queued("no_answer_yet", b"i" * 16, 1, server=server)
+
+    sender.run(send)
+    assert f"udpnote use {short_id(cellar)}" in " ".join(capsys.readouterr().out.split())
 
 
 def test_the_exit_code_is_about_the_lines_of_this_prompt_not_about_entries_that_waited_before(machine: Machine) -> None:
