@@ -166,6 +166,9 @@ def test_a_server_that_does_not_start_is_reported_with_its_own_message(systemd: 
     assert (found["running"], found["exit_code"], found["substate"], found["lingers"]) == (False, 1, "auto-restart", True)
     shown = systemd.machine.run("service status")
     assert (shown.code, "exit code 1" in shown.out, "start it again" in shown.out) == (1, True, True)
+    stopped = "UnitFileState=enabled\nActiveState=inactive\nSubState=dead\nResult=success\nExecMainStatus=0"
+    systemd.answer(["show udpnote", 0, stopped, ""])
+    assert "exit code" not in systemd.machine.run("service status").out
     systemd.answer(["daemon-reload", 1, "", "Access\ndenied"])
     systemd.machine.refused("service install", facts=["systemctl --user daemon-reload", "Access denied"])
 

@@ -58,9 +58,10 @@ def _print(printer: Printer, finding: Finding) -> None:
     """Print a finding as a line, or as several on a terminal that is too narrow. Below it, print the command that mends the
     trouble, if there is one.
     """
-    verdict = padded(_(finding.verdict.value), _VERDICT_CELLS)
+    verdict = _(finding.verdict.value)
+    label = padded(verdict, _VERDICT_CELLS)
     text = harmless(_("{check}: {finding}").format(check=_(finding.check), finding=finding.notice))
-    shown = fitted_to(sys.stdout, verdict + text, label_cells=cell_count(verdict))
+    shown = fitted_to(sys.stdout, label + text, label_cells=cell_count(label))
     printer.print((verdict, _STYLES[finding.verdict]), shown.removeprefix(verdict))
     if finding.command is not None:
         where = _("to mend it, {place}: ").format(place=finding.place) if finding.place else _("to mend it: ")
