@@ -141,5 +141,7 @@ def serve_options(file: str | None, *, is_sealed: bool) -> str:
     If the settings ask for a notebook of the other kind, an option is needed.
     """
     settings = load_settings({"file": file})
-    seal = "" if settings.sealed in (None, is_sealed) else " --sealed" if is_sealed else " --open"
-    return seal if file is None else f" --file {quote(settings.file)}{seal}"
+    options = "" if file is None else f" --file {quote(settings.file)}"
+    if settings.sealed in (None, is_sealed):
+        return options
+    return options + (" --sealed" if is_sealed else " --open")

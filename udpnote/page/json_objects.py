@@ -280,7 +280,8 @@ def _cut(text: str, spans: list[tuple[int, int]]) -> tuple[str, list[tuple[int, 
     if spans and spans[0][1] > TEXT_CHARACTERS_MAX:
         start = max(spans[0][0] - BEFORE_OCCURRENCE_CHARACTERS, 0)
     end = start + TEXT_CHARACTERS_MAX
-    before, after = "…" if start else "", "…" if end < len(text) else ""
+    before = "…" if start else ""
+    after = "…" if end < len(text) else ""
     shift = len(before) - start
     shown = [(first + shift, min(last, end) + shift) for first, last in spans if start <= first < end]
     return before + text[start:end] + after, shown

@@ -32,7 +32,9 @@ def counted_host(client: str, server: str) -> str:
 def host_of_client(scope: Scope) -> str:
     """Return the name under which to count a request (see `counted_host`); empty if the browser's address is not known."""
     client, server = scope.get("client"), scope.get("server")
-    return counted_host(client[0], server[0] if server is not None else "") if client is not None else ""
+    if client is None:
+        return ""
+    return counted_host(client[0], server[0] if server is not None else "")
 
 
 def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:

@@ -63,7 +63,8 @@ def follow(
     """
     parsed = filters.parsed()
     run = _runner(command)
-    last = last if last is not None else FOLLOWED_ENTRIES if command is None else 0
+    if last is None:
+        last = FOLLOWED_ENTRIES if command is None else 0
     with (
         ending_in_order(),
         opened(options, file, delivers_first=True) as (notebook, _),

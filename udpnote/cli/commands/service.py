@@ -95,7 +95,7 @@ def install(
         _check_user_and_manager(service, program)
     plan = plan_service(service, {"name": name, "port": port, "file": file, "sealed": sealed or None})
     text = unit_text(service, [*program, *plan.options], file=plan.file, name=plan.name, home=plan.home)
-    verbs = ["daemon-reload"], ["enable", service.unit], ["restart", service.unit]
+    verbs = [["daemon-reload"], ["enable", service.unit], ["restart", service.unit]]
     commands = [systemctl(service, *words) for words in verbs]
     heading = Notice("service_installs_system" if is_system else "service_installs_user", unit=service.unit)
     writing = Notice("step_writes", path=service.path)

@@ -291,25 +291,26 @@ def _shown(name: str, value: object) -> str:
         return _(_MEANINGS[name])
     if name == "key":
         return _("(not shown)")
-    return str(value).lower() if isinstance(value, bool) else harmless(f"{value:g}" if isinstance(value, float) else str(value))
+    if isinstance(value, bool):
+        return str(value).lower()
+    return harmless(f"{value:g}" if isinstance(value, float) else str(value))
 
 
 def _object(client: _Client, sources: dict[str, Source], waited_seconds: float) -> dict[str, object]:
     """The facts about the client's notebook, its server and the outbox, as an object for `--json`.
 
-    `notebook` is the notebook's id. `chosen_by` is `setting`, `choice` or `only_one`, or None if no notebook is known.
-    `named_by` has the settings that name the notebook. `problem` is None if the notebook answers.
+    `notebook` is the notebook's id. `named_by` has the settings that name the notebook. `problem` is None if the notebook
+    answers.
     """
     status = client.status or NotebookStatus(None, False, False, None, None, client.failure)
     notebook, seconds = status.notebook, status.round_trip_seconds
     with speaking(ENGLISH):  # JSON is the same in every language
         places = [place_name(each, client.known) for each in client.waiting]
-    because = "setting" if client.named else "choice" if status.is_chosen else None if notebook is None else "only_one"
     unknown = {"name": None, "notebook": None, "address": None, "port": None, "sealed": None}
     return {
         **(unknown if notebook is None else notebook_object(notebook)),
         "has_key": None if notebook is None else status.has_key,
-        "chosen_by": because,
+        "chosen_by": _chosen_by(status, client.named),
         "named_by": [{"setting": name, **_source_object(sources[name])} for name in client.named],
         "answers": client.failure is None,
         "waited_seconds": waited_seconds,
@@ -326,6 +327,17 @@ def _object(client: _Client, sources: dict[str, Source], waited_seconds: float) 
             for each, place in zip(client.waiting, places, strict=True)
         ],
     }
+
+
+def _chosen_by(status: NotebookStatus, named: Sequence[str]) -> str | None:
+    """Why the client uses the notebook of `status`, as a word for `--json`: `named` settings name it, the user has chosen it,
+    or only this one answers. None if none of these is true, so that no notebook is known.
+    """
+    if named:
+        return "setting"
+    if status.is_chosen:
+        return "choice"
+    return None if status.notebook is None else "only_one"
 
 
 def _hosted_object(path: str, hosted: HostedNotebook | None, failure: UdpnoteError | None) -> dict[str, object] | None:

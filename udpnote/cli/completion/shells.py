@@ -101,7 +101,9 @@ def _for_bash(found: Sequence[Suggestion], line: TypedLine) -> str:
     cursor of `line` is in quotation marks.
     """
     words = [each.word for each in found]
-    return "\n".join(words if line.is_quoted else (word.replace(" ", "\\ ").replace("#", "\\#") for word in words))
+    if not line.is_quoted:
+        words = [word.replace(" ", "\\ ").replace("#", "\\#") for word in words]
+    return "\n".join(words)
 
 
 def _for_zsh(found: Sequence[Suggestion], _line: TypedLine) -> str:

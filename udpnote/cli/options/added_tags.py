@@ -27,5 +27,6 @@ def with_tags(text: str, added: Sequence[str]) -> str:
             missing.append(f"#{tag.removeprefix('#').removeprefix('＃')}")
     if not missing:
         return text
-    has_space = text[-1:].isspace()
-    return text + ("" if has_space else "\n" if "\n" in text else " ") + " ".join(missing)
+    if not text[-1:].isspace():
+        text += "\n" if "\n" in text else " "
+    return text + " ".join(missing)

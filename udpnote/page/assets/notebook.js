@@ -146,8 +146,8 @@ export class Notebook {
     const isFormShown = this.codeForm.isAsked(this.state); // the form says what is wrong
     const isUsable = !this.state.needs_code && (state === "live" || state === "connecting");
     const isPolled = !isFormShown && isUsable && state === "live" && this.#isPolled;
-    const short = isPolled ? "polled_short" : isUsable ? state : "away_short";
-    this.elements.connection.textContent = isFormShown ? "" : words.say(short);
+    const usual = isUsable ? state : "away_short";
+    this.elements.connection.textContent = isFormShown ? "" : words.say(isPolled ? "polled_short" : usual);
     document.body.classList.toggle("away", !isFormShown && !isUsable);
     if (isFormShown || isUsable) telling.notice("connection", null);
     else this.#sayWhyAway(state, reason);
