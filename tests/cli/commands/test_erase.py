@@ -1,5 +1,6 @@
 """`udpnote erase`: what it shows, asks and says, and what other commands say of an erased note."""
 
+import json
 import signal
 from pathlib import Path
 
@@ -139,9 +140,13 @@ def test_a_restore_of_an_older_backup_says_that_it_brings_the_note_back(kept: Ma
 
 def test_an_import_and_its_rehearsal_count_erased_entries_and_go_on(kept: Machine) -> None:
     file = f"--file {kept.notebook}"
-    (kept.home / "e.jsonl").write_text(kept.run(f"export {file}").out)
+    exported = kept.run(f"export {file}").out
+    revision = json.loads(exported.splitlines()[2])
+    assert revision["revises"] == 2
+    unknown = revision | {"number": 99, "client": "ab" * 16}  # in another copy of the notebook, made after the export
+    (kept.home / "e.jsonl").write_text(f"{exported}{json.dumps(unknown)}\n")
     kept.run("erase 2 --yes")
     for option in ("--dry-run", "", "", "--dry-run"):
         result = kept.run(f"import {kept.home}/e.jsonl {file} --json {option}")
-        assert (result.code, '"erased": 2' in result.out, "2 entries were not imported" in result.err) == (0, True, True)
+        assert (result.code, '"erased": 3' in result.out, "3 entries were not imported" in result.err) == (0, True, True)
         assert '"imported": 0' in result.out
