@@ -46,10 +46,13 @@ def changed(name: str, path: str, value: object) -> bytes:
 
 def _with(record: Any, path: list[str], value: object) -> Any:
     """Return a copy of `record` with `value` in the field at `path`: names of fields, and positions in tuples."""
+    if not path:
+        return value
     head, *rest = path
-    old = record[int(head)] if head.isdigit() else getattr(record, head)
-    new = _with(old, rest, value) if rest else value
-    return (*record[: int(head)], new, *record[int(head) + 1 :]) if head.isdigit() else record._replace(**{head: new})
+    if head.isdigit():
+        position = int(head)
+        return (*record[:position], _with(record[position], rest, value), *record[position + 1 :])
+    return record._replace(**{head: _with(getattr(record, head), rest, value)})
 
 
 def patched(name: str, at: int, data: bytes) -> bytes:

@@ -77,7 +77,8 @@ class Renumbering:
         """Make the entry to import from `old`, an entry of the file. The server stores it after the entry of the previous call.
 
         In a revision or deletion, `revises` becomes the new number of the entry that it changes. The result is None if this new
-        number is not known. If `seen` is set in `old`, `revises` is a number of the new notebook already, and is kept.
+        number is not known. But if `old` has a `seen`, it changes an entry that was in the new notebook before the import: then
+        `revises` is a number of the new notebook already, and is kept.
         """
         number, stored_at, entry, _ = old
         if entry.kind is not Kind.NOTE and not entry.seen.number:
@@ -107,7 +108,7 @@ class Renumbering:
     def changes_erased(self, old: StoredEntry) -> bool:
         """Whether `old`, for which `prepare` has returned None, changes a note that was erased.
 
-        If so, this method returns True as well for later entries that change `old`.
+        If so, this also records `old` as erased, so that the result is True for later entries that change `old`.
         """
         if old.entry.revises not in self._erased:
             return False

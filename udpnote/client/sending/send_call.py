@@ -19,8 +19,8 @@ IDLE_SECONDS = 1.0
 class SendCall:
     """A call that sends the texts of `source`, which `author` has written, through `sender`.
 
-    Its entries become QUEUED if the server does not answer for `wait_seconds`. The methods from `_note_return` on need
-    the lock of the connection.
+    Its entries become QUEUED if the server does not answer for `wait_seconds`. `outcomes`, `_send_all` and `_take_texts` are
+    called without the lock of the connection, all other methods with it.
     """
 
     def __init__(self, sender: Sender, source: TextSource, *, author: str, wait_seconds: float) -> None:
