@@ -36,6 +36,13 @@ def test_every_sentence_can_be_made_and_has_no_unclear_word() -> None:
         settings(max_examples=5)(given(sentences(kind))(check))()
 
 
+def test_a_wrong_value_is_shown_as_json_calls_it_or_shortened() -> None:
+    for value, shown in (([1], "an array"), ({"a": 1}, "an object"), (1.5, "1.5"), ("milk", "'milk'")):
+        assert told("kind_invalid", value=value).endswith(shown)
+    for value in ("x" * 999, "\x01" * 999, int("9" * 999)):
+        assert len(told("kind_invalid", value=value)) < 130
+
+
 def test_sentences_count_list_and_quote_their_values() -> None:
     sentence = told("several_notebooks", found=FOUND)
     assert "book 7 (07070707, at 192.0.2.1), 2 more. " in sentence

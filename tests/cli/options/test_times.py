@@ -141,6 +141,8 @@ def test_the_offset_of_a_named_zone_is_that_of_the_moment_and_of_an_unknown_one_
     assert offset_at(int(datetime.fromisoformat(f"{day}+00:00").timestamp()) * 1_000_000, zone) == minutes
     for end in (WRITTEN_AT_MIN, WRITTEN_AT_MAX):
         assert abs(offset_at(end, zone)) <= UTC_OFFSET_MINUTES_MAX
+    for beyond, nearest in ((2 * WRITTEN_AT_MIN, WRITTEN_AT_MIN), (2 * WRITTEN_AT_MAX, WRITTEN_AT_MAX)):
+        assert offset_at(beyond, zone) == offset_at(nearest, zone)
 
 
 def test_a_local_time_has_the_offset_that_was_in_force_then(use_zone: UseZone) -> None:
