@@ -30,7 +30,7 @@ SENTENCES: dict[str, Sentence] = {
     "text_longer_than": "the text has more than {bytes_max:,} bytes of UTF-8, and an entry holds no more: split it",
     "writing_time_out_of_range": (
         "the time is out of range: {written_at} microseconds since 1970 UTC, at the UTC offset of {utc_offset} "
-        "minutes. The time of an entry must be from 0001-01-02 to 9999-12-31, and its UTC offset at most 18 hours"
+        "minutes. The time of an entry must be from 0001-01-02 to 9999-12-30, and its UTC offset at most 18 hours"
     ),
     "time_of_no_entry": "its time must be from 0001-01-02 to 9999-12-30: correct it in the file",
     "author_not_unicode": "the author is not valid UTF-8: name another author",
@@ -69,7 +69,7 @@ SENTENCES: dict[str, Sentence] = {
     "field_not_time": "`{field}` must be a time such as 2019-05-09T16:37:08+08:00, not {value_shown}",
     "time_without_utc_offset": "`{field}` must have a UTC offset, as in 2019-05-09T16:37:08+08:00, not {value_shown}",
     "utc_offset_invalid": "`{field}` must have a UTC offset of whole minutes, at most 18 hours, not {value_shown}",
-    "time_out_of_range": "`{field}` must be from 0001-01-02 to 9999-12-31, not {value_shown}",
+    "time_out_of_range": "`{field}` must be from 0001-01-02 to 9999-12-30, not {value_shown}",
     "kind_invalid": "`kind` must be `note`, `revision` or `deletion`, not {value_shown}",
     "client_invalid": "`client` must be 32 hexadecimal digits, not {value_shown}",
     "author_invalid": "`author`: {error}",
