@@ -58,7 +58,7 @@ REPORTING_COMMAND = (sys.executable, "-S", "-c", REPORTING)  # without `site`, w
 SLOW = {
     "typer", "rich", "prompt_toolkit", "platformdirs", "cryptography", "netifaces",
     "asyncio", "csv", "dataclasses", "getpass", "gettext", "html", "importlib.metadata", "inspect", "json", "locale", "logging",
-    "pathlib", "platform", "shutil", "subprocess", "tempfile", "tomllib", "traceback", "urllib", "uuid",
+    "pathlib", "platform", "shlex", "shutil", "subprocess", "tempfile", "tomllib", "traceback", "urllib", "uuid",
 }  # fmt: skip
 """Packages of others, and modules of Python that are slow to import. No short command needs them, unless the table names it."""
 

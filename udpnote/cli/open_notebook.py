@@ -6,7 +6,6 @@ Also delivers queued entries, while a command that has another purpose has the n
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from shlex import quote
 from typing import TYPE_CHECKING
 
 from udpnote.cli.options.client_options import ClientOptions
@@ -140,6 +139,8 @@ def serve_options(file: str | None, *, is_sealed: bool) -> str:
 
     If the settings ask for a notebook of the other kind, an option is needed.
     """
+    from shlex import quote  # here, because it is slow to import, and no command that reads needs it
+
     settings = load_settings({"file": file})
     options = "" if file is None else f" --file {quote(settings.file)}"
     if settings.sealed in (None, is_sealed):

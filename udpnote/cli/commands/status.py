@@ -7,7 +7,6 @@ from typing import NamedTuple
 
 from udpnote.cli import exit_codes
 from udpnote.cli.command_line.declared_command import DeclaredCommands
-from udpnote.cli.json_output import notebook_object
 from udpnote.cli.options.client_options import NO_OPTIONS, ClientOptions
 from udpnote.cli.options.declared import Json, ReadingClient
 from udpnote.cli.terminal.streams import fitted_to
@@ -302,6 +301,8 @@ def _object(client: _Client, sources: dict[str, Source], waited_seconds: float) 
     `notebook` is the notebook's id. `named_by` has the settings that name the notebook. `problem` is None if the notebook
     answers.
     """
+    from udpnote.cli.json_output import notebook_object  # here, because only JSON needs it
+
     status = client.status or NotebookStatus(None, False, False, None, None, client.failure)
     notebook, seconds = status.notebook, status.round_trip_seconds
     with speaking(ENGLISH):  # JSON is the same in every language
