@@ -160,8 +160,8 @@ class RevisionSender:
     def count(self, numbers: range) -> tuple[int, range]:
         """Count the notes whose number is in the range `numbers` and that are not deleted.
 
-        Return how many there are, and the range from the first of them to the last. If there are none, that range has only the
-        number 0. Raises the errors of reading (see `NotebookReader`), and `WrongNotebook` as `read` does.
+        Return how many there are, and the range from the first of them to the last, which means nothing if there are none.
+        Raises the errors of reading (see `NotebookReader`), and `WrongNotebook` as `read` does.
         """
         first, last, notes = 0, 0, 0
         for state in self._client.states_between(numbers.start, numbers.stop - 1):

@@ -47,7 +47,10 @@ def open_outbox(outbox: str | os.PathLike[str] | Outbox, settings: Settings, on_
 def opened_outbox(
     outbox: str | os.PathLike[str] | Outbox, settings: Settings, on_notice: Callable[[Notice], None]
 ) -> Iterator[Outbox]:
-    """Open the file `outbox` as `open_outbox` does. If the block raises, close it again, unless `outbox` is an `Outbox`."""
+    """Give the block the outbox that `open_outbox` returns. It stays open after the block.
+
+    Only if the block raises, it is closed, unless `outbox` is an `Outbox`: that belongs to the caller.
+    """
     opened = open_outbox(outbox, settings, on_notice)
     try:
         yield opened

@@ -53,7 +53,7 @@ class InterfaceKind(Enum):
 
     @property
     def is_lan(self) -> bool:
-        """Whether an interface of this kind connects to other machines without a tunnel. True for an unknown kind."""
+        """Whether an interface of this kind leads neither into a tunnel nor to containers only. True for an unknown kind."""
         return self not in (InterfaceKind.CONTAINER, InterfaceKind.TUNNEL)
 
 
@@ -142,10 +142,10 @@ def host_interfaces() -> list[HostInterface]:
 
 
 def routes(interfaces: Collection[HostInterface]) -> Routes | None:
-    """Ask the kernel by which interfaces datagrams to the networks of `interfaces`, and to hosts beyond them, leave this host.
+    """Ask the kernel by which interfaces datagrams leave for the networks of `interfaces`, and for hosts beyond the LAN.
 
-    Networks of interfaces that are not connected, or do not lead to a LAN, are left out. Returns None if this system does not
-    say.
+    Return the networks whose datagrams leave by another interface (`detours`) or are forbidden, and the rest of `Routes`.
+    Interfaces that are not connected, or do not lead to a LAN, are not asked about. Returns None if this system does not say.
     """
     known = _links()
     detours, forbidden = [], []

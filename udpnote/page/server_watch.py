@@ -253,7 +253,7 @@ class TroubleReport:
     def __init__(self, on_trouble: Callable[[Notice], None]) -> None:
         self._on_trouble = on_trouble
         self._told: set[str] = set()
-        """The kinds of the reasons that the person knows already."""
+        """The kinds of the reasons that the person who runs the page knows already."""
 
     def report(self, error: UdpnoteError) -> None:
         """Report `error`, with which a call has failed, if browsers are therefore told to ask the person who runs the page."""
@@ -262,7 +262,7 @@ class TroubleReport:
             self._on_trouble(error.notice)
 
     def record_told(self, error: UdpnoteError) -> None:
-        """Record that the person learns of `error` in another way: errors of this kind are not reported then."""
+        """Record that the person who runs the page knows of `error`: `report` reports no error of its kind until `forget`."""
         self._told.add(error.notice.kind)
 
     def forget(self) -> None:

@@ -43,9 +43,9 @@ def check_space(path: str) -> None:
 
 
 def fill_holes(path: str, page_bytes: int) -> None:
-    """Give SQLite's index of the log of the database at `path` all blocks that it needs when the log has `_LOG_BYTES`.
+    """Give SQLite's index of the log of the database at `path` all blocks that it needs for a log of `_LOG_BYTES`, 20 MiB.
 
-    The pages of the database have `page_bytes`. This process must have the database open in SQLite. If SQLite has not opened
+    A page of the database has `page_bytes` bytes. This process must have the database open in SQLite. If SQLite has not opened
     the index, or if the system cannot give blocks, this does nothing. If the disk has fewer blocks than needed, the index gets
     those, and no error is raised.
     """

@@ -20,7 +20,10 @@ class Catalogue:
             self._translations = NullTranslations()
 
     def gettext(self, message: str) -> str:
-        """Translate `message`, an English text or template. Returns `message` itself if no translation takes its values."""
+        """Translate `message`, an English text or template.
+
+        Returns `message` itself if there is no translation, or if the translation has a placeholder that `message` lacks.
+        """
         try:
             return _usable(self._translations.gettext(message), message, english=message)
         except ArithmeticError:  # the plural rule of a damaged file divides by zero, here and in `ngettext`

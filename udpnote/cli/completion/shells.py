@@ -166,9 +166,9 @@ def install_completion() -> Notice:
 
 
 def leave_to_typer() -> NoReturn:
-    """Let typer print the script for a shell. Raises `SystemExit`.
+    """Let typer print the script with which a shell completes command lines. Raises `SystemExit`.
 
-    typer reads from `sys.argv` and from the environment what it has to do, and for which shell.
+    typer reads from `sys.argv` and from the environment that the script is asked for, and for which shell.
     """
     import typer  # here, too
 

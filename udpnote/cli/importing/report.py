@@ -94,9 +94,10 @@ class ImportReport:
     def count_bad(self, error: InvalidImport | StorageError) -> None:
         """Count a part of the source, such as a line, that is not an entry. `error` says why.
 
-        The errors of the first `NAMED_MAX` such parts are printed, but not before the source has had its first entry. If the
-        source has had `NAMED_MAX` such parts and no entry, this raises `InvalidImport`: then the source most likely has another
-        format, and one error says so in place of many. If one of the errors says nothing about the format, this raises nothing.
+        The errors of the first `NAMED_MAX` such parts are printed, but not before the source has had its first entry.
+
+        Raises `InvalidImport` if the source has had `NAMED_MAX` such parts and no entry, and each of their errors may be due
+        to the format. Then the source most likely has another format, and one error says so in place of many.
         """
         self._bad += 1
         if self._bad <= NAMED_MAX:

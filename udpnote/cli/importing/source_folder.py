@@ -88,8 +88,8 @@ class SourceFolder:
     def notes(self, form: Format, reading: Reading) -> Iterator[ImportedNote]:
         """Read the files in the order of their paths, and yield the notes in them. `form` is JRNL or MARKDOWN.
 
-        `reading.on_bad` is called for each bad file, which is too long, not in UTF-8, or cannot be read. It is also called for
-        each folder that cannot be read. `reading.left_out` counts the files that are not imported because of their kind or
+        `reading.on_bad` is called for each file that is too long, is not in UTF-8, or cannot be read, and for each folder that
+        cannot be read. `reading.left_out` counts the files that are not imported because of their kind or
         name; bad files are not among them.
         """
         self._done = 0

@@ -179,14 +179,17 @@ def said(message: str | Notice) -> str:
 
 
 def say(message: str | Notice) -> None:
-    """Print `message` on standard error, as a line that begins with `udpnote: `. If that fails, nothing is raised."""
+    """Print `message` on standard error, after `udpnote: `; a terminal gets it in several lines if it is longer than one
+    (see `fitted_to`). If that fails, nothing is raised.
+    """
     with suppress(OSError):  # the terminal was closed; the work goes on
         print(fitted_to(sys.stderr, said(message)), file=sys.stderr, flush=True)
 
 
 def fitted_to(stream: TextIO, message: str, *, label_cells: int = 0) -> str:
-    """Return `message` as it is printed on `stream`. If that is a terminal, break longer lines between words (for `label_cells`
-    see `wrapped_message`).
+    """Return `message` as it is printed on `stream`: on a terminal, with longer lines broken between words.
+
+    `label_cells` is the width of a label at the beginning of `message` (see `wrapped_message`).
     """
     if not stream.isatty():
         return message

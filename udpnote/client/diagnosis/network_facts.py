@@ -71,8 +71,8 @@ class NetworkFacts(NamedTuple):
     def lan_names(self) -> list[str]:
         """The names of the interfaces that are connected to a LAN, and lead neither into a tunnel nor to containers.
 
-        Nothing leaves or arrives by an interface that is switched off or has no carrier, whatever a firewall does. The system
-        may say all the same that it has sent a broadcast there.
+        An interface that is switched off or has no carrier is left out: the system may report a broadcast there as sent, and
+        then a firewall would be blamed for the missing answers.
         """
         return [each.name for each in self.interfaces if each.kind.is_lan and each.is_connected]
 

@@ -151,10 +151,10 @@ class Delivery:
 
         None of `entries` may be imported.
 
-        There is one exception. If a note was sent in one datagram with other notes, and not all of these are given up, that
-        datagram is sent again until it is acknowledged. So the note stays outstanding, and may get an event. It is dropped
-        without an event when the other notes are given up, too, or when the server answers `Status.SPLIT`. Until then, `add`
-        takes the note back: it is delivered after all.
+        There is one exception: a note that shares a datagram in flight with notes that are not given up. That datagram is sent
+        again until it is acknowledged. So the note stays outstanding, and may get an event. It is dropped without an event
+        when the other notes are given up, too, or when the server answers `Status.SPLIT`. If `add` is called with the note
+        before that, the note is delivered after all.
         """
         self._given_up.update(identity for entry in entries if (identity := entry[:2]) in self._entries)
         shared = remove_given_up(self._in_flight, self._given_up) | remove_given_up(self._lost, self._given_up)

@@ -41,7 +41,10 @@ class KeptPages:
 
     def take(self, burst: BurstNumber) -> list[bytes] | None:
         """Return and forget the next page of `burst`, as a list with one element. The list is empty if the burst has no page
-        left. None if nothing is known of this burst: its READ is to be answered as the first one.
+        left.
+
+        Returns None if nothing is known of this burst. Then the READ is the first of its burst that arrives, or the pages
+        were forgotten: the caller must look up its results.
         """
         pages = self._bursts.get(burst)
         if pages is None:

@@ -310,9 +310,9 @@ SENTENCES: dict[str, Sentence] = {
     "argument_out_of_range": "{name} must be from {least} to {most}, not {number}",
     "argument_not_unicode": "{name} is not Unicode: it has a lone surrogate, which no note has",
     "author_to_find_empty": "author is empty: name an author, or leave it out",
-    "on_and_since_or_until": "on selects a whole span of time: use it without since and until",
-    "on_is_a_moment": "on: {on!r} is a moment, not a day or another span of time: use since and until",
-    "since_not_before_until": "since {since!r} is not earlier than until {until!r}: no note can be between them",
+    "on_and_since_or_until": "`on` selects a whole span of time: use it without `since` and `until`",
+    "on_is_a_moment": "`on`: {on!r} is a moment, not a day or another span of time: use `since` and `until`",
+    "since_not_before_until": "`since`, {since!r}, is not earlier than `until`, {until!r}: no note can be between them",
     "time_filter_invalid": "{name}: {problem}",
     # Importing
     "import_into_served_file": ("a server uses {path}: import through the server, without --file, or stop the server first"),

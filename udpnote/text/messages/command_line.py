@@ -174,7 +174,7 @@ SENTENCES: dict[str, Sentence] = {
     "part_of_day_without_time": "{part} has no {time}",
     "hour_of_half_day_invalid": "with am or pm, the hour must be in 1..12",
     "time_skipped_by_clocks": "the clocks were put forward and skipped it",
-    "offset_from_utc_invalid": "an offset from UTC is written as in +08:00",
+    "offset_from_utc_invalid": "an offset from UTC is written like this: +08:00",
     "on_and_range": "--on alone sets the beginning and the end: use it without --since and --until",
     "on_needs_a_day": "--on: {text!r} is a moment, but --on takes a span of time, such as a day: use --since and --until",
     "time_not_understood": "{text!r} is not a time that udpnote understands: write for example 2026-11-23, "

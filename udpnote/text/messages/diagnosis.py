@@ -65,8 +65,8 @@ SENTENCES: dict[str, Sentence] = {
     "interface_described": _interface_described,
     "routes_direct": _routes_direct,
     "interfaces_alike": (
-        "datagrams to {network}, the LAN of {interface}, leave by {by}. That is right if both lead to one LAN. If they lead to "
-        "two, no host on that of {interface} gets the datagrams: give one of the two LANs other addresses"
+        "datagrams to {network}, the LAN of {interface}, leave by {by}. That is right if both interfaces lead to "
+        "the same LAN. If not, no host on the LAN of {interface} gets the datagrams: give one of the two LANs other addresses"
     ),
     "routes_lead_nowhere": "no interface leads to a LAN",
     "routes_not_known": "this system does not say by which interface datagrams leave",

@@ -266,8 +266,8 @@ SENTENCES: dict[str, Sentence] = {
         "outbox back, or move the log away"
     ),
     "log_removed_in_use": (
-        "cannot read {path}: its log {log} was removed or cut while another program uses it. End that program, which may "
-        "still save the entries of the log, and run the command again"
+        "cannot read {path}: its log {log} was removed or cut while another program had both files open. End that "
+        "program, which may still save the entries of the log, and run the command again"
     ),
     "outbox_removed": (
         "your outbox {path} or its log was removed or replaced while this command used it, so this command can save nothing "
