@@ -219,9 +219,9 @@ class Connection:
 
 @contextmanager
 def opened_connection(endpoint: ClientEndpoint | None, clock: Clock | None, random: Randomness | None) -> Iterator[Connection]:
-    """Make a `Connection` with `endpoint`, or with new sockets if that is None. If the block raises, close new sockets again.
+    """Give the block a new `Connection` with `endpoint`, or with new sockets if that is None. It stays open after the block.
 
-    In place of a `clock` or `random` that is None, the connection has those of the system. Raises `TooManyOpenFiles`.
+    Only if the block raises, new sockets are closed again. In place of a `clock` or `random` that is None, the connection has those of the system. Raises `TooManyOpenFiles`.
     """
     opened = endpoint if endpoint is not None else ProbingEndpoint()
     try:

@@ -85,9 +85,7 @@ def test_a_changed_file_revises_its_note_unless_the_note_was_changed_in_the_note
     (vault / "Garden plan.md").rename(plan)
     served.run(f"edit {number} mine")
     plan.write_text(plan.read_text() + "\nand peas")
-    said = served.refused(
-        f"import {vault}", facts=[f"1 differs from the same entry in the notebook, which stays as it is: #{number}"]
-    )
+    said = served.refused(f"import {vault}", facts=[f"1 has other content in the notebook, which stays as it is: #{number}"])
     assert "5 there already" in said and "mine" in served.run(f"show {number}").out
     served.run(f"delete {number}")
     assert imported(served, vault)["there_already"] == 6

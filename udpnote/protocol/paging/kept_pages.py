@@ -43,8 +43,7 @@ class KeptPages:
         """Return and forget the next page of `burst`, as a list with one element. The list is empty if the burst has no page
         left.
 
-        Returns None if nothing is known of this burst. Then the READ is the first of its burst that arrives, or the pages
-        were forgotten: the caller must look up its results.
+        Returns None if no pages were kept for this burst yet, or if they were forgotten. Then the READ needs a lookup.
         """
         pages = self._bursts.get(burst)
         if pages is None:

@@ -329,5 +329,5 @@ SENTENCES: dict[str, Sentence] = {
     "client_closed": "this client is closed: make another one",
     "reader_closed": "this `FileReader` is closed: make another one",
     "client_of_another_process": "`os.fork` has copied this client from another process: make clients only after the fork",
-    "invalid_wait": "wait must be a number of seconds from 0 on, not {wait}",
+    "invalid_wait": "`wait` must be a number of seconds from 0 on, not {wait}",
 }

@@ -20,8 +20,8 @@ def _import_result(new: int, revised: int, there: int, different: int, named: Se
         clauses.append(ngettext("{count:,} there already", "{count:,} there already", there).format(count=there))
     if different:
         differing = ngettext(
-            "{count:,} differs from the same entry in the notebook, which stays as it is: {numbers}",
-            "{count:,} differ from the same entries in the notebook, which stay as they are: {numbers}",
+            "{count:,} has other content in the notebook, which stays as it is: {numbers}",
+            "{count:,} have other content in the notebook, which stays as it is: {numbers}",
             different,
         )
         numbers = listed([f"#{number}" for number in named], different - len(named))

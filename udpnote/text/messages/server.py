@@ -45,7 +45,7 @@ def _datagrams_dropped(counts: Mapping[str, int]) -> str:
 
 SENTENCES: dict[str, Sentence] = {
     # Why a server cannot start
-    "server_port_invalid": "port must be a UDP port from 0 to 65535, not {port}",
+    "server_port_invalid": "`port` must be a UDP port from 0 to 65535, not {port}",
     "notebook_name_not_utf8": "the notebook's name is not valid UTF-8: give it another name",
     "notebook_name_not_one_line": "the notebook's name is blank or has several lines: write a name of one line",
     "notebook_name_too_long": (
