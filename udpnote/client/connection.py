@@ -221,7 +221,8 @@ class Connection:
 def opened_connection(endpoint: ClientEndpoint | None, clock: Clock | None, random: Randomness | None) -> Iterator[Connection]:
     """Give the block a new `Connection` with `endpoint`, or with new sockets if that is None. It stays open after the block.
 
-    Only if the block raises, new sockets are closed again. In place of a `clock` or `random` that is None, the connection has those of the system. Raises `TooManyOpenFiles`.
+    Only if the block raises, new sockets are closed again. In place of a `clock` or `random` that is None, the connection has
+    that of the system. Raises `TooManyOpenFiles`.
     """
     opened = endpoint if endpoint is not None else ProbingEndpoint()
     try:
