@@ -3,7 +3,7 @@
 import pytest
 
 from tests.support.exports import Log
-from udpnote.model.entry import Kind
+from udpnote.model.entry import WRITTEN_AT_MAX, Kind
 from udpnote.text.other_programs.imported_note import ImportedNote, Place, sequence_of, source_client_id
 from udpnote.text.other_programs.known_notes import Fate, KnownNotes
 
@@ -104,3 +104,9 @@ def test_of_two_texts_with_one_identity_the_second_is_neither_new_nor_there_alre
 def test_an_identity_may_have_any_lone_surrogate() -> None:
     identities = ["a", "a\udcff", "a\ud83d", "a\udcff\ud83d"]
     assert len({sequence_of(identity) for identity in identities}) == len(identities)
+
+
+def test_a_change_after_the_last_time_of_an_entry_is_dated_at_that_time() -> None:
+    late = NOTE._replace(text="第二", changed_at=WRITTEN_AT_MAX + 1)
+    revision = KnownNotes(log().entries, CLIENT).decide(late, "lin").entry
+    assert revision is not None and revision.written_at == WRITTEN_AT_MAX
