@@ -58,8 +58,8 @@ ones."""
 def calendar_image(name: str, amounts: Mapping[date, int], *, today: date, year: int | None = None) -> str:
     """The SVG for the notebook `name`. `amounts` has the number of notes for each day with notes.
 
-    It shows only `year` or, if that is None, the latest `YEARS_MAX` years with notes; if there are no notes, the year of
-    `today`. Days after tomorrow come from wrong clocks and are left out, unless they are in `year`.
+    If `year` is given, the picture shows this year. If it is None, the picture shows the latest 40 years with notes
+    (`YEARS_MAX`), without days after tomorrow, which come from wrong clocks. If there are none, it shows the year of `today`.
     """
     shown = days_of_year(amounts, year) if year else {day: amount for day, amount in amounts.items() if day <= today + DAY}
     years = [year] if year else sorted({day.year for day in shown})[-YEARS_MAX:] or [today.year]

@@ -1,7 +1,7 @@
 """A catalogue of translations in one language, made from a file of GNU gettext (`.mo`).
 
 A missing or damaged file raises no error, because the message about the error would need the catalogue. A message stays English
-if the file does not translate it, or if the translation does not take the values of the message.
+if the file does not translate it, or if the translation has a placeholder that the message lacks.
 """
 
 import struct

@@ -203,7 +203,11 @@ def _read_year_first(match: re.Match[str], _: date) -> Days:
 
 
 def _read_year(match: re.Match[str], today: date) -> Days:
-    """Read a year: `2026`, `year 1530`. For 1530 alone, raise `Unclear`, because it may be a time of day."""
+    """Read a year: `2026`, `year 1530`.
+
+    A number alone must be from 1970 (`_FIRST_YEAR`) to the present year. For any other number, such as 1530, this raises
+    `Unclear`, because it may be a time of day.
+    """
     year = match["year"]
     if not match["word"] and not _FIRST_YEAR <= int(year) <= today.year:
         is_time = int(year[:2]) < 24 and int(year[2:]) < 60
@@ -219,7 +223,10 @@ def _read_iso_week(match: re.Match[str], _: date) -> Days:
 
 
 def _read_year_last(match: re.Match[str], _: date) -> Days:
-    """Read 27.11.2026: there is no month 27. For 05/06/2026, raise `Unclear`, because it may be in May or in June."""
+    """Read a date that ends with its year, such as 27.11.2026, where 27 can only be the day.
+
+    Raises `Unclear` if each of the other two numbers may be the month: 05/06/2026 may be in May or in June.
+    """
     first, second, year = int(match["first"]), int(match["second"]), int(match["year"])
     if first != second and max(first, second) <= 12:
         raise Unclear(str(date(year, first, second)), str(date(year, second, first)))
@@ -300,15 +307,17 @@ def _read_day_alone(match: re.Match[str], today: date) -> Days:
 
 
 def _chinese_year(text: str, today: date) -> int:
-    """The year that `text` names: 2026, 二〇二六 (2026) or 去 (last year). In the words, 年 (year) follows it."""
+    """The year that `text` names: 2026, 二〇二六 (2026) or 去 (last year). `text` has no 年 (year) at its end."""
     if text in _YEAR_WORDS:
         return today.year + _YEAR_WORDS[text]
     return int("".join(str(_DIGITS.get(character, character)) for character in text))
 
 
 def _before(today: date, count: str, unit: str) -> date:
-    """The day that is `count` units before `today`. `count` and `unit` are as typed. Raises `InvalidSetting` if that is before
-    the year 1, or for more than 999 years.
+    """The day that is `count` units before `today`. `count` and `unit` are as typed.
+
+    Raises `InvalidSetting` for more than 999 years. If the day is before the year 1, raises `InvalidSetting` or, for days and
+    weeks, `OverflowError`.
     """
     number, unit = read_number(count), _UNITS[unit]
     if unit == "years" and number > 999:

@@ -20,8 +20,8 @@ def other_encoding(data: bytes) -> str | None:
 
     `data` is a text or its beginning. The encoding is recognized by a byte order mark, or by NUL bytes: UTF-16 has one in the
     two bytes of each Latin letter, digit and space. If NUL is mostly the second of two bytes, the encoding is `UTF-16LE`; if it
-    is mostly the first, `UTF-16BE`. This function takes other data with NUL bytes, such as a picture, for UTF-16, too. But it
-    returns None for valid UTF-8 in which only a few bytes are NUL, as after an error of some program.
+    is mostly the first, `UTF-16BE`. The result is wrong for other data with NUL bytes, such as a picture. It is None for valid
+    UTF-8 in which less than a quarter of the bytes are NUL: some program may have put them there by an error.
     """
     for mark, encoding in _BYTE_ORDER_MARKS.items():
         if data.startswith(mark):
@@ -45,10 +45,10 @@ def _is_utf8_with_few_nuls(data: bytes) -> bool:
 def is_rather_utf8(data: bytes, text: str) -> bool:
     """Whether `data` is more likely UTF-8 than the locale's encoding, such as GBK. `text` is `data` decoded from that encoding.
 
-    UTF-8 is more likely if `data` is valid UTF-8 and has enough characters that are not ASCII, because that hardly happens by
-    chance. If the locale's encoding has one byte for each character, one such character is enough. In GBK or Big5, the two
-    bytes of a character such as `路` are often one valid character of UTF-8. So there the UTF-8 must have a character of three
-    or four bytes, such as a Chinese one, or `TWO_BYTE_CHARACTERS_MIN` characters of two bytes.
+    False unless `data` is valid UTF-8 with characters that are not ASCII. If the locale's encoding has one byte for each
+    character, one such character is enough for True: other text is hardly ever valid UTF-8 by chance. In GBK or Big5, the
+    two bytes of a character such as `路` are often one valid character of UTF-8. So with these encodings, the UTF-8 must have a
+    character of three or four bytes, such as a Chinese one, or six characters of two bytes (`TWO_BYTE_CHARACTERS_MIN`).
     """
     if data.isascii():
         return False

@@ -169,8 +169,9 @@ def csv_table(notes: Iterable[StoredEntry], *, for_file: bool) -> Iterator[str]:
     beginning of an author or a text: then the spreadsheet treats the cell as text.
 
     Some spreadsheets, as in Germany, expect semicolons or tabs between cells. They divide this table at these characters, and
-    begin a row at each line of a text. So a sign after a semicolon or tab, or at the beginning of a line, gets an apostrophe,
-    too, but only if `(` or `|` follows on the line. A formula without these does no harm, and a list with `-` stays as it is.
+    begin a row at each line of a text. So a `=`, `+`, `-` or `@` after a semicolon or tab, or at the beginning of a line, also
+    gets an apostrophe if `(` or `|` follows on the line. Without these, a formula does no harm; and a list with `-` should
+    stay as it is.
     """
     writer = csv.writer(_Returned())
     yield (BYTE_ORDER_MARK if for_file else "") + writer.writerow(CSV_HEADINGS)

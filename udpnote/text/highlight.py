@@ -93,7 +93,8 @@ class _FoldedText(NamedTuple):
 def _fold_in_pieces(text: str) -> _FoldedText:
     """Fold `text` in pieces.
 
-    A piece is a sequence of `_ONE_TO_ONE` characters, or one other character with the `JOINING` ones after it.
+    A piece is one character with the characters that join it (`JOINING`), such as accents. But a sequence of characters that
+    each fold to exactly one character (`_ONE_TO_ONE`), such as ASCII, is a single piece.
     """
     pieces = list(_PIECES.finditer(text))
     folded = [fold(piece[0]) for piece in pieces]

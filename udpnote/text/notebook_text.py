@@ -59,7 +59,7 @@ def text_blocks(lines: Iterable[str], on_bad: Callable[[InvalidImport], None]) -
     `lines` are the lines of the file with their newlines. A long line may come in several pieces; only the last of them has a
     newline.
 
-    The line directly below the time of a block is text, even if it is only a time. So is a date that does not exist, such as
+    A line that looks like a time is text if it is directly below the time of a block, or if its date does not exist, such as
     February 30. A block without text is skipped. A block that cannot be an entry is skipped, too: `on_bad` is called with an
     `InvalidImport` that says why, and may raise it. If a block is too long for an entry, only its beginning is kept in memory.
 
@@ -225,7 +225,7 @@ def _as_imported(text: str) -> str:
 def _harmless(text: str) -> str:
     """`text` without line ends at its end, and with its harmful and invisible characters replaced.
 
-    An entry can have the result: if the usual replacements would make it too long for that, these characters become `?`.
+    If `harmless_lines` would make the result too long for an entry, each of these characters becomes `?`.
     """
     written = text.rstrip("\r\n")
     replaced = harmless_lines(written)

@@ -11,11 +11,9 @@ QUERY_TAGS_MAX = 8
 
 
 def check_query(query: Query) -> None:
-    """Raise `InvalidQuery` if the query has too many terms, tags or numbers, words without a term, or an invalid tag. For terms
-    see `search_terms`.
+    """Raise `InvalidQuery` if the query has too many tags or numbers, or an invalid tag, or in one of these cases:
 
-    It is also raised in these cases:
-
+    - `check_words` raises it for the words of the query, for example because there are too many.
     - The query names only words that notes must not have, and neither a tag nor an author: the index cannot find notes by what
       is missing.
     - The query has words, and also numbers or another view than `View.NOTES`: the index has only the current texts of notes.

@@ -55,9 +55,10 @@ class QueryWords(NamedTuple):
 
     @property
     def possible_beginnings(self) -> list[str]:
-        """The words to search for that may find more notes with a `*` after them, each once.
+        """The words to search for with which a search may find more notes if they get a `*` at their end, each word once.
 
-        They end with a letter or digit, but not with a Chinese character: a search finds that within words, too.
+        These are the words that end with a letter or digit. A word that ends with a Chinese character is not among them: a
+        search finds such a character within words, too.
         """
         found = [word for word in dict.fromkeys(self.wanted) if word[-1].isalnum()]
         return [word for word in found if word[-1].isascii() or len(terms(word)[-1]) > 1]
@@ -109,8 +110,8 @@ def parse_words(arguments: Sequence[str]) -> QueryWords:
     split into words at white space. The word `OR` joins the words or phrases on both sides of it. A `-` before a word or phrase
     means that notes with it are left out. Inside of quotes, `OR` and `-` have no special meaning.
 
-    Raises `InvalidQuery` in three cases: there are arguments but nothing in them can be searched for, there are more than
-    `TERMS_MAX` terms or `BEGINNINGS_MAX` words with `*`, or an `OR` is not between two words or phrases without `-`.
+    Raises `InvalidQuery` if the arguments are only white space or empty quotes, if an `OR` is not between two words or phrases
+    without `-`, and if `check_words` raises it for the result.
     """
     groups: list[list[str]] = []
     without: list[str] = []
@@ -142,9 +143,9 @@ def words_of(query: Query) -> QueryWords:
 def check_words(query: QueryWords) -> None:
     """Raise `InvalidQuery` if the words have too many terms, too many of them end with `*`, or the index can find none of them.
 
-    The limits are `TERMS_MAX` and `BEGINNINGS_MAX`, and the words to leave out count, too. A word without a term (without a
-    letter, digit or symbol) counts as one term, but the index cannot find it. Nor can it find a group of alternatives that has
-    such a word. A query without words is valid.
+    The limits are `TERMS_MAX` and `BEGINNINGS_MAX`, and the words to leave out count, too. A word without a letter, digit or
+    symbol has no term: it counts as one, but the index can find neither it nor a group of alternatives that has it. A query
+    without words to find is valid.
     """
     parsed = {word: parse_word(word) for word in (*query.wanted, *query.without)}
     count = sum(max(len(parsed[word].terms), 1) for word in (*query.wanted, *query.without))

@@ -128,7 +128,7 @@ def microseconds(moment: datetime) -> int:
 
 
 def exact_microseconds(moment: datetime) -> int:
-    """`moment` in microseconds since 1970 UTC. No entry can have a time of the first day of year 1 or the last of year 9999."""
+    """`moment` in microseconds since 1970 UTC. The result may be outside of the limits for entries (see `microseconds`)."""
     return (moment - _EPOCH) // _MICROSECOND
 
 

@@ -97,8 +97,8 @@ def _plain(folded: str) -> str:
 class Comparison(NamedTuple):
     """The part of a query that the index cannot decide, because it has words with signs: a note's text is compared with it.
 
-    The text must contain at least one word of each group in `wanted`, and no word of `left_out`. A group with a word with signs
-    may also have words without signs.
+    The text must contain at least one word of each group in `wanted`, and no word of `left_out`. Each group in `wanted` has at
+    least one word with signs, and perhaps others.
     """
 
     wanted: tuple[tuple[Word, ...], ...]
@@ -133,8 +133,8 @@ def contains(text: str, groups: Sequence[Sequence[Word]]) -> Generator[SearchRun
     """Compare `text` with the words of `groups`, and return whether it contains at least one word of each group.
 
     A long text is compared in portions of `PORTION_CHARACTERS`. If the text has more than `UNPAUSED_CHARACTERS`, this yields a
-    `SearchRunning` each time that a portion does not have a word, so that the caller can do other work. The caller may go on
-    at once, because nothing else is running: `is_over` is always true.
+    `SearchRunning` after each comparison of a portion with a word that it lacks, so that the caller can do other work. The
+    caller need not wait before it goes on: `is_over` of the `SearchRunning` is always true.
     """
     missing = list(groups)
     if any(word.tag for group in groups for word in group):

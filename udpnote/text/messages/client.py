@@ -45,7 +45,7 @@ def port_numbers(ports: Sequence[int]) -> str:
 
 
 def _no_answer_on_lan(ports: Sequence[int], known: Sequence[KnownNotebook]) -> str:
-    """`known` are the notebooks that the user has used before, if no notebook is named or chosen."""
+    """`known` are the notebooks that the user has used before. It is empty if the user has named or chosen a notebook."""
     start = _("no server on this LAN answered at UDP {ports}").format(ports=port_numbers(ports))
     if known:
         end = _("You have used {notebooks} before, and chosen none: `udpnote use {argument}` chooses one")

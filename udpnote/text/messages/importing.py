@@ -61,7 +61,9 @@ def _import_rehearsed(result: object, first: str, last: str) -> str:
 
 
 def _import_orphaned(count: int, named: Sequence[tuple[int, int]]) -> str:
-    """`named` has a pair for each entry that the sentence shows, the first of `count`: its number, and that of the note."""
+    """The notes that `count` entries revise are missing. `named` has (number of the entry, number of the missing note) for the
+    first of these entries, which the sentence names.
+    """
     entries = [_("#{number} (#{note})").format(number=number, note=note) for number, note in named]
     return ngettext(
         "{count:,} entry is not imported, because the note that it revises (in parentheses) is missing: {entries}. First "

@@ -1,6 +1,6 @@
 """The sentences of `udpnote page`: what the command prints, what it answers to browsers, and the page with the certificate.
 
-The kinds `certificate_steps_…` have a line for each step. Names of menus are those of the systems, in their own language.
+Each text `certificate_steps_…` has one line for each step. The names of menus in it are those that the system itself shows.
 """
 
 from udpnote.text.messages.forms import Sentence

@@ -37,7 +37,7 @@ def _service_does_not_run(exit_code: int | None, is_tried_again: bool) -> str:
 
 
 def _notebook_stays(path: str | None, command: str) -> str:
-    """`path` is the file that the service has named, or None if somebody has changed that line of its unit file."""
+    """`path` is the notebook's file, which the unit file names, or None if somebody has changed the line with its name."""
     if path is None:
         return _("the notebook stays, with the files beside it. To serve it again: `{command}`").format(command=command)
     return _("{path} stays, with the files beside it. To serve it again: `{command}`").format(path=path, command=command)

@@ -52,7 +52,7 @@ def _no_answer_to_import(server: SilentServer) -> str:
 
 
 def _write_queued_in_silence(server: SilentServer) -> str:
-    """The sentence of the prompt, which sends the entry again by itself."""
+    """The sentence at the prompt of `udpnote write`. The prompt sends the entry again by itself, so no command is named."""
     template = _("queued: the entry is delivered as soon as the server answers ({reason})")
     if server.obstacle is not None:
         reason = _("this machine cannot reach {name} at {host}: {obstacle}")

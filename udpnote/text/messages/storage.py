@@ -146,7 +146,9 @@ def _log_lost(path: str, log: str, loss: str) -> str:
 
 
 def _keeping_the_rest(path: str) -> dict[str, str]:
-    """The two commands, to be run one after the other, that keep what can be read of the notebook at `path` without its log."""
+    """Return two commands, `first` and `second`, to be run in this order. They keep all entries of the notebook at `path` that
+    are not in its lost log.
+    """
     from shlex import quote  # here, because this happens seldom
 
     copy = quote(f"{path}.copy")

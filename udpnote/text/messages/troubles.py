@@ -1,4 +1,4 @@
-"""The troubles that `udpnote doctor` knows and the commands that mend them, from which docs/how-to.md is made, too."""
+"""The troubles that `udpnote doctor` knows, and the commands that mend them. A table in docs/how-to.md is made from them."""
 
 from collections.abc import Mapping
 from string import Formatter
@@ -324,8 +324,9 @@ def cure_of(notice: Notice) -> str:
 
 
 def _variant(values: Mapping[str, object]) -> str:
-    """The key of the template in `Trouble.cure` for a notice with these `values`: the name of the firewall or, if the command
-    is for no firewall, whether the server's port is a usual one (`port` is None).
+    """The key of the template in `Trouble.cure` for a notice with these `values`.
+
+    It is the name of the firewall. Without a firewall, it is `usual_port` if the value `port` is None, else `other_port`.
     """
     if "firewall" in values:
         return str(values["firewall"])

@@ -1,8 +1,8 @@
 """Reads the properties at the beginning of a Markdown file: front matter as in Jekyll and Obsidian, or as in Logseq.
 
 Front matter is YAML between two lines `---`. Only the forms that people usually write there are read: a name and a value, or a
-name and a list. Text between two lines `---` that YAML would not be is no front matter: two rules may stand around any text.
-The properties of Logseq are lines such as `tags:: work, home`.
+name and a list. Other text between two lines `---` is no front matter, because in Markdown such a line is also a rule. The
+properties of Logseq are lines such as `tags:: work, home`.
 """
 
 import re
@@ -22,7 +22,8 @@ _LINK = re.compile(r"\[\[(?:[^\]|]*\|)?([^\]]*)\]\]")
 class Properties(NamedTuple):
     """The properties of a Markdown file, and `body`, its text without them.
 
-    In `values`, each name is in lower case and has a list of texts for each time that it stands in the file.
+    `values` has the values of each property by its name in lower case. A name may stand in the file several times, so each
+    time has a list of its own.
     """
 
     values: dict[str, list[list[str]]]
@@ -64,7 +65,9 @@ def split_properties(text: str) -> Properties:
 
 
 def _is_yaml(block: str) -> bool:
-    """Whether `block` may be front matter: it begins with a name, and its other lines have names or belong to one before."""
+    """Whether `block` may be front matter: its first line has a name, and each other line has one or goes on with the value
+    of a name above it. Blank lines and comments do not count.
+    """
     lines = [line for line in block.splitlines() if line.strip() and not line.startswith("#")]
     return all(_FIELD.match(line) for line in lines[:1]) and all(_FIELD.match(line) or _REST.match(line) for line in lines[1:])
 

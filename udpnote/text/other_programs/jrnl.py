@@ -107,7 +107,7 @@ def jrnl_json_note(fields: dict[str, Any], place: Place, reading: Reading, copie
 
 
 class Copies:
-    """Counts successive entries with the same minute and the same text, because each of them is an entry of its own."""
+    """Counts entries with the same minute and text that follow each other, so that each of them gets an identity of its own."""
 
     def __init__(self) -> None:
         self._minute = ""

@@ -194,8 +194,8 @@ def record_notes(read: Callable[[int], str], source: str, reading: Reading, path
     """Yield the notes in the JSON of a program. `source` is one of the constants `SOURCE` in this package.
 
     `read(n)` returns the next characters of the file (see `json_records`). `path` names the file in messages if it is one of
-    several. Where the file is not JSON, this calls `reading.on_bad` and ends. It also calls that at the end if the JSON is a
-    page of memos, and there is a next page.
+    several. Where the file is not JSON, this calls `reading.on_bad` and ends. The API of memos may divide its memos into
+    pages: if this file is a page that names a next one, this calls `reading.on_bad` at the end.
     """
     copies = jrnl.Copies()
     next_page: Any = ""

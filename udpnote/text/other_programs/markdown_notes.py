@@ -108,9 +108,9 @@ def _note(
 def _sections(properties: Properties, day: date | None) -> list[_Section]:
     """Divide the text below the `properties` at headings with a date or time. `day` is the date of the file, or None.
 
-    If only other headings stand before the first such heading, they belong to its section. If text stands there, too, all of
-    it is a section of its own. A heading that has only a date or time, with no text below it, makes no section: it
-    gives its date to the headings below it. The last section may have no text.
+    Text before the first such heading is a section of its own, with the headings there. If only headings stand there, they
+    belong to the section of the first dated heading. A heading that is only a date or time, with no text below it, begins no
+    section: its date is used for the headings below it. The last section may have no text.
     """
     sections: list[_Section] = []
     lines: list[str] = []
