@@ -86,23 +86,25 @@ def parse_line(line: str) -> Typed:
 class Prompt:
     """A prompt with line editing. It keeps the lines in the file `history`, so that the user can go back to them.
 
-    If there is no such file, the constructor makes it, and its folder. If the file cannot be written, the lines are kept only
-    until the command ends, and `problem` is a notice about that.
+    If there is no such file, the constructor makes it, and its folder. If the file cannot be written, now or later, the lines
+    are kept only until the command ends, and the next `ask` first prints a notice about that.
     """
 
     def __init__(self, history: str) -> None:
         from prompt_toolkit import PromptSession
-        from prompt_toolkit.history import FileHistory, History, InMemoryHistory
+        from prompt_toolkit.history import History, InMemoryHistory
         from prompt_toolkit.key_binding import KeyBindings
         from prompt_toolkit.keys import Keys
 
-        self.problem: Notice | None = None
+        from udpnote.cli.prompt_history import PromptHistory
+
+        self._problems: list[Notice] = []
         try:
             make_folders(os.path.dirname(history))
             os.close(os.open(history, os.O_CREAT | os.O_RDWR, 0o600))
-            kept: History = FileHistory(history)
+            kept: History = PromptHistory(history, on_problem=self._problems.append)
         except OSError as error:  # from the history's file: the prompt works without it
-            self.problem = Notice("history_not_kept", path=history, problem=error.strerror)
+            self._problems.append(Notice("history_not_kept", path=history, problem=error.strerror))
             kept = InMemoryHistory()
         keys = KeyBindings()
         keys.add(Keys.Vt100MouseEvent)(lambda _event: None)  # pasted colours look like mouse events, which would fail
@@ -120,6 +122,8 @@ class Prompt:
         """
         from prompt_toolkit.patch_stdout import patch_stdout
 
+        while self._problems:
+            say_here(self._problems.pop())
         session = self._lines if is_kept else self._unkept_lines
         with giving_terminal_back(), patch_stdout(raw=True), escaping_output():
             return session.prompt(prompt, default=text)

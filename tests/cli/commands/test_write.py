@@ -78,6 +78,23 @@ def test_lines_are_queued_while_there_is_no_server_and_delivered_when_one_comes_
     assert (machine.texts(), machine.waiting()) == (["early", "meanwhile", "after"], [])
 
 
+def test_a_history_that_cannot_be_written_any_more_as_on_a_full_disk_loses_no_typed_line_and_is_told_once(
+    machine: Machine,
+) -> None:
+    machine.serve()
+    terminal, process = writing(machine)
+    [history] = machine.home.rglob("history")
+    history.unlink()
+    history.mkdir()
+    for number, keys in enumerate(("milk", "bread", UP), 1):
+        terminal.type(f"{keys}\r")
+        terminal.expect(answer(number, "milk" if number == 1 else "bread"))
+        terminal.expect(PROMPT)
+    terminal.type("quit\r")
+    assert process.end().code == 0
+    assert (machine.texts(), terminal.text.count("cannot write")) == (["milk", "bread", "bread"], 1)
+
+
 def test_colours_that_are_pasted_as_keys_are_left_out_of_the_line(machine: Machine) -> None:
     machine.serve()
     terminal, process = writing(machine)

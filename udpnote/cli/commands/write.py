@@ -170,8 +170,6 @@ class _Dialogue:
 
     def run(self) -> None:
         """Read lines, send or obey each of them, and print the outcome, until a line or Ctrl-D ends the dialogue."""
-        if self._prompt.problem is not None:
-            say_here(self._prompt.problem)
         goes_on = True
         while goes_on:
             try:
