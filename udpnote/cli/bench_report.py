@@ -152,8 +152,8 @@ def _row(width: int, label: str, *cells: str) -> Iterator[Line]:
 
 
 def _durations_row(width: int, label: str, durations: Durations, count: str) -> Iterator[Line]:
-    """Yield the row for `durations`: `label`, the median, the 99th percentile, and `count`. This last text is, for example,
-    `of 200`, or says how many datagrams were lost.
+    """Yield the row for `durations`: `label`, the median, the 99th percentile, and the text `count`, such as `of 200` or
+    `3 of 100 lost`.
     """
     median, most = _milliseconds(durations.median), _milliseconds(durations.percentile_99)
     yield from _row(

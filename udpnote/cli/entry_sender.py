@@ -235,9 +235,9 @@ class _Report:
         say(Notice("sending_interrupted", stored=self._stored))
 
     def cut_short(self, error: StorageError) -> None:
-        """Print `error`, because of which the rest of the input cannot be saved, and how many entries are stored or queued.
+        """Print `error`, which says why the rest of the input cannot be saved. Print how many entries were stored and queued.
 
-        If the outbox was removed, the queued ones are not in it any more, so only the stored ones count.
+        If the outbox was removed, print only how many were stored, because the queued ones were removed with it.
         """
         sys.stdout.flush()
         say(error.notice)

@@ -44,12 +44,11 @@ def exit_code_for(error: UdpnoteError) -> int:
 
 
 def exit_code_of_change(work: Callable[[], int]) -> int:
-    """Call `work`, the function of a command that changes something, and return an exit code, as `exit_code_of` does. If
-    standard output cannot be written, let `work` go on.
+    """Call `work`, the function of a command that changes something, and return an exit code, as `exit_code_of` does.
 
-    In that case later output is discarded, and after `work` has ended, a message says that not all results were printed, and
-    whether all work was done. An exit code DONE then becomes REFUSED, because the user has not seen all results. It stays DONE
-    if the reason is that the reader of a pipe has ended, because that reader did not want the rest.
+    If standard output cannot be written, `work` goes on, and later output is discarded. At the end, a message says that not all
+    results were printed and, if the exit code was DONE, that all work was done. DONE then becomes REFUSED, because the user has
+    not seen all results. If the reader of a pipe has ended, DONE stays DONE, because that reader did not want the rest.
     """
     with streams.optional_output() as output:
         code = exit_code_of(work)
@@ -134,13 +133,13 @@ UNANSWERED = {
 
 
 def _has_obstacle(server: object) -> bool:
-    """Whether `server` is a `SilentServer`, and the user knows why this machine sends nothing to it."""
+    """Whether `server` is a `SilentServer` to which this machine could not send anything: its notice says why."""
     return getattr(server, "obstacle", None) is not None
 
 
 def recommend_doctor(reasons: Iterable[Notice]) -> None:
-    """If one of the notices `reasons` says that no server has answered, and not why, print a message that recommends `udpnote
-    doctor`.
+    """Print a message that recommends `udpnote doctor`, if one of the notices `reasons` says that no server has answered, and
+    does not say why.
     """
     if any(reason.kind in UNANSWERED and not _has_obstacle(reason.values.get("server")) for reason in reasons):
         streams.say(Notice("ask_the_doctor"))

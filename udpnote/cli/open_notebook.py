@@ -134,10 +134,10 @@ def served_path(file: str | None) -> str:
 
 
 def serve_options(file: str | None, *, is_sealed: bool) -> str:
-    """Return the options with which `udpnote serve` serves a notebook as it is, with a space before each. `is_sealed` says
-    whether the notebook is sealed, and `file` is as in `served_path`.
+    """Return the options that `udpnote serve` needs to serve a notebook, with a space before each; empty if it needs none.
 
-    If the settings ask for a notebook of the other kind, an option is needed.
+    `file` is the value of `--file`, or None if it was not given. `is_sealed` says whether the notebook is sealed. `--sealed` or
+    `--open` is among the options only if the settings ask for the opposite.
     """
     from shlex import quote  # here, because it is slow to import, and no command that reads needs it
 

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 def page_beside(**arguments: object) -> Iterator[None]:
     """In the block, a second process serves a page. `arguments` are those of `serve_page`, which that process calls.
 
-    The page's messages go to standard error. If the page cannot start, it prints the reason, and the block goes on without it,
-    also if the page is killed. The end of the block ends the page, and waits until its process has ended.
+    The page's messages go to standard error. If the page cannot start or is killed, a message says so, and the block goes on
+    without it. The end of the block ends the page, and waits until its process has ended.
     """
     with own_process(__name__, json.dumps(arguments)) as process:
         is_ending = threading.Event()
@@ -36,7 +36,7 @@ def page_beside(**arguments: object) -> Iterator[None]:
 def _report_kill(process: "Popen[bytes]", is_ending: threading.Event) -> None:
     """Wait until the page's process has ended. If a signal has killed it, so that it could say nothing itself, print that.
 
-    If `is_ending` is set, print nothing: then the server ends the page.
+    Print nothing if `is_ending` is set, because the server itself ends the page.
     """
     code = process.wait()
     if code < 0 and not is_ending.is_set():

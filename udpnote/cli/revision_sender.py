@@ -89,8 +89,8 @@ class RevisionSender:
         """Return for each of `numbers` the state of the note that has a version with this number. A number that is not in the
         notebook is left out. There must be at least one number.
 
-        Raises `Unreachable` if no server answers. Raises `WrongNotebook` if the server that the user has named now has another
-        notebook than before: the user took the numbers from the earlier one.
+        Raises `Unreachable` if no server answers. Raises `WrongNotebook` if the user has named the server, and this server has
+        another notebook than before, because `numbers` may be those of notes in the earlier notebook.
         """
         states = self._client.note_states(numbers)
         self._client.check_notebook_is_same(numbers[0])

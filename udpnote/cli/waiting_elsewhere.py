@@ -11,12 +11,11 @@ def waiting_elsewhere(client: Client, notebook: KnownNotebook | None) -> Notice 
     """Return a notice that entries in the outbox of `client` wait, and are not sent to `notebook`; None if there is no such
     entry, or if `notebook` is None. Refused entries do not count.
 
-    An entry that is assigned to a notebook waits for that notebook. An entry that is not assigned yet waits for what the user
-    named when writing it, such as a server, or else for the notebook that the user has chosen by `udpnote use`. If the options
-    of `client` name the same, and `client` has found `notebook` by them, the entry waits for `notebook`: another command has
-    just written the entry, and has not found the notebook yet.
+    These entries are sent to `notebook`, and do not count: entries that are assigned to it, entries that name nothing if
+    `notebook` is the one chosen by `udpnote use`, and entries that name the same as the options of `client`, such as a server,
+    if `client` has found `notebook` by these options. Another command may have just written the last ones.
 
-    The notice does not say that the entries are for another notebook: a server that the user named may well have `notebook`.
+    The notice does not say that the entries are for another notebook: a server that they name may well have `notebook`.
     """
     counts = client.waiting_counts()
     if notebook is None or not counts:

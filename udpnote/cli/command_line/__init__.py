@@ -1,1 +1,1 @@
-"""The command line: which commands there are, how what a user types becomes a call of one, and what is said if it is wrong."""
+"""The command line: the table of the commands, their declarations, the reading of what a user types, help, and advice."""

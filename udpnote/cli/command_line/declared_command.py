@@ -82,11 +82,13 @@ class DeclaredCommand:
     """A command: the function `work`, which returns an exit code, and the options and arguments that its parameters declare.
 
     The annotation of each parameter of `work` has an `Option`, an `Argument` or an `OptionGroup`. `name` is how the command is
-    typed; if it is empty, the name of `work`. `help` is its help text; if it is empty, the docstring of `work`. With `changes`,
-    `work` changes something: then it goes on if its results cannot be printed (see `exit_code_of_change`). `changes_with` names
-    parameters: `work` changes something if one of these has a value. With `takes_text`, the last argument is a text to store,
-    and all options stand before the text. With `takes_query`, the last argument is a text to search for, and all options stand
-    before it.
+    typed; if it is empty, the name of `work`. `help` is its help text; if it is empty, the docstring of `work`.
+
+    If `changes` is True, `work` changes something. It also does if one of the parameters `changes_with` has a value. Then
+    `work` goes on even if its results cannot be printed (see `exit_code_of_change`).
+
+    With `takes_text`, the last argument is a text to store. With `takes_query`, it is a text to search for. In both cases, all
+    options stand before the text.
     """
 
     def __init__(

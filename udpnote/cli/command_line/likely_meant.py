@@ -73,9 +73,11 @@ def advice(words: Sequence[str], error: WrongCommandLine) -> Notice:
 
 
 def line_with_option_first(words: Sequence[str], error: UdpnoteError) -> Notice | None:
-    """Return the notice with the command line in which the option of `error` stands before the text or the words to search for,
-    among which the user has typed it. `words` are the words after `udpnote`. Return None if `error` is not about such an
-    option, or if the line is too long.
+    """Move the option that the user has typed within a text to the place before the text. Return the notice with the resulting
+    command line.
+
+    The text is what the command stores or searches for. `words` are the words after `udpnote`. Return None if `error` is not
+    about such an option, or if the line is too long.
     """
     guessed, mistake = _repaired(words, error)
     line = _quoted(["udpnote", *guessed])
@@ -83,7 +85,9 @@ def line_with_option_first(words: Sequence[str], error: UdpnoteError) -> Notice 
 
 
 def _superfluous_number(words: Sequence[str], error: UdpnoteError) -> int | None:
-    """Return the number of a note that is the superfluous word of `words`. None if `error` is about something else."""
+    """Return the superfluous word of `words` as the number of a note. Return None if it is no number, or if `error` is about
+    something else.
+    """
     if not isinstance(error, WrongCommandLine) or error.notice.kind != "word_superfluous":
         return None
     found = re.fullmatch("#?([0-9]{1,18})", words[error.position])
@@ -91,10 +95,10 @@ def _superfluous_number(words: Sequence[str], error: UdpnoteError) -> int | None
 
 
 def _repaired(words: Sequence[str], error: UdpnoteError) -> tuple[list[str], UdpnoteError | None]:
-    """Mend one mistake in `words` after the other, up to `REPAIRS_MAX`; `error` is about the first.
+    """Mend up to `REPAIRS_MAX` mistakes in `words`, one after the other. `error` is about the first mistake.
 
-    Return the words, and the error about the first mistake that is left: `error` itself if nothing could be mended, and None if
-    no mistake is left.
+    Return the mended words, and the error about the first mistake that is left: `error` itself if nothing could be mended, and
+    None if no mistake is left.
     """
     guessed = [*words]
     current: UdpnoteError | None = error
@@ -124,8 +128,10 @@ def _mistake_in(words: Sequence[str]) -> UdpnoteError | None:
 
 
 def _example(command: DeclaredCommand, error: UdpnoteError) -> str | None:
-    """Return the first example from the help of `command` or, if `error` is about an option without its value, the first with
-    this option. Return None if there is none, or if `error` is not about a missing word.
+    """Return an example from the help of `command`, if `error` is about a missing word.
+
+    It is the first example. If the missing word is the value of an option, it is the first example with this option. Return
+    None if there is no such example, or if `error` is about something else.
     """
     if not error.notice.kind.endswith("_missing"):
         return None
@@ -198,7 +204,7 @@ def _another_option(words: list[str], error: WrongCommandLine) -> list[str] | No
         known += [*VERSION_NAMES, *COMPLETION_NAMES]
     if "-n" in known and re.fullmatch("-[0-9]+", words[position]):
         return [*before, "-n", words[position][1:], *after]
-    called = option_called(name, _with_such_a_value(known, command, value if equals else "".join(after[:1])))
+    called = option_called(name, _fitting(known, command, value if equals else "".join(after[:1])))
     if called is None and name in NEEDLESS_OPTIONS.get(" ".join(names), "").split():
         return [*before, *after]
     if f"-{name}" in known:  # a long option with only one hyphen
@@ -212,10 +218,11 @@ def _another_option(words: list[str], error: WrongCommandLine) -> list[str] | No
     return [*before, *([f"{meant}={value}"] if meant[:2] == "--" else [meant, value]), *after]
 
 
-def _with_such_a_value(known: Sequence[str], command: object, value: str) -> list[str]:
-    """Return those of the options `known` of `command` that are flags, or may have the value `value`.
+def _fitting(known: Sequence[str], command: object, value: str) -> list[str]:
+    """Return `known`, some options of `command`, without those that take a value and can hardly mean `value`.
 
-    `value` is the word after the option that was typed. It is empty if there is none.
+    `value` is what the user has typed as the value of an unknown option, or without an option. It is empty if the user has
+    typed nothing.
     """
     options = command.options if isinstance(command, DeclaredCommand) else []
     unfit = {name for parameter, option in options if not _may_be_value(value, parameter) for name in option.names.split()}
@@ -231,8 +238,8 @@ def _may_be_value(value: str, parameter: Parameter) -> bool:
 
 
 def _ascii_dashes(words: list[str], error: WrongCommandLine) -> list[str]:
-    """Return `words` with the option of `error`, which has ASCII dashes, in place of the one that the user typed with dashes of
-    an input method.
+    """Return `words` with ASCII dashes in the option that the user has typed with the dashes of an input method. The option of
+    `error` has ASCII dashes already.
     """
     return [*words[: error.position], str(error.notice.values["option"]), *words[error.position + 1 :]]
 
@@ -246,8 +253,10 @@ def _without_quotes(words: list[str], error: WrongCommandLine) -> list[str]:
 
 
 def _another_place(words: list[str], error: WrongCommandLine) -> list[str] | None:
-    """Return `words` with the superfluous word as a part of the time before it, or with another command, which takes the word
-    as an argument, or with the word as the value of an option. None if nothing of that is likely.
+    """Return `words` changed so that the superfluous word has a place; None if no change is likely.
+
+    The changes are tried in this order. The word is joined to the time before it. Another command takes the place of the typed
+    one, and the word is its argument. An option is added at the end, and the word is its value.
     """
     names, command, after_name = find_command(words)
     position = error.position
@@ -261,7 +270,7 @@ def _another_place(words: list[str], error: WrongCommandLine) -> list[str] | Non
         return ["show" if re.fullmatch(NUMBERS, word) else "search", *after_name]
     if name == "find":
         return ["use", *after_name]
-    known = _with_such_a_value([*option_names(command)], command, word)
+    known = _fitting([*option_names(command)], command, word)
     option = "--format" if "--format" in known else OPTIONS_FOR_SUPERFLUOUS_WORDS.get(name)
     if option not in known:
         return None
@@ -291,8 +300,8 @@ def _another_value(words: list[str], error: WrongCommandLine) -> list[str] | Non
     """Return `words` with a right value in place of one that is not a number, not an allowed word, or out of range. None if no
     value is likely.
 
-    If the value has no digits and the command takes arguments, the value is kept as an argument, and the missing number stands
-    before it: `search -n milk` becomes `search -n 10 milk`.
+    If the value has no digits and the command takes arguments, the right value is put before it, and the value stays as an
+    argument: `search -n milk` becomes `search -n 10 milk`.
     """
     values, position = error.notice.values, error.position
     given = str(values["value"])

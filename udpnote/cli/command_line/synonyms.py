@@ -103,8 +103,10 @@ def synonyms_of(option: str) -> list[str]:
 
 
 def nearest_option(name: str, known: Sequence[str]) -> str | None:
-    """Return the option among `known` that is most similar to `name`. If none is, return the one that other programs call by a
-    name similar to `name`; None if there is none.
+    """Return the option among `known` that is most similar to `name` (see `nearest`).
+
+    If no option is similar enough, compare `name` with the names that other programs have for the options, and return the
+    option with the most similar one. Return None if no such name is similar enough either.
     """
     if (own := nearest(name, known, OPTION_SIMILARITY_MIN)) is not None:
         return own
@@ -113,8 +115,11 @@ def nearest_option(name: str, known: Sequence[str]) -> str | None:
 
 
 def nearest(name: str, known: Sequence[str], similarity_min: float = COMMAND_SIMILARITY_MIN) -> str | None:
-    """Return the only one of `known` that begins with `name`. If not exactly one does, return the most similar one, or None if
-    its similarity is below `similarity_min` (0 to 1). Return None, too, if `name` has less than two letters.
+    """Return the word of `known` that `name` most likely means; None if there is none.
+
+    If exactly one word begins with `name`, it is this word. If not, it is the most similar word, if its similarity is at least
+    `similarity_min` (0 to 1). Words of one or two characters, such as `-n`, are not compared. The result is None if `name` has
+    less than two characters without its hyphens.
     """
     longer = [each for each in known if len(name.strip("-")) > 1 and each.startswith(name)]
     if len(longer) == 1:

@@ -39,7 +39,8 @@ LONG_CHARACTERS = 12_000
 class LossyEndpoint(ProbingEndpoint):
     """The sockets of a client, which lose datagrams. After a call of `lose`, they drop datagrams at random, in each direction.
 
-    `lost` is the number of dropped datagrams so far, in both directions together. `ProbingEndpoint` explains `list_interfaces`.
+    `lost` is the number of dropped datagrams so far, in both directions together. `list_interfaces` returns the network
+    interfaces to use.
     """
 
     def __init__(self, *, list_interfaces: Callable[[], list[Interface]] = lan_interfaces) -> None:

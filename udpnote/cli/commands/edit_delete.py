@@ -131,12 +131,12 @@ def _delete(sender: RevisionSender, states: dict[int, NoteState | None], ranges:
 
 
 def _delete_range(sender: RevisionSender, numbers: range, notes: int, within: range) -> list[int]:
-    """Delete the notes whose numbers are in the range `numbers`. Return the exit codes of the deletions; [REFUSED] if the range
-    has no note.
+    """Delete the notes whose numbers are in the range `numbers`. Return the exit codes of the deletions; [REFUSED] if `notes`
+    is 0.
 
     `notes` is how many notes have a number in `numbers` and are not deleted yet. `within` goes from the first of these notes to
-    the last. Print how many notes were deleted, and how many numbers were skipped: those of notes deleted before, and of
-    revisions. Raises the errors of reading (see `NotebookReader`).
+    the last. Print how many notes were deleted, and how many other numbers the range has: those of notes deleted before, of
+    revisions and of deletions. Raises the errors of reading (see `NotebookReader`).
 
     As soon as one deletion is queued, delete no further notes, because the user would not see what further deletions do, and
     print which part of the range is left. The exit code of the queued deletion is in the result.

@@ -81,8 +81,8 @@ def _prepared(path: str, number: int, file: str | None) -> Iterator[Erasure]:
     `prepared_erasure` does.
 
     Raises `NotebookInUse` if a server uses the notebook. If a service of systemd runs that server, the error names three
-    commands: they stop the service, erase the note, and start the service again. `file` is the value of `--file`, which the
-    second one needs.
+    commands: they stop the service, erase the note, and start the service again. `file` is the value of `--file` for the
+    command that erases.
     """
     try:
         with prepared_erasure(path, number) as erasure:

@@ -141,12 +141,11 @@ def _setting_that_precedes(chosen: KnownNotebook, named_key_id: bytes | None) ->
 
 
 def _say_if_replaced(client: Client, found: Sequence[FoundNotebook]) -> None:
-    """Print that the notebook of `client` has not answered, and which notebook in `found` may have replaced it.
+    """If the notebook of `client` has not answered, print which notebook in `found` may have replaced it, if there is one.
 
     `found` are the notebooks that have answered. A notebook may have replaced the notebook of `client` if both have the same
-    name or the same address, and if both are sealed or both are open. Print nothing in four cases: the notebook of `client` is
-    not known, it has answered, no notebook in `found` may have replaced it, or an impostor has its name or address: then a
-    warning was printed already.
+    name or the same address and port, and if both are sealed or both are open. Print nothing if the notebook of `client` is not
+    known. Print nothing if an impostor has its name or address, because a warning was printed already.
     """
     own = client.notebook
     if own is None or own.notebook_id.hex() in [each.notebook_id for each in found]:

@@ -110,8 +110,10 @@ def _open(path: str, format_name: str | None) -> SourceFile | SourceFolder:
     """Open the file or folder at `path`. The caller must close it.
 
     A single Markdown file is opened as a folder that has only this file. So its notes get the same client ids and sequences as
-    in an import of the folder. `format_name` is the value of `--format`. Raises `InvalidImport` if `path` is a folder, but
-    `format_name` is a format of single files. Raises it, too, if standard input should be read as Markdown.
+    in an import of the folder. `format_name` is the value of `--format`.
+
+    Raises `InvalidImport` if `path` is a folder, but `format_name` is a format of single files. Raises it, too, if
+    standard input should be read as Markdown. Raises the errors of `SourceFile` and `SourceFolder`.
     """
     if os.path.isdir(path):
         if format_name not in (None, "jrnl", "markdown"):

@@ -162,11 +162,11 @@ def _show_beginnings(
     query: "QueryWords",
     layout: Layout,
 ) -> None:
-    """Repeat the search for a `query` that has found nothing. For each word of the query that is in no note, now search for
-    longer words that begin with it.
+    """Repeat the search for a `query` that has found nothing, with a `*` after each of its words that is in no note. `mil*`
+    also finds longer words, such as `milk`.
 
-    Print these words of the query, and the notes that are found. If nothing is found, print that, and also if `OR` or `-` was
-    inside quotation marks, where it is ordinary text.
+    Print which words got a `*`, and the notes that are found. If nothing is found, print that. Print then also if the query has
+    `OR` or `-` inside quotation marks, where it is ordinary text.
     """
     tried = _words_that_find_nothing(notebook, query, selection.filters)
     widened = query.with_beginnings(tried)
@@ -179,9 +179,10 @@ def _show_beginnings(
 
 
 def _words_that_find_nothing(notebook: NotebookReader, query: "QueryWords", filters: Filters) -> list[str]:
-    """Search for single words of `query` in the notes that match `filters`, and return those that are in no note.
+    """Search for each word of `query` alone in the notes that match `filters`, and return the words that are in no note.
 
-    Only words that may get a `*` are searched for. The search ends when so many are found as may get one.
+    Words after which a `*` finds nothing more are left out (see `QueryWords.possible_beginnings`). The result has at most as
+    many words as may still get a `*` (see `QueryWords.beginnings_left`).
     """
     from udpnote.text.query_words import QueryWords  # here, as in `search`
 
@@ -231,8 +232,8 @@ def _show(
 def _portions(notebook: NotebookReader, selection: Selection) -> Generator[list[StoredEntry]]:
     """Yield the notes of `selection`, with their latest text, in lists, in the order in which they are to be printed.
 
-    It is the order of `StoredEntry.noted_at`, or with `newest_first` of the selection the reverse. If only the latest notes are
-    to be printed, they are those with the largest `noted_at`.
+    They are ordered by their time, `StoredEntry.noted_at`: the earliest is first, or with `selection.newest_first` the latest.
+    Without `selection.is_all`, only the latest notes are yielded.
     """
     words, filters = selection.words, selection.filters
     if selection.is_all:

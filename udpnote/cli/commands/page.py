@@ -117,9 +117,10 @@ def serve_page(
 
 
 def _report_trouble(reason: Notice) -> None:
-    """Print why browsers, which are told to ask the person who runs the page, cannot use the notebook.
+    """Print `reason`: why browsers cannot use the notebook. The page tells browsers only to ask the person who runs it.
 
-    A browser's request may have shown the trouble. So the sentence is made in an empty context, without the browser's language.
+    This may be called while a request is answered in the browser's language. The sentence is made in an empty context, so that
+    it is in the language of the person who runs the page.
     """
     Context().run(say, Notice("page_cannot_use_notebook", reason=reason))
 

@@ -95,8 +95,8 @@ def unseal(file: ServedFile = None) -> int:
 def _leave_here(notebook_id: bytes) -> bool:
     """Leave the notebook that was just unsealed, as `udpnote leave` does, so that this user's entries go there unencrypted.
 
-    Return True if this user's outbox does not have the notebook as a sealed one now. Return False if it still has, because
-    entries in the outbox wait for the notebook, or because the outbox cannot be written.
+    Return whether this user has left it, or had not joined it. Return False if this user cannot leave it now: entries in the
+    outbox wait for the notebook, or the outbox cannot be read or written.
     """
     from udpnote.client.client import Client
     from udpnote.settings import load_settings

@@ -173,7 +173,7 @@ def _service(*, is_system: bool, instance: str | None) -> Service:
 
 def _read_own_unit(service: Service) -> tuple[Found, Unit | None]:
     """Read the unit file of `service`, and return what `read_unit` returns. Raises `ServiceRefused` if udpnote has not made the
-    file that is there.
+    file that is there, and `StorageError` if the file cannot be read.
     """
     found, unit = read_unit(service.path)
     if found is Found.FOREIGN:

@@ -121,8 +121,8 @@ class _NotePrinter:
     def _notes_in(self, numbers: range) -> Iterator[NoteState]:
         """Yield, in order, the state of each note whose number is in the range `numbers`.
 
-        Without `has_history`, deleted notes are left out. With it, both fields of each state have the first version of the
-        note: the caller reads the other versions itself.
+        Without `has_history`, deleted notes are left out. With it, `note` and `latest` of each state are the first version of
+        the note, because the caller reads the other versions itself.
         """
         if not self._has_history:
             yield from self._notebook.states_between(numbers.start, numbers.stop - 1)

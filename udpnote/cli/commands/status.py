@@ -331,8 +331,10 @@ def _object(client: _Client, sources: dict[str, Source], waited_seconds: float) 
 
 
 def _chosen_by(status: NotebookStatus, named: Sequence[str]) -> str | None:
-    """Why the client uses the notebook of `status`, as a word for `--json`: `named` settings name it, the user has chosen it,
-    or only this one answers. None if none of these is true, so that no notebook is known.
+    """Why the client uses the notebook of `status`, as a word for `--json`. `named` are the settings that name it.
+
+    The word is `setting` if there are such settings, `choice` if the user has chosen the notebook, and `only_one` if no other
+    notebook answers. None if no notebook is known.
     """
     if named:
         return "setting"

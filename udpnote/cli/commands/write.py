@@ -308,8 +308,11 @@ class _Dialogue:
 
 
 def _queued_because(reason: Notice) -> Notice:
-    """The notice that an entry is queued for `reason`. The reason itself may say how to send the entry again, but the prompt
-    does that: if only the server is silent, the notice says no more than that.
+    """Return the notice that an entry is queued for `reason`.
+
+    A `reason` about a silent server recommends a command that sends the entry again. The notice leaves this out, because the
+    prompt sends the entry again by itself. If another notebook has answered in the server's place, the notice has the whole
+    `reason`.
     """
     server = reason.values.get("server")
     if isinstance(server, SilentServer) and server.another is None:

@@ -37,11 +37,11 @@ class SourceFolder:
     """The notes in the folder `path`, or in the single Markdown file `path`.
 
     In a folder and the folders within it, only files whose names end with one of the `ENDINGS` are read. Hidden files, symbolic
-    links and the backups of Logseq are left out. `size` is the number of bytes of the files to read. The constructor looks for
-    the files. It raises `StorageError` if the folder cannot be read, and `InvalidImport` if there is no file to read.
+    links and the backups of Logseq are left out. `size` is the number of bytes of the files to read.
 
-    A file that cannot be read is a bad file, and so is a folder within the folder: `notes` reports them, and reads the others.
-    But if the constructor finds no file to read, it raises the `StorageError` about the first bad folder.
+    The constructor looks for the files. It raises `StorageError` if the folder `path` cannot be read. A folder within it that
+    cannot be read is kept for `notes`, which reports it. If there is no file to read, the constructor raises the `StorageError`
+    about the first such folder or, if all folders can be read, `InvalidImport`.
     """
 
     def __init__(self, path: str) -> None:

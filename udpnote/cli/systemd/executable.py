@@ -28,7 +28,8 @@ def server_program() -> list[str]:
     """Return the command line that starts this `udpnote`: the path of the installed command. If there is none, the command line
     is `python -P -m udpnote`, with Python's path.
 
-    Raises `ServiceRefused` if the program's path has a character that systemd refuses (see `_UNSAFE`).
+    Raises `ServiceRefused` if the program's path has a character that systemd refuses: a control character, a quotation mark or
+    a backslash.
     """
     beside = Path(sys.executable).with_name("udpnote")
     found = str(beside) if os.access(beside, os.X_OK) else shutil.which(sys.argv[0])
@@ -50,7 +51,8 @@ def places_of_code(program: str) -> list[str]:
 
 
 def check_trusted(places: Iterable[str]) -> None:
-    """Raise `ServiceRefused` if one of `places` is in one of the `HIDDEN_FOLDERS`, or if another user than root can change it.
+    """Raise `ServiceRefused` if one of `places` is in a folder that the service does not see (such as `/home`), or if another
+    user than root can change it.
 
     A user who can rename a folder above a place can replace the place. So all folders above it are checked, too, and so are the
     symbolic links on the way to it, with the folders above these links.

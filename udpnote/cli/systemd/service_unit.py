@@ -77,9 +77,8 @@ class Service(NamedTuple):
 class Unit(NamedTuple):
     """What a unit file says of the notebook: the path of the notebook's file, and the notebook's name.
 
-    `file` is None if its line is missing, or if the value there is not a JSON string. `name` is None in the same cases, and if
-    the server chooses the name. If somebody has written another JSON string there, that is the value: only `Found.CHANGED` (see
-    `read_unit`) says that the file is not as udpnote has written it.
+    `file` is None if the unit file has no line for it, or if the value in this line is not a JSON string. `name` is None in the
+    same cases, and if the server chooses the name. Somebody may have changed the values: see `Found.CHANGED`.
     """
 
     file: str | None

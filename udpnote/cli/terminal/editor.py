@@ -189,7 +189,7 @@ def editor_command() -> list[str]:
     It is the command in $VISUAL, else the one in $EDITOR, else the first of `EDITORS` that is installed. Raises
     `InvalidSetting` in five cases: there is no editor, the command cannot be split into words (for example because of an
     unclosed quotation mark), its program is not installed, it is one of the `TERMINAL_EDITORS` and there is no terminal, or it
-    needs one of the `WAIT_OPTIONS` and has none.
+    waits only with an option that the command lacks (`WAIT_OPTIONS`).
     """
     variable = _variable()
     named = os.environ.get(variable)
@@ -219,7 +219,7 @@ def _is_terminal_editor(command: list[str]) -> bool:
 
 
 def _wait_options(command: list[str]) -> tuple[str, ...]:
-    """The `WAIT_OPTIONS` of the editor of `command`; empty if it is not among them."""
+    """The options that make the editor in `command` wait (`WAIT_OPTIONS`); empty if it needs none, or is not known."""
     return WAIT_OPTIONS.get(os.path.basename(command[0]), ())
 
 

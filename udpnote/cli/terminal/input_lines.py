@@ -203,7 +203,9 @@ def whole_input(file: BinaryIO, encoding: str) -> str:
 
 
 def entry_bytes(file: BinaryIO) -> bytes:
-    """Read all bytes of `file`, and return them. Raises `InvalidEntry` if there are more than `_INPUT_BYTES_MAX`."""
+    """Read all bytes of `file`, and return them. Raises `InvalidEntry` if there are more than `TEXT_BYTES_MAX`, besides a byte
+    order mark and a line end.
+    """
     data = file.read(_INPUT_BYTES_MAX + 1)
     if len(data) > _INPUT_BYTES_MAX:
         raise InvalidEntry("input_too_long", bytes_max=TEXT_BYTES_MAX)
