@@ -205,8 +205,10 @@ def _host_refused(scope: Scope, host: str) -> Response:
 
 
 def _harmless_name(host: str) -> str:
-    """Return `host` if it is a name or an address, but without the zone after a `%`, which may be any text. If it is neither,
-    return `NAME`, because `host` could have characters that a shell executes.
+    """Return `host` for a command that a message shows: without the zone after a `%`, which may be any text.
+
+    If `host` is neither a name nor an address, return the placeholder `NAME`: `host` could have characters that a shell
+    executes.
     """
     try:
         return dns_name(host) or str(ipaddress.ip_address(host.partition("%")[0]))

@@ -14,9 +14,9 @@ _IpAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 def page_addresses(bind: str | None, port: int, own: Sequence[str], *, is_https: bool = False) -> list[str]:
     """Return the addresses (URLs) at which other machines can open a page that listens at TCP `port`.
 
-    They begin with `https://` if `is_https` is true, else with `http://`. `bind` and `own` are those of `listened_addresses`.
-    If `bind` is no single address, the results have those that other machines can reach: the IPv4 addresses or, if there are
-    none, the IPv6 addresses. If there are neither, the only result has the host `localhost`.
+    They begin with `https://` if `is_https` is true, else with `http://`. For `bind` and `own` see `listened_addresses`. If
+    `bind` is a host name or a single address, the only result has that host. Otherwise, the results have the IPv4 addresses
+    that are neither loopback nor link-local or, without any, such IPv6 addresses or, without any, `localhost`.
     """
     return [f"{'https' if is_https else 'http'}://{host}:{port}" for host in _hosts(bind, own)]
 

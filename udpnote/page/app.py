@@ -50,10 +50,10 @@ OpenClient = Callable[[str | None, KnownNotebook | None, Callable[[Notice], None
 def client_opener(server: str | None, notebook: str | None) -> OpenClient:
     """Return a function `(key, known, on_notice)` that opens a client of the page's notebook. Its caller must close the client.
 
-    `server` and `notebook` are the values of the options `--server` and `--notebook`, or None. With a join code `key`, which a
-    browser gave, the client uses that key. Its outbox is in memory, so that the key is never in a file, and it does not know
-    the notebooks in the user's outbox. If the notebook `known` has this key, the client uses that notebook at its last address.
-    If `key` is None, the client uses the user's outbox, as other commands do. For `on_notice` see `Client`.
+    `server` and `notebook` are the values of the options `--server` and `--notebook`, or None. `key` is the join code that a
+    browser gave. With it, the client's outbox is in memory, so that the key is never in a file. This outbox has no addresses
+    of notebooks, except that of `known` if this notebook has the same key. If `key` is None, the client uses the user's
+    outbox, as other commands do, and ignores `known`. For `on_notice` see `Client`.
     """
 
     def open_client(key: str | None, known: KnownNotebook | None, on_notice: Callable[[Notice], None]) -> Client:

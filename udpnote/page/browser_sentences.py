@@ -71,8 +71,9 @@ _FOR_BOTH = {
 def notice_for_browser(notice: Notice) -> Notice:
     """Return the notice that a person at a browser gets in place of `notice`.
 
-    Notices of the page itself stay as they are, and the tables above say what becomes of others. All that are left become
-    `UNUSABLE`: they are for the person who runs the page, and may name files of its host.
+    `_INSTEAD` and `_INSTEAD_WITH_VALUES` have other notices for some kinds. Notices of the page itself (`page_…`) and those in
+    `_FOR_BOTH` stay as they are. All others become `UNUSABLE`: they are for the person who runs the page, and may name files
+    of its host.
     """
     if notice.kind in _INSTEAD:
         return _INSTEAD[notice.kind]

@@ -142,7 +142,9 @@ def _seen(value: object) -> SeenEntry:
 
 
 def _seen_sequence(value: dict[str, Any]) -> int:
-    """Return the sequence in `value`: a number, or a text as `_identity` makes it of a long one. Raises a `Refusal`."""
+    """Return the sequence number in `value`. It may be a number, or a text with its digits, as `_identity` makes for a large
+    number. Raises a `Refusal` for anything else.
+    """
     text = value.get("sequence")
     if not isinstance(text, str):
         return _number(value, "sequence")

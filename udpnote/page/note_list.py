@@ -26,7 +26,7 @@ def list_notes(
     """Return a JSON object with at most `limit` notes that match the words in `arguments` and the `filters`, the newest first.
 
     Only notes between the places `before` and `after` are listed; None sets no bound. If more notes match than the list may
-    have, the newest of them are listed. With `after`, the oldest are. A list of long notes has fewer than `limit`: see
+    have, it has the newest of them or, with `after`, the oldest. A list of long notes has fewer than `limit`: see
     `CHARACTERS_MAX`.
 
     The object says where the next list begins: its field `before` is the `before` of the next request, or None if there are no
@@ -48,9 +48,9 @@ def _notes_between(
     """Return at most `limit` notes between the places `before` and `after`: the place of each, and its JSON object. Also return
     whether there may be more notes between the places.
 
-    The newest come first or, with `after`, the oldest. The filters of `client` have times for bounds, not places, and several
-    notes may have the same time. So some of the notes that are read may not be between the places. Then more notes are read,
-    until the list is full or there are no more.
+    The newest come first or, with `after`, the oldest. `client` can filter notes by their times, but not by their places, and
+    several notes may have the time of `before` or `after`. So this leaves out each note that is not between the places. If
+    the list is then not full, it asks `client` for four times as many notes, until there are no more.
     """
     if before is not None:
         filters = {**filters, "until": before[0] + 1}

@@ -47,8 +47,8 @@ _begun_at: ContextVar[float] = ContextVar("_begun_at", default=float("inf"))
 class PageNotebook:
     """One notebook, as all browsers with the same key use it.
 
-    `open_client` opens a client of the notebook, which this object closes. `server` says what is known about the notebook's
-    server; see there for the other arguments.
+    `open_client` opens a client of the notebook, which this object closes. Its calls run in `threads`. The attribute `server`
+    says what is known about the notebook's server. For the other arguments see `ServerWatch`.
     """
 
     def __init__(
@@ -165,8 +165,8 @@ class PageNotebook:
 
 
 def wait_for_index(indexed: int, last: int) -> None:
-    """End the present call of a `PageNotebook` by a `Refusal` if it has taken `INDEXING_SECONDS`. Outside of such a call, do
-    nothing.
+    """Raise a `Refusal`, which ends the present call of a `PageNotebook`, if this call has taken `INDEXING_SECONDS`. Outside of
+    such a call, do nothing.
 
     This is the `on_indexing` of the page's clients: they call it in the call's thread while the search index has only the
     entries up to the number `indexed` of those up to `last`.

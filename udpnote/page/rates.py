@@ -14,12 +14,11 @@ NETWORK_BITS = 64
 
 def counted_host(client: str, server: str) -> str:
     """Return the name under which to count the requests of the browser at the address `client`: an address, or an IPv6 network.
-    The browser has connected to the page at the address `server`.
 
-    Each IPv4 address counts as a host. A host can take many addresses of an IPv6 network, so all addresses of such a network
-    count as one host. There are two exceptions: in the network of `server`, and among link-local and loopback addresses, each
-    address counts as a host, because there all neighbours share one network. If `client` is not an IP address, it is returned
-    as it is.
+    The name is usually the IPv6 network (/64) of `client`, because a host can take any number of addresses in it. It is
+    `client` itself for an IPv4 address, and also where many hosts share one IPv6 network: if `client` is link-local or
+    loopback, or in the network of `server`, the page's address to which the browser has connected. If `client` is not an IP
+    address, it is returned as it is.
     """
     address, own = _address(client), _address(server)
     if not isinstance(address, ipaddress.IPv6Address):

@@ -117,10 +117,10 @@ class ServerWatch:
         await self._absent.wait()
 
     def check_key(self, client: Client) -> None:
-        """Raise `KeyMissing` if the notebook is sealed, and `client` opens it with this machine's key, not with one that a
-        browser gave: only browsers that give the key may use a sealed notebook.
+        """Raise `KeyMissing` if `client` has this machine's key: only browsers that give the key may use a sealed notebook.
+        Do nothing if the notebook is open, or if a browser gave the key.
 
-        The server may not have said yet that the notebook is sealed. So this also records it in `known`, if that is set, and
+        The server may not have said yet that the notebook is sealed. So if `known` is set, this records it there, and
         `needs_session` becomes True.
         """
         if self._has_key or client.key_id is None:
@@ -141,7 +141,8 @@ class ServerWatch:
 
     async def watch(self) -> None:
         """Ask again and again whether the server answers and whether it was started again, and record its answers as `check`
-        does. If an answer is missing, only `suspect`, because one lost answer does not mean that the server is silent.
+        does. If an answer is missing, call `suspect` and record nothing yet: one lost answer does not mean that the server is
+        silent.
 
         Return after `close`, or when `ended` is set.
         """
@@ -195,8 +196,8 @@ class ServerWatch:
             self._tell()
 
     def record_error(self, error: UdpnoteError) -> None:
-        """Act on `error` if it will last: call `end` if the notebook has a newer key than the browser gave, and report an error
-        about which the person who runs the page must do something.
+        """Call `end` if `error` says that the notebook has a newer key than the browser gave. Report any other error as
+        `TroubleReport.report` does.
         """
         if self._has_key and isinstance(error, OldKey):
             self.end(error.notice)

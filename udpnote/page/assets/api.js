@@ -11,12 +11,13 @@ export const INDEX_BEING_BUILT = "page_index_being_built";
 /** How many notes are loaded first: more than a screen shows, and few enough to be shown soon. */
 export const FIRST_NOTES = 20;
 
-/** How many notes a request asks for if nothing else is said. */
+/** How many notes a request asks for if the caller names no `limit`. */
 const NOTES = 50;
 
 /**
- * A request has failed. `status` is the HTTP status, or 0 without an answer of the page's server. `kind` (for programs) and `reason`
- * (for people) say why; null: not known. The server asks to wait for `retrySeconds` before the next request; 0: it does not.
+ * A request has failed. `status` is the HTTP status, or 0 if the page's server has not answered. `kind` (for programs) and `reason`
+ * (for people) say why, or are null if that is not known. `retrySeconds` is how long the server asks to wait before the next
+ * request, or 0 if it does not ask for that.
  */
 export class Failure extends Error {
   constructor(status, { kind = null, reason = null, retrySeconds = 0 } = {}) {

@@ -4,7 +4,7 @@ import { request } from "./api.js";
 import { prose } from "./dom.js";
 
 export class CodeForm {
-  /** "enter" or "cancel": the person has asked for the form, or closed it. null: it is shown if a code is needed. */
+  /** "enter" if the person has asked for the form, "cancel" if the person has closed it, or null: show it if a code is needed. */
   #choice = null;
 
   /** Whether this browser has given the join code of the notebook, so that another one would not help. */
@@ -23,7 +23,7 @@ export class CodeForm {
     elements.cancel.onclick = () => this.#cancel();
   }
 
-  /** Whether the person has asked for the form or closed it, and the notebook has not answered without a code since. */
+  /** Whether the person has asked for the form or closed it. This ends when the notebook answers and needs no code. */
   get isChosen() {
     return this.#choice !== null;
   }
@@ -41,7 +41,7 @@ export class CodeForm {
     return this.#choice === "enter" || (this.#choice === null && (needsCode || mayBeSealed));
   }
 
-  /** Show the form, or hide it, as `state` asks for it. */
+  /** Show the form if `isAsked` says so for this `state`; hide it if not. */
   show(state) {
     const { elements: { form, title, fields, why, code, wrong }, words } = this;
     const isAsked = this.isAsked(state);

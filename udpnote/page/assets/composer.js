@@ -2,8 +2,9 @@
  * The field for writing, and its draft. Each tab has its own draft, which survives a reload, a switch to another app and a crash of
  * the browser. A new tab shows the draft that a closed tab has left.
  *
- * Each draft has an id. When the outbox keeps the entry, it remembers the id. So no draft is sent twice: not by two presses of
- * Enter, not by two tabs that show it, and not after a crash between keeping the entry and forgetting the draft.
+ * Each draft has an id. When the outbox keeps an entry from a draft, it remembers the draft's id with the text (`draftName`), and
+ * takes no second entry with both. So no draft is sent twice: not by two presses of Enter, not by two tabs that show it, and not
+ * after a crash between keeping the entry and forgetting the draft.
  */
 
 import { wellFormed } from "./entries.js";
@@ -31,7 +32,7 @@ export class Composer {
   #timer = null;
   #isSending = false;
 
-  /** The draft that is kept, as JSON, and its id; "null" and null: none is kept. */
+  /** The draft that the browser keeps, as JSON, and its id. If it keeps none, these are "null" and null. */
   #kept = "null";
   #keptId = null;
 
@@ -110,12 +111,12 @@ export class Composer {
     this.elements.text.setSelectionRange(text.length, text.length);
   }
 
-  /** Go on with the editing under another `title`. The fields of `editing` replace those of what is edited. */
+  /** Go on with the editing under another `title`. Fields that `editing` has replace those of the draft's `editing`. */
   noteEdited(editing, title) {
     this.#show({ ...this.draft, editing: { ...this.draft.editing, ...editing }, title });
   }
 
-  /** Go back to the text from before the editing. `keepsText`: add the edited text to it. */
+  /** End the editing, and show the text from before it. With `keepsText`, add the edited text to that. */
   endEditing({ keepsText = false } = {}) {
     const { earlier, text } = this.draft;
     this.#show({ ...this.#blank(), text: [earlier, keepsText && text].filter(Boolean).join("\n") });

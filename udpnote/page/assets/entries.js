@@ -7,7 +7,7 @@
  * - `note`: the number of the note that it changes, by which people know the note; null: not known, or it changes none.
  * - `state`: `waiting`, `refused` or `erased`; `reason`: what the server has said of it; null: nothing.
  * - `is_sent`: whether it may have been sent; `after`: the `order` of the entry behind which it waits, or null.
- * - `is_undoable`: whether a person can take it back. What takes something back is not taken back itself.
+ * - `is_undoable`: whether a person can take it back; false if it takes another entry back, or was taken back already.
  *
  * An entry may be broken by a fault of a disk or of a browser, or by a person at the developer's tools. The page never sends such an
  * entry. It shows what is left of it, so that a person can copy and remove it, and sends all others.

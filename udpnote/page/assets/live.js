@@ -63,8 +63,8 @@ export class Live {
   }
 
   /**
-   * Listen to one EventSource until it ends for good, or until `#renew` is called (`isRenewed`). Returns a promise of that, and of
-   * whether the stream was open at any time (`wasOpen`).
+   * Listen to one EventSource until it ends for good, or until `#renew` is called. Returns a promise of two values: `wasOpen` says
+   * whether the stream was open at any time, and `isRenewed` whether `#renew` has ended it.
    */
   #listen() {
     return new Promise((resolve) => {

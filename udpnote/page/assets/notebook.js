@@ -6,7 +6,10 @@ import { isStoredAs } from "./entries.js";
 import { answerTo } from "./first_requests.js";
 import { lastNotebook, rememberNotebook } from "./settings.js";
 
-/** While a filter is on: how soon after an entry is stored the page asks which notes match, and how long before it asks again. */
+/**
+ * With a filter, the page asks which notes match `SOON_MILLISECONDS` after an entry is stored, and waits for at least
+ * `PAUSE_MILLISECONDS` between two such questions.
+ */
 const SOON_MILLISECONDS = 200;
 const PAUSE_MILLISECONDS = 2_000;
 
@@ -252,8 +255,10 @@ export class Notebook {
   }
 
   /**
-   * Load the notes again for the `cause` of an event `restored`, and say so if an older copy has replaced the notebook. The server
-   * takes another notebook for an older copy, too, if the page was started again and shows that one now.
+   * Load the notes again after an event `restored`, and say so if its `cause` is that an older copy has replaced the notebook.
+   *
+   * The event has the same cause if the page was started again and now shows another notebook. Then the id differs, and this says
+   * nothing.
    */
   async #loadAnew(cause) {
     const before = this.#streamed ?? this.id;

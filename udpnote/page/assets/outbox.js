@@ -255,7 +255,7 @@ export class Outbox {
   }
 }
 
-/** The fields of a change that name the changed entry, which the notebook has under `number`, and the note that it belongs to. */
+/** Fields for a change of an entry that is stored under `number`: which entry it changes, and the number of the note. */
 function seenAs({ client, sequence, note }, number) {
   return { revises: number, seen: { number, client, sequence }, note: note ?? number };
 }
@@ -295,12 +295,12 @@ async function forgetWrite(transaction, order) {
   return true;
 }
 
-/** What the function that `eachEntry` calls returns so that it gets no further entries. */
+/** A function that `eachEntry` calls returns this to get no further entries. */
 const END = Symbol("end");
 
 /**
- * Call `change` with each entry, the oldest first, until it returns `END`. Any other result is kept in place of the entry; null:
- * the entry stays as it is.
+ * Call `change` with each entry, the oldest first, until it returns `END`. If it returns null, the entry stays as it is. Any other
+ * result is kept in place of the entry.
  */
 function eachEntry(transaction, change) {
   return new Promise((resolve, reject) => {

@@ -1,4 +1,4 @@
-/** The page: makes its parts, and connects them. The only module that does something when it is loaded. */
+/** The page: makes its parts, connects them and starts. Besides `first_requests.js`, no other module acts when it is loaded. */
 
 import { request } from "./api.js";
 import { Author } from "./author.js";

@@ -23,9 +23,9 @@ export class Telling {
   }
 
   /**
-   * Show the notice `name`, perhaps with a `detail` and `actions`, until this is called for the same `name` with the `text`
-   * null. An action has a text for its button, and the function `act` that the button calls. If the notice is shown with the same
-   * `text` already, it stays as it is, unless there is another `detail`.
+   * Show the notice `name` with this `text`, and perhaps with a `detail` and `actions`. If `text` is null, remove the notice. An
+   * action has a `text` for its button, and the function `act` that the button calls. A notice that is shown with the same `text`
+   * already stays as it is, unless there is another `detail`.
    */
   notice(name, text, detail = null, ...actions) {
     const id = `notice-${name}`;

@@ -22,7 +22,7 @@ const LOOKED_UP_NOTES = 200;
 const NEAR_PIXELS = 600;
 
 export class Timeline {
-  /** The first and the last of the notes that were loaded; null: there are no notes before or after those that are shown. */
+  /** The first and the last note that were loaded. `before` or `after` is null if there are no more notes on that side. */
   #edges = { before: null, after: null };
 
   #isLoading = { before: false, after: false };
@@ -135,8 +135,8 @@ export class Timeline {
   }
 
   /**
-   * Get the latest notes by `ask`, call `prepare` with the answer, and show its notes among those that are shown. Returns whether
-   * there was an answer. If there may be further notes between the shown ones and those of the answer, load the latest anew.
+   * Get the latest notes by `ask`. Call `prepare` with the answer, and add its notes to those that are shown. If further notes may
+   * be between the shown ones and those of the answer, `load` the latest notes instead. Returns whether `ask` got an answer.
    */
   #merge(ask, prepare = () => {}) {
     const load = this.#loads;
@@ -196,7 +196,7 @@ export class Timeline {
     if (this.#edges.after !== null) await this.load();
   }
 
-  /** Load the notes before the first or after the last one that is shown: those in whose place the `button` stands. */
+  /** Load notes before the first one that is shown if `button` is `elements.older`; else load notes after the last one. */
   async #loadMore(button) {
     const side = button === this.elements.older ? "before" : "after";
     const edge = this.#edges[side];
@@ -240,7 +240,7 @@ export class Timeline {
     return this.#show(note);
   }
 
-  /** Do what `put` does. A note after the last one that was loaded is only counted: a person comes to it by loading more. */
+  /** Do what `put` does. But if `note` is after the last one that was loaded, only count it: loading more shows it. */
   #show(note) {
     const { list } = this;
     const shown = this.get(note.number);
@@ -334,9 +334,9 @@ export class Timeline {
   }
 
   /**
-   * Ask for notes that match the filters; `choice` as in `notesPath`. Returns the server's answer. No notebook can search for some
-   * texts: then the answer has no notes, and `refusal` says why. With `isFirst`, the answer is the same while the search index is
-   * being built, and `retrySeconds` says when to ask again. Returns null if there is no answer, after `onFailure`.
+   * Ask for notes that match the filters; for `choice` see `notesPath`. Returns the server's answer. If the notebook cannot search
+   * for these filters, the answer has no notes, and `refusal` says why. With `isFirst`, this is so also while the search index is
+   * being built; `retrySeconds` says when to ask again. After any other failure, this calls `onFailure` and returns null.
    */
   async #ask(choice = {}, { isFirst = false } = {}) {
     try {
