@@ -58,8 +58,8 @@ class Read(NamedTuple):
     a reading from 1. The server sends at most `limit` entries in answer to one burst (0: no limit). If there is no result yet,
     the server may keep the READ for up to `wait_milliseconds` until there is one. `seen` is the latest entry before the cursor
     that a follower has read. If the notebook lacks that entry, the server answers `OLDER_COPY`. If `seen` is `NOTHING_SEEN`,
-    the server does not check this. `pages` is how many pages the server makes at least for the
-    burst, even if fewer of its READs have arrived. The burst has as many READs or more.
+    the server does not check this. The burst has at least `pages` READs. The server makes at least this many pages for
+    the burst, even if fewer of its READs have arrived.
     """
 
     notebook_id: bytes

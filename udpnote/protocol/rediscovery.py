@@ -66,7 +66,7 @@ class ImpostorFound(NamedTuple):
 
 
 class AnotherNotebookFound(NamedTuple):
-    """Event: a discovery has ended without the server, and `notebook` has answered it.
+    """Event: a discovery has not found the server, but the server of `notebook` has answered it.
 
     `notebook` has the name or the address of the notebook that the client looks for, but another id.
     """
@@ -124,8 +124,8 @@ class Rediscovery:
     def begin(self, now: float) -> None:
         """Start to look for the server, because it does not answer, and report `LookingForServer`.
 
-        If the latest discovery has found the server, and it has answered no request since, report `AnswersOnlyDiscovery`
-        instead, but only once.
+        If the latest discovery has found the server, and the server has answered no request since, report
+        `AnswersOnlyDiscovery` instead, but only once.
 
         The next `handle_timeout` starts the discovery. But if the server has not answered since an earlier discovery, there is
         a pause first. If a discovery is running already, it continues.

@@ -143,10 +143,10 @@ class RequestHandler:
         return notices
 
     def _store(self, notes: list[Arrival], now: int) -> list[Verdict | None]:
-        """Store `notes`, and return a verdict or None for each, in order (see `Notebook.store`). If the file cannot be written,
-        all verdicts are NOT_WRITABLE.
+        """Store `notes`, and return a verdict or None for each, in order (see `Notebook.store`).
 
-        For `now` and `NotebookLost` see `handle`. Before the error, this drops the batch and the answers that are ready.
+        If the file cannot be written, all verdicts are NOT_WRITABLE. Before this raises `NotebookLost`, it drops the batch and
+        the answers that are ready. For `now` see `handle`.
         """
         try:
             verdicts = self._notebook.store(notes, now)

@@ -26,7 +26,10 @@ LOOK_SECONDS = 0.05
 
 
 class KeyUse(Enum):
-    """Whether the notebook's server uses a new key, as far as is known. NO_SERVER means that the notebook has no server now."""
+    """Whether the notebook's server uses a new key.
+
+    NOT_IN_USE also stands for a notebook that cannot be read, and NO_SERVER for one that has no server now.
+    """
 
     IN_USE = auto()
     NOT_IN_USE = auto()

@@ -83,8 +83,9 @@ def _replacing(
 
 
 def _mode_of(path: str) -> int | None:
-    """The type and the permissions (`st_mode`) of `path`; None if nothing is there. Raises `StorageError` for a folder. A
-    missing folder is recognized by the `/` at the end of its name.
+    """The type and the permissions (`st_mode`) of the file `path`; None if nothing is there.
+
+    Raises `StorageError` if `path` is a folder, or is missing and ends with `/`, as only the path of a folder may.
     """
     try:
         mode = os.stat(path).st_mode

@@ -142,8 +142,9 @@ def make_own_folder(path: str, own: Collection[str]) -> list[str]:
 
 @contextmanager
 def own_folder_removed_if_empty(path: str, own: Collection[str]) -> Iterator[None]:
-    """For the block, make the folder of the file `path`, if it is in `own` (see `make_own_folder`). At the end of the block,
-    remove the new folders, if they are empty.
+    """Make the folder of the file `path` for the block, as `make_own_folder` does.
+
+    At the end of the block, remove those of the new folders that are empty. Raises `StorageError` if the folder cannot be made.
     """
     made = make_own_folder(path, own)
     try:
@@ -252,7 +253,7 @@ def check_is_file(path: str, schema: Schema) -> None:
 def check_header(path: str, schema: Schema) -> None:
     """Raise `StorageError` if `path` is neither an SQLite database nor an empty file, which SQLite takes for a new database.
 
-    Also raises it if `refuse_inherited` does. A missing file is no error.
+    Also raises it if the file was open when this process was forked (see `refuse_inherited`). A missing file is no error.
     """
     check_is_file(path, schema)
     with storage_errors(path):

@@ -112,9 +112,10 @@ def _error_of_sqlite(path: str, error: sqlite3.Error) -> StorageError:
 
 
 def has_locks(descriptor: int) -> bool:
-    """Whether the file system of the open file `descriptor` has locks. No other program may have locked the file.
+    """Whether the file system of the open file `descriptor` has locks.
 
-    If it has none, SQLite finds every file locked, and waits for the other program.
+    The caller makes sure that no other program has locked the file. On a file system without locks, SQLite finds
+    every file locked, and waits as if another program had locked it.
     """
     try:
         fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -216,7 +217,7 @@ def refusal(path: str, byte_count: int) -> int:
     It is 0 if the system does not refuse. `ENOSPC` means that the disk has no space for the bytes, `EDQUOT` that a quota does
     not allow them, and `EROFS` that the disk is read-only. `EFBIG` means that `path`, or a file beside it, has reached the
     limit of this process (see `is_beyond_size_limit`). Other error numbers are possible. If the folder of `path` is missing,
-    the result is the one for the nearest folder above it; `ENOENT` if the system does not refuse there.
+    this asks the system about the nearest folder above it. If the system does not refuse there, the result is `ENOENT`.
 
     No system call says how much space every kind of quota leaves. So this function reserves the bytes for a moment, where the
     system can do that.

@@ -49,8 +49,8 @@ def status_at(path: str, *, follows: bool = True, is_fresh: bool = False) -> Fil
     """Return the status of the file at `path`. Raises `OSError`.
 
     If a symbolic link is there, returns the status of the file to which it leads or, if `follows` is False, that of the link.
-    If `is_fresh`, the status is not one that Linux has kept. For a file system in a process of its own (FUSE) or on another
-    host, Linux keeps it for a second or more, even if another name of the file was removed.
+    With `is_fresh`, Linux asks the file system for the status. Without it, Linux may return a status that it has cached for a
+    second or more, if the file system is in a process of its own (FUSE) or on another host.
     """
     flags = (0 if follows else _AT_SYMLINK_NOFOLLOW) | (_AT_STATX_FORCE_SYNC if is_fresh else 0)
     return _asked(path, flags) or from_stat(os.stat(path, follow_symlinks=follows))
@@ -73,7 +73,7 @@ def is_mounted_alone(path: str) -> bool:
 
 
 def _asked(path: str, flags: int) -> FileStatus | None:
-    """Return what `status_at` returns, as statx(2) answers it with `flags`; None if that fails, or if it is missing here."""
+    """Return the status of the file at `path`, from statx(2) with `flags`; None if this system has no statx, or if it fails."""
     ask = _statx()
     if ask is None or (answer := ask(os.fsencode(path), flags)) is None:
         return None

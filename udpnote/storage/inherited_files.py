@@ -10,8 +10,8 @@ new log by then. So `refuse_inherited` refuses these files.
 SQLite removes the log at its path, even if that is a newer one, with entries of a command that was killed. So after a fork, the
 child replaces its descriptors of these files by read-only ones of /dev/null. SQLite cannot get the lock that it needs then.
 
-The second also gives back the child's part in the lock of `notebook.file_guard`. If the system does not list the descriptors,
-the child cannot do that. Then it only opens none of the files that the parent has ever had open.
+A child that replaces its descriptors also gives back its part in the lock of `notebook.file_guard`. If the system does not list
+the descriptors, the child cannot replace them. Then `refuse_inherited` refuses all files that the parent has ever had open.
 """
 
 import os

@@ -132,8 +132,8 @@ def is_damaged(database: str) -> bool:
 def _frames(file: BinaryIO, page_bytes: int, salts: bytes) -> Iterator[tuple[int, bytes, bytes, bytes]]:
     """Yield for each frame that follows in `file` the fields of its `_FRAME_HEADER`, and the bytes that its checksums cover.
 
-    Each frame has a page of `page_bytes`. If none of the frames that are read at once has these `salts`, they are yielded as
-    one bad frame. At the end of a log, for example, there may be many zeros.
+    Each frame has a page of `page_bytes`. This reads `_FRAMES_AT_ONCE` frames at a time. If none of these has the `salts`, it
+    yields a single bad frame in place of them, which saves time: a log may end with many zeros.
     """
     frame_bytes = _FRAME_HEADER.size + page_bytes
     while frames := file.read(_FRAMES_AT_ONCE * frame_bytes):

@@ -254,9 +254,9 @@ class UnsentPayloads:
     def _take_notes(self, first: "_ShortNotes") -> Payload:
         """Remove notes from the beginning of `first`, the first group in the queue. Return them as a run, a bundle or a part.
 
-        Imported notes are packed into a bundle, other notes into a run. But if the run would carry all notes of `first`, and a
-        bundle has room for more notes, from the next groups, these notes are packed into a bundle instead. A note that travels
-        alone is returned as a part.
+        Imported notes are packed into a bundle, other notes into a run. But if one run has room for all notes of `first`, and a
+        bundle has room for them and for notes of the next groups, all of these notes are packed into a bundle. A note that
+        travels alone is returned as a part.
         """
         if len(first.entries) == len(self._queue) == 1 and first.restored is None:  # one note waits alone
             self._queue.clear()

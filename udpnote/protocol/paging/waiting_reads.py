@@ -71,7 +71,10 @@ class WaitingReads:
         return bool(self._due)
 
     def have_room_for(self, read: Read, requester: Requester) -> bool:
-        """Whether `read` may wait: no later READ of its stream waits, and neither of this module's two limits is reached."""
+        """Whether `read` may wait: no later READ of its stream waits, and there is room for it.
+
+        There is room if fewer than `WAITING_READS_MAX` READs wait, and fewer than `WAITING_PER_HOST_MAX` of its host.
+        """
         has_room = len(self._reads) < WAITING_READS_MAX and self._of_host[requester.address[0]] < WAITING_PER_HOST_MAX
         return has_room and not self.have_later(read, requester)
 

@@ -113,7 +113,7 @@ class Bursts:
         return self._sent_at.pop(number, None)
 
     def remove_up_to(self, position: Cursor, order: Callable[[Cursor], tuple[int, int, int]]) -> None:
-        """Remove each burst whose last page was delivered: all pages up to the cursor `position` were.
+        """Remove each burst whose last page ends at the cursor `position` or before: all pages up to there were delivered.
 
         A burst stays if no page has said yet where its last page ends. `order` gives the sort key of a cursor, as
         `EarlyPages.order` does.

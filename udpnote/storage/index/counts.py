@@ -65,8 +65,8 @@ class Counts:
     def clear(self, *, last_number: int) -> None:
         """Remove all counts, the time spans of all blocks, and the times of all notes.
 
-        `last_number` is that of the notebook's last entry. The keys of tags and authors then begin above all that an index of
-        fewer entries may have given: see `KEYS_PER_ENTRY_MAX`.
+        `last_number` is the number of the notebook's last entry. The keys of tags and authors then begin after `last_number` ×
+        `KEYS_PER_ENTRY_MAX` or, if that is higher, after the highest key that this index has given.
         """
         for table in ("tags", "authors", "days", "spans", "times"):
             self._connection.execute(f"DELETE FROM {table}")

@@ -137,9 +137,9 @@ class Index:
         """Yield the numbers of the notes that have the words, tags and author of `query`, in the query's order.
 
         They begin at the note with the number `start`; if the query is `by_time`, `time` is the `noted_at` of that note. Also
-        yields a `PausePoint` where the caller may pause, and `SearchRunning` while the executor searches. A `HalfIndexed` is
-        the last value: it says from which note on the caller must search again, after the index was brought up to date.
-        Raises `InvalidQuery` as `conditions_of` does.
+        yields a `PausePoint` where the caller may pause, and `SearchRunning` while the executor searches. If the index may lack
+        notes, the last value is a `HalfIndexed`: it says from which note on the caller must search again, after the index
+        was brought up to date. Raises `InvalidQuery` as `conditions_of` does.
         """
         index, conditions = self._open_index, conditions_of(query)
         searched, start_time = index.search or index.connection, time if query.by_time else None

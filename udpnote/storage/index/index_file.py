@@ -179,8 +179,9 @@ def index_path(path: str) -> str:
 
 
 def open_index_file(path: str, *, notebook: str | None = None) -> sqlite3.Connection:
-    """Open the index at `path`. If there is none, create it, with the owner and the permissions of the file `notebook`. A log
-    without its index is removed first.
+    """Open the index at `path`. If there is none, create it, with the owner and the permissions of the file `notebook`.
+
+    If somebody has removed an earlier index at `path` but not its write-ahead log, this first removes that log.
 
     If `notebook` is None, only the owner of a new index can read it. Commits are not fsynced, because an index can be
     built again. SQLite does no checkpoints by itself; see `Checkpoints`. Raises `StorageError`; `trouble_of` says what its

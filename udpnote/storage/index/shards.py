@@ -96,8 +96,8 @@ class Shard(NamedTuple):
 
     `shard` is the number of the shard itself. `bytes` is the size of its text. `portions` is how many of its rows are portions
     of long notes (see the top of this module). `unmerged_segments` is how many segments were added since FTS5 last had nothing
-    left to merge in this shard. In a shard that has just become full, it is `_ALL_UNMERGED`. While that shard is being merged,
-    it stays at least `MERGED_SEGMENTS_MIN`, so that the merge goes on; afterwards it is 0.
+    left to merge in this shard. In a shard that has just become full, it is `_ALL_UNMERGED`, a very large number. While FTS5
+    merges that shard, it is at least `MERGED_SEGMENTS_MIN` (8), so that merging goes on. Afterwards it is 0.
     """
 
     shard: int

@@ -106,10 +106,10 @@ class EntryStore:
         return None
 
     def _remember_refusal(self, change: _Change) -> None:
-        """Refuse `change` from now on, also when the notebook has the number that it changes.
+        """Refuse `change`, a revision or deletion of a number that no entry has, also when an entry gets that number later.
 
-        The network may deliver its datagram again. Its writer cannot have seen the note that gets the number meanwhile, and was
-        told that the change is not made.
+        The network may deliver the datagram with `change` again. Its writer cannot have seen the later entry, and was told that
+        the change is not made.
         """
         if len(self._refused) >= REFUSALS_REMEMBERED_MAX:
             del self._refused[next(iter(self._refused))]

@@ -64,9 +64,8 @@ class Erasure:
 
         These are files that somebody has kept, such as a notebook that a restore has replaced. `now` is the time of the
         erasure, in microseconds since 1970 UTC. Raises `NoSpace` if the disk has not enough room, and `StorageError`. After
-        an error of the kind `erasure_unfinished`, the note is erased, but its text may be left in a file. After any other error
-        that comes before the rows are replaced, the note is still there, and at most the search index is gone, which the next
-        server builds again.
+        an error of the kind `erasure_unfinished`, the note is erased, but its text may be left in a file. An error before the
+        rows are replaced leaves the note as it was. The search index may then be gone, and the next server builds it again.
         """
         self._check_room()
         self._remove_index()

@@ -99,8 +99,9 @@ class FileGuard:
             raise NotebookLost("notebook_lost", path=self._path, loss=loss)
 
     def watch_log_header(self) -> None:
-        """Let `check` compare the log's header with the one that the log has now: only SQLite may change it, to begin the log
-        again after a checkpoint, perhaps one of another program.
+        """Let `check` compare the log's header, from now on, with the present one.
+
+        `check` allows a change that SQLite makes when it begins the log again after a checkpoint, even one of another program.
 
         Call this after a transaction, and `expect_other_log_header` before a checkpoint. Raises `OSError`.
         """
@@ -109,7 +110,7 @@ class FileGuard:
         self._log_header = self._read_log_header()
 
     def expect_other_log_header(self) -> None:
-        """Let `check` compare the log's header no more: after a checkpoint, SQLite changes it with the next transaction."""
+        """Stop `check` from comparing the log's header: SQLite changes it with the next transaction after a checkpoint."""
         self._log_header = None
 
     def check(self) -> None:

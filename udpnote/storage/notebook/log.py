@@ -75,10 +75,10 @@ class Log:
 
         Later commits then overwrite blocks that the log already has, so their fsync need not wait for the file system's
         journal. That nearly halves the time of a commit on ext4. This method writes zeros after what the log has, or leaves a
-        hole there if the files are in memory. SQLite takes no zeros for a page: each page in the log has a header with the
-        page's number, which is never 0. After that it does a checkpoint, so that the notebook's mark has the new length. This
-        method writes no zeros if the disk has less than 4 × `log_bytes` of free space, if a quota allows less than
-        2 × `log_bytes`, or if this process may make no file of `log_bytes`: it leaves the space to entries.
+        hole there if the files are in memory. SQLite does not take zeros for a page: each page in the log has a header with
+        the page's number, which is never 0. Then this method does a checkpoint, so that the notebook's mark has the new length.
+        To leave space for entries, it writes no zeros if the disk has less than 4 × `log_bytes` of free space, if a quota
+        allows less than 2 × `log_bytes`, or if this process may make no file of `log_bytes`.
         """
         from shutil import disk_usage  # here, because only servers need it
 

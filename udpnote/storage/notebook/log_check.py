@@ -8,8 +8,9 @@ So the notebook has a *mark* among its properties. A transaction before each che
 transaction after a complete checkpoint opens the mark; it is the first one in the log, which SQLite then overwrites from its
 beginning.
 
-- While the mark in the log is open, the file without the log has the same mark, closed. No backup has that closed mark: one
-  made through SQLite has the open mark, and one made of the file alone, before the server started, has an earlier id.
+- While the mark in the log is open, the file itself, read without the log, has the same mark, but closed. No backup has that
+  closed mark: a backup made through SQLite has the open mark, and a copy of the file alone, made before the server started,
+  has a mark with an earlier id.
 - The last checkpoint, when a server ends, leaves a closed mark that says so. If the file has any other mark and no log is
   there, the log was removed or overwritten, or the file was copied without it, and the latest entries are missing.
 - While the mark in the log is closed, a checkpoint may have copied some of the log. Then the file has this id or the one

@@ -344,7 +344,7 @@ class _Pauses:
         self._characters += len(stored.entry.text)
 
     def compare(self, stored: StoredEntry, *, words: int) -> None:
-        """Count the time of comparing the text of `stored` with `words` words, as characters that take this time to read."""
+        """Count, for comparing the text of `stored` with `words` words, the characters that could be read in the same time."""
         self._characters += COMPARED_CHARACTER_COST * len(stored.entry.text) * words
 
     def pass_over(self, stored: StoredEntry | None) -> None:

@@ -95,8 +95,10 @@ class PartialEntries:
             self._remove(row[0])
 
     def expire(self, *, before: int, after: int) -> None:
-        """Remove the partial entries whose latest part arrived earlier than `before` or, by a clock that was wrong, later than
-        `after` (both in microseconds since 1970 UTC). Those from the future would be the last ones to make room for others.
+        """Remove the partial entries whose latest part arrived earlier than `before` or later than `after`.
+
+        Both are in microseconds since 1970 UTC. A time later than `after` comes from a clock that was wrong. `_make_room` would
+        remove such an entry last.
         """
         wrong = "touched_at < ? OR touched_at > ?"
         rows = self._connection.execute(f"SELECT partial_entry FROM partial_entries WHERE {wrong}", (before, after))
@@ -178,7 +180,7 @@ class PartialEntries:
         return self._cost_bytes
 
     def _add_cost(self, cost_bytes: int) -> None:
-        """Add `cost_bytes`, which may be negative, to the disk space of all partial entries. The tables have it already."""
+        """Add `cost_bytes`, which may be negative, to the counted disk space. The caller has changed the tables already."""
         if self._cost_bytes is not None:
             self._cost_bytes += cost_bytes
 

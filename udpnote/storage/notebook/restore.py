@@ -279,9 +279,10 @@ def _key_plan(backup: str, path: str, content: Content, old: OldNotebook | None,
 
 
 def _keys_of_backup(backup: str, *, is_needed: bool) -> tuple[NotebookKeys | None, StorageError | None]:
-    """The keys in the key file of `backup`, and None; if that file is missing, (None, None).
+    """Read the key file of `backup`. Return a pair: (its keys or None, the error or None).
 
-    If the file cannot be used, this raises `StorageError` if it `is_needed`, else it returns None and this error.
+    Both are None if the file is missing. If the file cannot be used, this raises `StorageError` if the file `is_needed`, and
+    else returns (None, that error).
     """
     try:
         return read_key_file(key_path(backup)), None

@@ -108,7 +108,7 @@ class Outbox(KnownNotebooks):
 
         The entries are for the notebook `notebook_id`. If that is None, the notebook is not known yet, and `destination` says
         which one the user named. If `seen` of a revision or deletion is None, it becomes the newest entry that the notebook had
-        when it last answered. If `notebook_id` is None, too, it is that of the notebook at the address of `destination`.
+        when it last answered. If `notebook_id` is None, too, this means the notebook at the address of `destination`.
 
         If `undoes` is not 0, it is the sequence of one of this client's own writes. The single entry that is added then undoes
         that write, in the notebook of that write (see `own_writes`), and `revises` may be left out. Raises `NotTakenBack` if

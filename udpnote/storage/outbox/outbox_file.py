@@ -18,15 +18,15 @@ not checked: the check opens and closes the file of the log's index, so SQLite w
 
 
 class OutboxFile:
-    """The file of an outbox at `path`. It is created if it does not exist. Methods raise `StorageError` if it cannot be used.
+    """The file of an outbox at `path`. Methods raise `StorageError` if it cannot be used.
 
-    If `is_read_only`, the file is opened only for reading. If there is none, the outbox is empty. If `before_writing` is None,
-    this stays so: every transaction raises the same `StorageError` as on a disk that cannot be written. If it is a function,
-    the caller wants to write as soon as that is possible: each transaction first calls it, and tries to open the file for
-    writing.
+    Without `is_read_only`, the file is opened for writing, and created if it is missing. With `is_read_only`, it is opened only
+    for reading, and the outbox is empty if the file is missing. Then `before_writing` decides what a transaction does. If it is
+    None, every transaction raises the same `StorageError` as on a disk that cannot be written. If it is a function, each
+    transaction first calls it, and tries to open the file for writing, until this has worked once.
 
-    The constructor raises the `StorageError` of `check_outbox_log`. With `uses_damaged_log` it does not, and the outbox has
-    what SQLite can read of such a log.
+    The constructor raises the `StorageError` of `check_outbox_log`. With `uses_damaged_log` it does not: the outbox then has
+    what SQLite can read of a damaged log.
     """
 
     def __init__(

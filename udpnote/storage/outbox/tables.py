@@ -188,7 +188,7 @@ def remove_remains(path: str) -> bool:
 def is_unwritable(error: StorageError) -> bool:
     """Whether `error` says that a full disk, a read-only disk or permissions prevent writing; reading may still work.
 
-    Also true if they did when the outbox was opened, and it was opened for reading only.
+    Also true if one of these prevented writing when the outbox was opened, so that it was opened only for reading.
     """
     if isinstance(error, NoSpace) or error.notice.kind in _UNWRITABLE:
         return True
