@@ -147,7 +147,8 @@ class Rediscovery:
     def receive_datagram(self, data: bytes, source: Address, now: float) -> DiscoveryAnswer[Address] | None:
         """Handle a received datagram. If it is an OFFER from the notebook's server, return it; else return None.
 
-        The OFFER of the server updates `notebook` and `address`, and ends the discovery. Other OFFERs become events:
+        The OFFER of the server updates `notebook` and `address`, ends the discovery, and becomes `ServerFoundAgain`. Other
+        OFFERs become events as well:
 
         - An OFFER that says that the key has changed becomes `KeyChanged`, and also ends the discovery.
         - The OFFER of an impostor becomes `ImpostorFound`.
@@ -208,7 +209,10 @@ class Rediscovery:
         return self._begin_at
 
     def _move_to(self, answer: DiscoveryAnswer[Address]) -> None:
-        """Use the name and address in the server's `answer` from now on, end the discovery, and report `ServerFoundAgain`."""
+        """Use the name and address in the server's `answer` from now on, end the discovery, and report `ServerFoundAgain`.
+
+        Do not report it if `AnswersOnlyDiscovery` has reported the same address.
+        """
         notebook = known_notebook(answer)
         if not self._is_only_found or answer.source != self.address:
             self._events.append(ServerFoundAgain(answer.source))

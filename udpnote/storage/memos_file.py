@@ -70,7 +70,7 @@ def _memos(path: str) -> Iterator[dict[str, Any]]:
 def _columns(connection: sqlite3.Connection, table: str) -> set[str]:
     """The names of the columns of `table` that are stored in the file; an empty set if there is no such table.
 
-    A view or a virtual table counts as missing, because whoever made the file can let reading its rows take for ever.
+    A view or a virtual table counts as missing, because reading its rows can take for ever if the file's maker wants that.
     """
     stored = "SELECT name FROM sqlite_master WHERE type = 'table' AND rootpage > 0 AND name = ?"
     return {name for (name,) in connection.execute(f"SELECT name FROM pragma_table_info(({stored}))", (table,))}

@@ -149,10 +149,12 @@ class Delivery:
     def give_up(self, entries: Iterable[Entry], now: float) -> None:
         """Stop delivering `entries`: they are not sent again, and get no event. Entries that are not outstanding are skipped.
 
-        None of `entries` may be imported. There is one exception: a note that was sent in one datagram with
-        notes that are not given up. That datagram is sent again until it is acknowledged. So the note stays outstanding, and
-        may get an event. It is dropped without an event when the other notes are given up, too, or when the server answers
-        `Status.SPLIT`. If `add` is called with the note before that, the note is delivered after all.
+        There is one exception: a note that was sent in one datagram with notes that are not given up. That datagram is sent
+        again until it is acknowledged. So the note stays outstanding, and may get an event. It is dropped without an event
+        when the other notes are given up, too, or when the server answers `Status.SPLIT`. If `add` is called with the note
+        before that, the note is delivered after all.
+
+        None of `entries` may be imported.
         """
         self._given_up.update(identity for entry in entries if (identity := entry[:2]) in self._entries)
         shared = remove_given_up(self._in_flight, self._given_up) | remove_given_up(self._lost, self._given_up)

@@ -86,7 +86,7 @@ class FileGuard:
     def watch(self) -> None:
         """Record which file and log are at the path now, for `check` to compare. Call this once SQLite has opened the file.
 
-        Raises `NotebookLost` for the reasons of `check`.
+        Raises `NotebookLost` if the file at the path is not the locked one, and `StorageError`.
         """
         with storage_errors(self._path):
             # The last connection that closes a database removes the log beside it, even if another program has put that there.
@@ -226,7 +226,7 @@ class FileGuard:
 def guarded(path: str, *, in_use: NotebookInUse) -> Iterator[FileGuard]:
     """Lock the existing notebook at `path` for the block, and give the block the lock.
 
-    Raises `in_use` if a server uses the file, and `StorageError` if the file has several names.
+    Raises `in_use` if a server uses the file, and `StorageError` for the reasons of `FileGuard`.
     """
     try:
         guard = FileGuard(path)
@@ -241,8 +241,8 @@ def guarded(path: str, *, in_use: NotebookInUse) -> Iterator[FileGuard]:
 def is_guarded(path: str) -> bool:
     """Whether a server or a command that may change notebooks holds the lock on the notebook at `path`.
 
-    Returns True if this cannot be found out. The calling process must not have the notebook open in SQLite: this function opens
-    and closes the file, and the process would lose SQLite's locks on it.
+    Returns False if there is no file, and True if the lock cannot be tested. The calling process must not have the notebook
+    open in SQLite: this function opens and closes the file, and the process would lose SQLite's locks on it.
     """
     try:
         if is_guarded_here(path):

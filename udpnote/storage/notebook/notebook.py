@@ -111,10 +111,11 @@ class Notebook(NotebookFile):
 
         All are stored in one transaction or, if the database rejects a value, each in its own. What was stored is durable when
         this returns. `now` is the time of storing, by the server's clock, in microseconds since 1970 UTC. `Status` explains the
-        verdicts. If the disk is full, nothing is stored and every verdict is NO_SPACE. If the verdict on a run or bundle is
-        SPLIT, some of its notes may be stored. An imported part or bundle whose predecessor (see `Restored`) is missing is not
-        stored, and its verdict is None. Raises `StorageError` if the file cannot be written for another reason, and
-        `NotebookLost` if it is not in its place any more; then the server must not acknowledge anything.
+        verdicts. If the disk is full, every verdict is NO_SPACE, also on what an earlier transaction of this call has stored.
+        If the verdict on a run or bundle is SPLIT, some of its notes may be stored. An imported part or bundle whose
+        predecessor (see `Restored`) is missing is not stored, and its verdict is None. Raises `StorageError` if the file cannot
+        be written for another reason, and `NotebookLost` if it is not in its place any more; then the server must not
+        acknowledge anything.
         """
         try:
             if self._log is not None:

@@ -127,7 +127,7 @@ class OwnWrites:
         """Return those of `runs` whose entries are in the outbox for the notebook `notebook_id`.
 
         Another process may have removed or moved some of the entries already. If only some entries of a run are there, the
-        result has a run of its own for each of them. The runs are in descending order of their sequences.
+        result has a run of its own for each of them.
         """
         found: list[StoredRun] = []
         for run in _joined(runs):
