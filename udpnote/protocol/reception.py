@@ -97,7 +97,8 @@ class Reception:
         The part of an APPEND, or the notes of a RUN or BUNDLE, are added to `notes_to_store`. But a message for another
         notebook is answered with a REFUSE, and one that no notebook would store, with an ACK that says why. A READ goes to the
         pager. A DISCOVER for this notebook, or for any, is answered with an OFFER; `entries` is the number of entries in the
-        notebook, erased ones included. An EXAMINE is answered with a REPORT. All other datagrams are dropped and counted.
+        notebook, erased ones included. Other DISCOVERs are ignored. An EXAMINE is answered with a REPORT. All other datagrams
+        are dropped and counted. One in a retired envelope is also answered: the key has changed.
         """
         latest = self._latest_read
         if latest is not None and latest[0] == data and latest[2].address == source:  # the READs of one burst are identical

@@ -136,7 +136,7 @@ class Pager:
         """Take one READ. It is answered at once, or later by `serve`.
 
         - If the pages of its burst were made already, it gets the next kept page at once, or nothing if none is left.
-        - If its burst waits to be served, it adds one page to the burst, up to `PAGES_MAX`.
+        - If its burst waits to be served, or for its search, it adds one page to the burst, up to `PAGES_MAX`.
         - If it is for another notebook, it is refused at once.
         - If too many bursts of its sender wait to be served, it is dropped and counted.
         - Else it begins a burst. An earlier READ of the same stream then no longer waits for a result.

@@ -203,7 +203,7 @@ class PageAssembly:
         """Whether `page` may be joined to the page `before` it.
 
         It may if `page` begins where `before` ends, and ends after its own beginning. Also, both must be pages of one burst,
-        and both must say that further results follow.
+        say that further results follow, and have the same `newest`.
         """
         start, following = page.start, page.next
         return (

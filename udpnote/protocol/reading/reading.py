@@ -141,7 +141,7 @@ class Reading:
                 self._receive_page(page, count, now)
 
     def handle_timeout(self, now: float) -> None:
-        """Act on the timers that have expired by `now`: ask again for missing pages, or send a probe to a silent server.
+        """Act on the timers that have expired by `now`: ask again for missing pages, end a pause, or probe a silent server.
 
         A probe is a burst of a single READ. If the server counts as silent from now on, report `ServerSilent`.
         """

@@ -65,7 +65,8 @@ def keep_damaged_log(path: str) -> str:
 def move_lone_log(path: str) -> str | None:
     """If there is no outbox at `path`, rename a log that is there, and return its new name. Raises `StorageError`.
 
-    Returns None if there is an outbox, or if another command has renamed the log meanwhile. A command makes a new outbox only when no log is left.
+    Returns None if there is an outbox, or if another command has renamed the log meanwhile. A command makes a new outbox only
+    when no log is left.
     """
     log = f"{path}-wal"
     with storage_errors(path), locked_folder(os.path.dirname(path)):
