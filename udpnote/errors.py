@@ -98,7 +98,9 @@ class InvalidSetting(UdpnoteError, ValueError):
 
 
 class InvalidKey(InvalidSetting):
-    """A text is not a join code, or is a mistyped one. The message hides the text, because it may be nearly a secret key."""
+    """A text is not a join code, or is a mistyped one. The message hides the text, because it may be nearly a secret key: it
+    shows at most one symbol.
+    """
 
 
 class InvalidImport(UdpnoteError, ValueError):
@@ -114,7 +116,7 @@ class Unreachable(UdpnoteError):
 
 
 class ServerNotFound(Unreachable):
-    """No notebook answered, or the server's name could not be resolved."""
+    """No notebook answered, or only others than the user named; or the server's name could not be resolved."""
 
 
 class SeveralNotebooks(UdpnoteError):

@@ -1,4 +1,6 @@
-"""The client: finds notebooks, sends entries, reads notes. A call that sends blocks until all are stored, queued or refused."""
+"""The client: finds notebooks, sends entries, reads notes. A call that sends blocks until each entry is stored, queued or
+refused.
+"""
 
 import os
 from collections.abc import Callable, Collection, Iterable, Iterator, Sized
@@ -128,7 +130,9 @@ class Client(NotebookReader, OutboxAccess, NotebookChoice):
         return f"<Client of {self._author!r} with the outbox {self._outbox.path!r}{', closed' * self._connection.is_closed}>"
 
     def close(self) -> None:
-        """Close the sockets and the outbox: then methods raise `ClientClosed`. Unacknowledged entries stay in the outbox."""
+        """Close the sockets and the outbox. After that, methods raise `ClientClosed`. Unacknowledged entries stay in the
+        outbox.
+        """
         with suppress(ClientClosed), self._connection.lock_to_close():
             self._sender.flush()
             self._connection.close()
@@ -147,7 +151,7 @@ class Client(NotebookReader, OutboxAccess, NotebookChoice):
 
     @property
     def probe_attempts(self) -> list[ProbeAttempt]:
-        """For each datagram of the latest search for servers, sent or not, a `ProbeAttempt`. Empty before the first search."""
+        """A `ProbeAttempt` for each datagram of the latest probe for servers, sent or not. Empty before the first probe."""
         return self._finder.discoverer.attempts
 
     @property
@@ -181,10 +185,10 @@ class Client(NotebookReader, OutboxAccess, NotebookChoice):
         one as well. The other client learns that from its `overtaken`.
 
         Raises `InvalidQuery` for a number that no entry can have. Raises `EntryRefused` also if there is no such entry, or if
-        the notebook was restored from an older copy since this client has seen it. If `is_notebook_decided` is False, the
-        number belongs to the only notebook that answers a discovery: raises `ServerNotFound` if none answers, and
-        `SeveralNotebooks` if several do. Then nothing is queued. Without `seen`, raises `WrongNotebook` if a notice has said
-        that the named server has another notebook than before.
+        the notebook was restored from an older copy since this client has seen it. If `is_notebook_decided` is False, a
+        discovery looks for the notebook first. If no notebook answers, raises `ServerNotFound` and queues nothing. If several
+        answer, raises `SeveralNotebooks` and queues nothing. Without `seen`, raises `WrongNotebook` if a notice has said that
+        the named server has another notebook than before.
         """
         check_number("number", number)
         return self._send_one(text, kind=Kind.REVISION, number=number, seen=seen_entry(seen), author=author, wait=wait)
@@ -206,12 +210,13 @@ class Client(NotebookReader, OutboxAccess, NotebookChoice):
     ) -> Iterator[SentEntry]:
         """Store each of `texts` as a note, and yield the `SentEntry` of each, in order. Many texts may be on their way at once.
 
-        All notes get the time `written` or, if it is None, each the time when its text is taken. Texts are taken and sent only
-        while the caller iterates. A None means that there is no text for the moment: the client waits until an entry has an
-        outcome, `wake` is called or a second has passed, and asks again. An iterator that blocks instead holds up other texts.
+        All notes get the time `written` or, if it is None, each the time at which it is saved in the outbox. Texts are taken
+        and sent only while the caller iterates. A None means that there is no text for the moment: the client waits until an
+        entry has an outcome, `wake` is called or a second has passed, and asks again. An iterator that blocks instead holds up
+        other texts.
 
         After `wait` seconds without an answer from the server, the entries that were sent stay in the outbox, and have the
-        outcome QUEUED. So do all further entries, which are not sent until the server answers again.
+        outcome QUEUED. All further entries get the same outcome, and are not sent until the server answers again.
 
         Raises `InvalidEntry` at the first text that no notebook would take, `TypeError` at the first one that is no str, and
         `StorageError` if the outbox takes no further text; the outcomes of all texts before it are yielded first, unless the
@@ -230,8 +235,9 @@ class Client(NotebookReader, OutboxAccess, NotebookChoice):
 
         Returns the reason if some still wait: the notebook has not answered for `wait` seconds, or cannot store them now. If
         another thread chooses another notebook, goes on with that one. Raises `ServerNotFound`, `SeveralNotebooks` or
-        `WrongNotebook` if the client cannot find the notebook. If the notebook is sealed, raises `KeyMissing` without a key,
-        `OldKey`, `NotSealed` if only an impostor answers, and `JoinedOrLeftMeanwhile` if another command joins or leaves it.
+        `WrongNotebook` if the client cannot find the notebook. For a sealed notebook, raises `KeyMissing` if the client has no
+        key, `OldKey` if it has an old one, and `NotSealed` if only an impostor answers. Raises `JoinedOrLeftMeanwhile` if
+        another command joins or leaves the notebook.
         """
         return self._sender.deliver(self._seconds(wait))
 
@@ -288,9 +294,9 @@ class Client(NotebookReader, OutboxAccess, NotebookChoice):
     def import_entries(self, entries: Iterable[StoredEntry], *, revised: Collection[int] = ()) -> "Iterator[Imported]":
         """Import `entries`, which another notebook has stored, and yield an `Imported` for each, in order.
 
-        `revised` are the numbers of those `entries` that revisions and deletions among them change. An entry that is in the
-        notebook already is not added again. Raises `EntryRefused`, `NoSpace` or `StorageError` if the notebook does not store
-        an entry, and the errors of `deliver` if the notebook cannot be reached. After an error, the caller imports all
+        If `entries` has revisions or deletions, `revised` has the number of each entry that they change. An entry that is in
+        the notebook already is not added again. Raises `EntryRefused`, `NoSpace` or `StorageError` if the notebook does not
+        store an entry, and the errors of `deliver` if the notebook cannot be reached. After an error, the caller imports all
         `entries` again, which adds those that are missing.
         """
         from udpnote.client.sending.importing import import_through  # here, because a one-shot send imports nothing

@@ -28,10 +28,10 @@ class Listener(Protocol):
 
 
 class _Closing(Exception):
-    """Ends the block of `Connection.lock` in which a thread receives while another one closes the client.
+    """Raised by `Connection.receive` when another thread closes the client, so that the block of `Connection.lock` ends.
 
-    `lock` makes a `ClientClosed` of it. In the block it must not be an `UdpnoteError`: the block would take that for the reason
-    why the notebook was not found or an entry not sent.
+    `lock` raises `ClientClosed` in its place. It is no `UdpnoteError`, because code in the block catches each `UdpnoteError` as
+    the reason why a notebook was not found or an entry was not sent.
     """
 
 
@@ -133,11 +133,11 @@ class Connection:
                 self._wake_resting()
 
     def rest(self) -> None:
-        """Rest, if another thread has ended this thread's latest `receive`, so that other threads can work.
+        """Let other threads work, if one of them has ended this thread's latest `receive`. Else return at once.
 
-        A thread calls this between two rounds, without the lock. Without the rest, it would at once want the lock back, and
-        end the `receive` of the other thread. The rest ends when datagrams were passed on or `wake` was called, when no other
-        thread holds the lock or waits for it, or when the interrupted `receive` would have ended.
+        A thread calls this between two rounds, without the lock. Otherwise it would take the lock again at once, and so end the
+        `receive` of the other thread. The rest ends when datagrams were passed on or `wake` was called, when no other thread
+        holds the lock or waits for it, or at the time until which the interrupted `receive` would have waited.
         """
         interrupted = self._interrupted.pop(threading.get_ident(), None)
         if interrupted is None:
@@ -170,8 +170,9 @@ class Connection:
     def receive(self, until: float) -> list[Datagram]:
         """Wait for a datagram or `wake`, until the monotonic time `until` (infinity: for ever), and return what has arrived.
 
-        The result is that of `ClientEndpoint.receive`, and empty after `RECEIVE_SECONDS_MAX`. The caller passes the datagrams
-        to the listeners with `pass_on`. After `lock_to_close`, the block of `lock` ends here, with `ClientClosed`.
+        The result is that of `ClientEndpoint.receive`. This waits for a day at most (`RECEIVE_SECONDS_MAX`), unless `until` is
+        infinity. The caller passes the datagrams to the listeners with `pass_on`. If another thread has called `lock_to_close`,
+        this raises an error, for which `lock` raises `ClientClosed`.
         """
         news, thread = self._news, threading.get_ident()
         seconds = min(max(0.0, until - self.now()), RECEIVE_SECONDS_MAX)
@@ -221,8 +222,8 @@ class Connection:
 def opened_connection(endpoint: ClientEndpoint | None, clock: Clock | None, random: Randomness | None) -> Iterator[Connection]:
     """Give the block a new `Connection` with `endpoint`, or with new sockets if that is None. It stays open after the block.
 
-    Only if the block raises, new sockets are closed again. In place of a `clock` or `random` that is None, the connection has
-    that of the system. Raises `TooManyOpenFiles`.
+    If the block raises an error, new sockets are closed; a given `endpoint` is not. In place of a `clock` or `random` that is
+    None, the connection has that of the system. Raises `TooManyOpenFiles`.
     """
     opened = endpoint if endpoint is not None else ProbingEndpoint()
     try:

@@ -65,9 +65,9 @@ class Driver:
     def locate(self, seconds: float, *, since: float | None = None) -> Located:
         """Return the client's notebook, and the round-trip time to its server, as a `Located`.
 
-        If the notebook is not known, discovery looks for it until `seconds` have passed `since` that monotonic time (None:
-        since now). A discovery of less than `LOCATE_SECONDS_MIN` lasts so long instead. Raises the errors of
-        `Discoverer.find`. The caller must hold the lock of the connection.
+        If the notebook is not known, discovery looks for it until `seconds` after the monotonic time `since` (None: now). Fewer
+        `seconds` than `LOCATE_SECONDS_MIN` count as `LOCATE_SECONDS_MIN`. Raises the errors of `Discoverer.find`. The caller
+        must hold the lock of the connection.
         """
         since = self.now() if since is None else since
         return self.finder.locate(since + max(seconds, LOCATE_SECONDS_MIN))
@@ -240,8 +240,10 @@ class Driver:
 
 
 def _obstacle(error: SendError | None) -> str | None:
-    """The system's text for `error` if it means that no datagram has left this machine; None if it does not, or if there is no
-    error. An error that came by ICMP does not mean this: another host has received a datagram.
+    """The system's text for `error` if it means that no datagram has left this machine. None for any other error, or without
+    one.
+
+    An error that came by ICMP does not mean this: a datagram has left this machine, and another host has answered.
     """
     if error is None or error.came_by_icmp or error.number not in _NO_WAY_OUT:
         return None
@@ -249,10 +251,9 @@ def _obstacle(error: SendError | None) -> str | None:
 
 
 def patience(session: Session[Event], seconds: float) -> float:
-    """How long to wait for the server of `session`: `seconds`, or a part of this while nothing can leave this machine (see
-    `CUT_OFF_PATIENCE`).
+    """How many seconds to wait for the server of `session`: usually `seconds`.
 
-    If the user has asked for more `seconds` than usual, the result is always `seconds`. For example, a machine that was just
-    started may need them to join its network.
+    While nothing can leave this machine, it is only a part of `seconds` (`CUT_OFF_PATIENCE`: a fifth). But a user who has set
+    more than the default `WAIT_SECONDS` gets all of them: a machine that was just started may need them to join its network.
     """
     return seconds * CUT_OFF_PATIENCE if session.is_cut_off and seconds <= WAIT_SECONDS else seconds

@@ -49,7 +49,7 @@ def opened_outbox(
 ) -> Iterator[Outbox]:
     """Give the block the outbox that `open_outbox` returns. It stays open after the block.
 
-    Only if the block raises, it is closed, unless `outbox` is an `Outbox`: that belongs to the caller.
+    If the block raises an error, an outbox that was opened here is closed. An `Outbox` given by the caller stays open.
     """
     opened = open_outbox(outbox, settings, on_notice)
     try:

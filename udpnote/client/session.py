@@ -171,7 +171,10 @@ class Session(Generic[Event]):
             self._take_events(now)
 
     def record_answer_to(self, other: "Session[Any]") -> None:
-        """If the silent server of this session has just answered `other`, ask it again soon, at the address of `other`."""
+        """Record that the server of `other` has just answered, while the server of this session is silent.
+
+        If both sessions have the same notebook, this one asks again soon, at the address of `other`. If not, this does nothing.
+        """
         mine, theirs = self.notebook, other.notebook
         if (mine.notebook_id, mine.key_id) == (theirs.notebook_id, theirs.key_id):
             self._rediscovery.notebook, self._rediscovery.address = theirs, other.address

@@ -35,8 +35,8 @@ class Undo(NamedTuple):
 
     `note` is the number of its note, or 0 if that is not known. For a write that was never sent, it is the number of the
     version that the write changes. `written` is the text that the write has stored or, if it is a deletion, deleted; None if
-    that is not known. `text` is the text that the note gets, or None unless `way` is RESTORE. `latest` is the latest version of
-    the note, or None if the note was not read.
+    that is not known. `text` is the text that the note gets if `way` is RESTORE, and None for any other way. `latest` is the
+    latest version of the note, or None if the note was not read.
     """
 
     write: OwnWrite

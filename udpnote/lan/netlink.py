@@ -107,9 +107,10 @@ def neighbours(family: socket.AddressFamily) -> dict[tuple[str, int], bool | Non
     """Which hosts on the links have lately answered, by ARP or by Neighbor Discovery (RFC 4861). `family` is that of IPv4 or
     IPv6. Raises `OSError` if the system cannot say.
 
-    The keys are pairs: an IP address, and the index of the interface. The value is None if the host has answered some time ago.
-    Then the system asks it again, about five seconds after the next datagram to it, and gives up three seconds later. A host
-    that the system has never asked is left out.
+    The keys are pairs: an IP address, and the index of the interface. The value is True if the host has lately answered, and
+    False if the system has asked it and has got no answer. The value is None if the host has answered some time ago. The system
+    asks such a host again about five seconds after the next datagram to it, and gives up three seconds later. A host that the
+    system has never asked is left out.
     """
     found: dict[tuple[str, int], bool | None] = {}
     for body in _ask(_GET_NEIGHBOUR, _NEIGHBOUR.pack(family, 0, 0, 0, 0), flags=_DUMP, reply=_NEW_NEIGHBOUR):

@@ -137,7 +137,8 @@ os.register_at_fork(after_in_child=_close_all)
 
 class UdpSocket:
     """One non-blocking UDP socket, which sends and receives groups of datagrams. The hop limit of its multicasts is 1, which is
-    the default (RFC 3493 §5.2). A process that is made by `os.fork` has it closed, and does not keep its port.
+    the default (RFC 3493 §5.2). In a child process that `os.fork` makes, the socket is closed, so that it does not keep its
+    port.
 
     The constructor raises `TooManyOpenFiles`, and `OSError` if this machine does not have the address family.
     """

@@ -216,9 +216,10 @@ class Doctor(Client):
 def _ports_here(
     interfaces: Sequence[HostInterface], addresses: Iterable[Address], servers: Iterable[ReportingServer]
 ) -> set[int]:
-    """The ports of this host where a server should be, by `addresses`, and those from which one of `servers` has reported.
+    """The UDP ports of this host at which a server should be or is: those in `addresses`, and those of `servers`.
 
-    `interfaces` are those of this host. They show which of `addresses` are its own.
+    `addresses` are where the expected server should be, `servers` have sent REPORTs. Addresses and servers on other hosts do
+    not count. `interfaces` are those of this host. They show which of `addresses` are its own.
     """
     own = own_hosts(interfaces)
     expected = [each for each in addresses if is_own(each, own)]

@@ -91,9 +91,9 @@ class WayKind(Enum):
 class Way(NamedTuple):
     """A way by which all hosts were asked: on `interface`, to the IP address `destination`.
 
-    All ways to this machine have the same `number`, and so have all multicasts. The broadcasts of each interface have a number
-    of their own, or `UNMEASURED`. `errors` are the texts of the errors with which the system has refused to send; empty if it
-    has sent.
+    All ways to this machine have the same `number`, and so have all multicasts. For broadcasts, each interface has a number of
+    its own. If there are too many interfaces, the last ones share the number `UNMEASURED`. `errors` are the texts of the errors
+    with which the system has refused to send; empty if it has sent.
     """
 
     number: int
@@ -195,8 +195,9 @@ class Examination:
         self._endpoint.end_probing()
 
     def _ask_all(self, begin: float, known: list[Address]) -> None:
-        """Ask all hosts, the addresses `known` at first, and the servers that have answered, for `EXAMINATION_SECONDS` from
-        `begin` on.
+        """Ask all hosts, the addresses in `known`, and the servers that have answered, each several times.
+
+        This takes from the monotonic time `begin` on `EXAMINATION_SECONDS`. `known` are the addresses that were given to `run`.
         """
         due: list[tuple[float, Callable[[], None]]] = [(each, self._ask_everybody) for each in ROUNDS_SECONDS]
         due += [(each, partial(self._ask_directly, known)) for each in DIRECT_SECONDS]
@@ -207,7 +208,10 @@ class Examination:
         self._listen(begin + EXAMINATION_SECONDS)
 
     def _ask_again(self, begin: float, known: list[Address]) -> None:
-        """Ask all again at `AGAIN_SECONDS` after `begin`, unless each server has answered broadcasts and unicasts by then."""
+        """Ask all hosts, `known` and the servers that have answered again, at each of `AGAIN_SECONDS` after `begin`.
+
+        At a time at which no server is one-sided (see `_is_one_sided`), this asks nobody.
+        """
         for seconds in AGAIN_SECONDS:
             self._listen(begin + seconds)
             if self._is_one_sided():
@@ -215,7 +219,10 @@ class Examination:
                 self._ask_directly(known)
 
     def _find_lengths(self) -> None:
-        """Find out which of the lengths `_SIZES` reach the servers that have answered short datagrams, but no long one."""
+        """Find out which of the lengths `_SIZES` reach the servers that have answered short datagrams, but no long one.
+
+        Servers that have also lost short datagrams (see `is_lossy`) are left out.
+        """
         short_only = [each.addresses for each in self.servers if 0 < each.longest < BODY_BYTES_MAX and not each.is_lossy]
         if not short_only:
             return
@@ -226,14 +233,15 @@ class Examination:
         self._listen(self._monotonic() + SIZING_WAIT_SECONDS)
 
     def _is_one_sided(self) -> bool:
-        """Whether there is a server on another host that has answered only broadcasts, only unicasts, or neither."""
+        """Whether a server on another host lacks an answer to a broadcast, or to a direct EXAMINE."""
         broadcasts = range(_FIRST_BROADCAST_WAY, _DIRECT_WAY)
         return any(not each.is_here and not (each.longest and each.answered & set(broadcasts)) for each in self.servers)
 
     def _is_answer_missing(self, known: list[Address]) -> bool:
-        """Whether one of the addresses `known` at first has sent no REPORT, or a server has left direct EXAMINEs unanswered.
+        """Whether one of the addresses `known` has sent no REPORT, or a server has left direct EXAMINEs unanswered.
 
-        The second case means that the server has answered none of the direct EXAMINEs, or not all of the short ones.
+        The second case means that the server has answered none of the direct EXAMINEs, or not all of the short ones. `known`
+        are the addresses that were given to `run`.
         """
         servers = self.servers
         reached = {address for each in servers for address in each.addresses}
@@ -277,7 +285,7 @@ class Examination:
         return self._ways.setdefault((interface, destination), Way(number, kind, interface, destination, frozenset()))
 
     def _addresses(self, known: list[Address]) -> list[Address]:
-        """The addresses to ask directly, `ADDRESSES_MAX` at most: those `known` at first, then those that have answered."""
+        """The addresses to ask directly, `ADDRESSES_MAX` at most: first `known`, then those that have answered."""
         answered = [address for server in self._servers.values() for address in server.addresses]
         return list(dict.fromkeys([*known, *answered]))[:ADDRESSES_MAX]
 
@@ -287,7 +295,9 @@ class Examination:
             self._send(address, _LONG_WAY, BODY_BYTES_MAX)
 
     def _ask_by_short(self, known: list[Address], way: int) -> None:
-        """Ask at each of `_addresses(known)` by a short datagram of this `way`, which is counted."""
+        """Send a short datagram of this `way` to each of `_addresses(known)`. Record that it was sent, so that losses are
+        counted.
+        """
         for address in self._addresses(known):
             self._short_ways.setdefault(address, set()).add(way)
             self._send(address, way, EXAMINE_BYTES_MIN)
@@ -325,8 +335,8 @@ class Examination:
         """Whether `report` may be from a server. It must have come from a port that was asked. If it answers an EXAMINE that
         was sent to a loopback address, it must have come from a loopback address.
 
-        The first server that reports from `source` is remembered, and later no other server is believed there. Reports in open
-        envelopes and reports in sealed ones do not count against each other.
+        This remembers the first server that reports from `source`, one for open and one for sealed envelopes. Later reports
+        from `source` in such an envelope must be from the same server.
         """
         if source[1] not in self._ports or (report.way == _LOOPBACK_WAY and not is_loopback(source)):
             return False

@@ -82,8 +82,8 @@ def check_interfaces(facts: HostFacts) -> list[Finding]:
 def check_routes(facts: HostFacts) -> list[Finding]:
     """Check whether a route or rule sends datagrams for a LAN into a tunnel or to containers, or forbids them.
 
-    If datagrams for the LAN of one interface leave by another that also leads to a LAN, that is no trouble if both lead to the
-    same LAN. This host alone cannot know that.
+    If datagrams for the LAN of one interface leave by another interface that also leads to a LAN, the finding is "not checked":
+    this host cannot know whether the two LANs are the same.
     """
     if facts.routes is None:
         return [not_checked("routes", Notice("routes_not_known"))]
@@ -146,7 +146,11 @@ HOST_CHECKS = (
 
 
 def _unwritable(folder: str, reason: Notice) -> Finding:
-    """The trouble that nothing can be written in `folder`. The value `problem` of `reason` says why; without it, its kind."""
+    """The trouble that nothing can be written in `folder`.
+
+    If `reason` has a value `problem`, which is the system's error text, the trouble shows that. If not, the kind of `reason`
+    decides: the disk can only be read, or it is full.
+    """
     if isinstance(problem := reason.values.get("problem"), str):
         return trouble("disk", Notice("folder_not_writable", folder=folder, reason=problem))
     is_read_only = reason.kind == "disk_read_only"

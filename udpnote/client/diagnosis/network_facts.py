@@ -111,7 +111,7 @@ class NetworkFacts(NamedTuple):
     def is_refused(self, address: Address) -> bool:
         """Whether the system of this host refuses to send to `address`, for example because of a firewall.
 
-        EACCES also comes by ICMPv6, if a firewall elsewhere forbids the datagrams. Then this is False.
+        False for an error that came by ICMP: then another host has refused the datagrams.
         """
         return self.errors.get(address) in [SendError(each, came_by_icmp=False) for each in (errno.EPERM, errno.EACCES)]
 
@@ -162,7 +162,10 @@ def server_argument(address: Address) -> str:
 
 
 def opened(ports: Collection[int]) -> tuple[int, int]:
-    """The first and the last port to open in a firewall for servers at `ports`: those of `PORTS` if this has all `ports`."""
+    """The first and the last port to open in a firewall for servers at `ports`.
+
+    If all `ports` are among `PORTS`, the ports of servers by default, these are the first and the last of `PORTS`.
+    """
     to_open = PORTS if set(ports) <= set(PORTS) else ports
     return min(to_open), max(to_open)
 

@@ -74,8 +74,9 @@ def check_lengths(facts: NetworkFacts, _troubles: Collection[str]) -> list[Findi
 def check_ipv6(facts: NetworkFacts, _troubles: Collection[str]) -> list[Finding]:
     """For each server elsewhere, say whether it has answered multicasts of IPv6.
 
-    If a server with an IPv4 address has not, that is no trouble, because a LAN may have IPv4 only; `check_broadcasts` speaks of
-    a server without one. The list is empty if this host has sent no multicast into a LAN.
+    A server with an IPv4 address that has not answered gets the finding "not checked", because a LAN may have IPv4 only. A
+    server without an IPv4 address that has not answered gets none here: `check_broadcasts` checks it. The list is empty if this
+    host has sent no multicast into a LAN.
     """
     if not facts.multicasts():
         return []

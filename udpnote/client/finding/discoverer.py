@@ -147,8 +147,8 @@ class Discoverer:
         """Send the probe `data` to find the server of `notebook`, which has fallen silent.
 
         The probe goes to the last address of this server. If the user has named a server, the probe goes to that one as well.
-        If no server is named, or its host name cannot be resolved, the probe goes to all hosts of the LAN, at this finder's
-        ports and at the port of the last address.
+        If no server is named, or its host name cannot be resolved, the probe goes to all hosts of the LAN, at `ports` and at
+        the port of the last address.
         """
         if self.server.lookup is not None:
             self.server.lookup.begin()  # for the next probe, because the server may have got another address

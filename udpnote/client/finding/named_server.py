@@ -49,8 +49,9 @@ class NamedServer:
     def last_notebook(self, destination: Destination | None = None) -> KnownNotebook | None:
         """The notebook that has answered last at the server that the user has named. The outbox remembers it.
 
-        None if no server is named, if no notebook has answered there, or if that notebook does not match the name, id or key in
-        `destination` (None: those that the user has named with the server). The server in `destination` does not count.
+        None if no server is named, or if no notebook has answered there. Also None if that notebook does not match the name, id
+        or key in `destination`. If `destination` is None, the name, id or key that the user has named with the server count
+        instead.
         """
         server = self._destination.server
         notebook_id = self._outbox.named_servers.notebook_id(server) if server is not None else None
@@ -83,9 +84,10 @@ class NamedServer:
     def resolve(self, until: float, destination: Destination) -> KnownNotebook | None:
         """Look up the addresses of the named server, and wait for them until the monotonic time `until`.
 
-        Returns None when they are found, and at once if no server is named. If they are not found, returns `last_notebook`: the
-        caller can look for this notebook instead. The first time, a notice says so. If no `last_notebook` is known, raises
-        `ServerNotFound`. If one is known, waits less long than until `until`: see `RESOLVING_SECONDS`.
+        Returns None when they are found, and at once if no server is named. If they are not found, and a `last_notebook` for
+        `destination` is known, returns that one: the caller can look for it instead, and a notice says so, only once. In this
+        case, this waits for a second at most (see `RESOLVING_SECONDS`). If they are not found, and no `last_notebook` is known,
+        raises `ServerNotFound`.
         """
         lookup = self.lookup
         if lookup is None:

@@ -91,8 +91,8 @@ class Queries:
     def _follow_query(self, query: Query, last: int) -> Iterator[StoredEntry]:
         """Do the work of `follow` with `query`.
 
-        The reading of new entries gets entries from before its beginning, in `Selection.seen`. From these it can tell whether
-        the notebook was restored from an older copy.
+        `Selection.seen` gets entries that are older than those still to be read. From these the reader can tell whether the
+        notebook was restored from an older copy.
         """
         latest = list(self._entries(query._replace(newest_first=True), max(last, 1)))  # one at least, because `start` needs it
         start = latest[0].number + 1 if latest else 1

@@ -5,8 +5,8 @@ the forwarding process is killed: a writer has the entry forwarded again, with t
 stores it once.
 
 Several threads may forward at once. Their entries share one session, and thus datagrams and the fsyncs of the server. One of
-the calls, the driving call, exchanges datagrams for all calls that wait. The other calls wait until it has their outcomes, or
-until it has its own outcomes and hands the driving over.
+the calls, the driving call, exchanges datagrams for all calls. The other calls wait until the driving call has received their
+verdicts. When the driving call has its own verdicts, it ends, and the call that has waited longest becomes the driving call.
 """
 
 import threading
@@ -105,7 +105,8 @@ class Forwarder:
     """Forwards the entries of calls that run at the same time, in one session with the client's notebook.
 
     `driver` exchanges the datagrams of the session. The session ends at an error, when the notebook is joined or left, and when
-    the client uses another one. If its server is silent and no call waits, it ends if another session finds a new address.
+    the client uses another one. While no call waits, it also ends if its server is silent and another session has found a new
+    address.
     """
 
     def __init__(self, driver: Driver) -> None:

@@ -76,9 +76,9 @@ class Renumbering:
     def prepare(self, old: StoredEntry) -> Prepared | None:
         """Make the entry to import from `old`, an entry of the file. The server stores it after the entry of the previous call.
 
-        In a revision or deletion, `revises` becomes the new number of the entry that it changes. The result is None if this new
-        number is not known. But if `old` has a `seen`, it changes an entry that was in the new notebook before the import: then
-        `revises` is a number of the new notebook already, and is kept.
+        In a revision or deletion without `seen`, `revises` becomes the new number of the entry that it changes. The result is
+        None if this new number is not known. A revision or deletion with `seen` keeps its `revises`: it changes an entry that
+        was in the new notebook before the import.
         """
         number, stored_at, entry, _ = old
         if entry.kind is not Kind.NOTE and not entry.seen.number:
@@ -96,8 +96,9 @@ class Renumbering:
         return prepared
 
     def record_verdict(self, entry: Entry, verdict: Verdict) -> None:
-        """Keep the notebook's `verdict` on the imported `entry`, if later entries of the file change this entry: its new number
-        in the notebook, or that it was erased there.
+        """Keep what the notebook's `verdict` says about the imported `entry`: its new number, or that it was erased.
+
+        Does nothing if no revision or deletion in the file changes `entry`.
         """
         old = self._under_way.pop((entry.client_id, entry.sequence), None)
         if old is not None and verdict.number:
@@ -239,9 +240,9 @@ _ERRORS_OF_VERDICTS = {"import_refused", "no_space_to_import", "notebook_not_wri
 
 
 def is_rest_unstored(error: UdpnoteError) -> bool:
-    """Whether an import that ended with `error` has surely stored no further entry than those whose outcomes it has yielded.
+    """Whether all entries that are stored have an outcome that the import has yielded, although it ended with `error`.
 
-    It has not if `error` is a verdict of the notebook. After any other error, such as a silent server, further entries may be
-    stored, because only their acknowledgements may have been lost.
+    True if the notebook has refused an entry, or could not store it: it stores no later one. False for any other error, such as
+    a silent server: further entries may be stored, because only their acknowledgements may have been lost.
     """
     return error.notice.kind in _ERRORS_OF_VERDICTS

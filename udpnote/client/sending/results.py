@@ -57,7 +57,7 @@ def silence(server: SilentServer, wait_seconds: float) -> Notice:
 def reason_to_wait(session: SendSession, server: SilentServer, wait_seconds: float) -> Notice | None:
     """Why entries still wait for the notebook of `session`, which has delivered what it could; None if none waits.
 
-    If its server has not answered for `wait_seconds`, `server` describes it.
+    `server` and `wait_seconds` are for the case that the server has not answered for so long: the notice shows them.
     """
     if session.postponed_for is not None:
         return _POSTPONED[session.postponed_for]
@@ -124,7 +124,10 @@ class Outcomes:
                 self._awaited[entry.sequence] = SentEntry(entry, State.QUEUED, None, reason)
 
     def postpone(self, entries: Iterable[Entry], status: Status) -> None:
-        """Queue `entries` as `queue` does, because the notebook has stored nothing for the reason `status`, a temporary one."""
+        """Give the outcome QUEUED to each of `entries` that has none yet, because the notebook can store nothing now.
+
+        `status`, a temporary one, says why. A call must be waiting for each of `entries`.
+        """
         self.queue(entries, _POSTPONED[status])
 
     def take_removed(self, entries: Collection[Entry], outbox: Outbox) -> set[int]:

@@ -118,10 +118,10 @@ class SendCall:
             raise
 
     def _note_return(self, now: float) -> None:
-        """Set `_waits_since`, from which `wait_seconds` count, after the caller and the iterator had control until `now`.
+        """Set `_waits_since`, the time from which `wait_seconds` count. The caller and the iterator had control until `now`.
 
-        If `_chunk` has the first texts that wait, the wait begins `now`. Otherwise, or if the server is silent already, the
-        wait goes on, but without the time for which the caller and the iterator had control.
+        If `_chunk` has texts, no entry was waiting before, and the server is not silent, the wait begins `now`. In all other
+        cases the wait goes on, but the time for which the caller and the iterator had control does not count.
         """
         session, since = self._sender.session, self._waits_since
         is_first = bool(self._chunk) and not self._pending
@@ -194,9 +194,11 @@ class SendCall:
         """Do one round of sending and receiving. If there is no session, find the notebook and begin one instead.
 
         The `_pending` entries get the outcome QUEUED in three cases: no answer has come for `wait_seconds`; the server says
-        that its key has changed; it says that it can store nothing now. The round waits for datagrams only if `wakes`, read
-        before the iterator was asked, still is `Connection.wakes` (None: the iterator may have another text), and no other
-        thread has received an outcome of `_pending`. For `is_key_checked` see `Driver.round`.
+        that its key has changed; it says that it can store nothing now.
+
+        The round does not wait for datagrams if the call has something else to do: `wakes` is None, because the iterator may
+        have another text; `wakes`, read before the iterator was asked, is not `Connection.wakes` any more; or another thread
+        has received an outcome of `_pending`. For `is_key_checked` see `Driver.round`.
         """
         session, pending, now = self._sender.session, self._pending, self._driver.now()
         if session is None:
@@ -217,11 +219,11 @@ class SendCall:
             self._give_up(silence(self._driver.silent_server(session), self._wait_seconds))
 
     def _advance_without_server(self, wakes: int | None) -> None:
-        """While there is no session, find the client's notebook, and begin to deliver the `_pending` entries to it.
+        """Find the client's notebook, begin a session, and begin to deliver the `_pending` entries. There must be no session.
 
-        All of them get the outcome QUEUED if the notebook cannot be found, or could not be found shortly before (see
-        `NotebookFinder.recent_failure`). If it is found, only those that wait for another notebook get this outcome. If there
-        are none, this only waits for datagrams, for up to `IDLE_SECONDS`. For `wakes` see `_advance`.
+        If the notebook cannot be found, or could not be found shortly before (see `NotebookFinder.recent_failure`), all of
+        these entries get the outcome QUEUED. If it is found, only those that wait for another notebook get this outcome. If no
+        entry is pending, this only waits for datagrams, for up to `IDLE_SECONDS`. For `wakes` see `_advance`.
         """
         pending = self._pending
         if not pending:
