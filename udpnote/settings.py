@@ -204,7 +204,7 @@ def find_places(environ: Mapping[str, str]) -> Places:
 
 
 def _user_folders(environ: Mapping[str, str]) -> list[str]:
-    """The user's folders for udpnote's configuration, data and state. If the home folder is unknown, one starts with `~`."""
+    """The user's folders for udpnote's configuration, data and state. If the home folder is unknown, a path starts with `~`."""
     if sys.platform == "linux" and "ANDROID_ROOT" not in environ:  # the same as platformdirs, which is slow to import
         home = os.path.expanduser("~") if os.path.isabs(os.environ.get("HOME", "/")) else "~"
         given = [(environ.get(variable, ""), usual) for variable, usual in XDG_FOLDERS.items()]
@@ -330,7 +330,7 @@ def _seconds(value: object, where: str | Notice) -> float:
 
 
 def _key(value: object, where: str | Notice) -> bytes:
-    """Return the key for the join code `value`. Raises `InvalidKey`, whose message does not show `value`."""
+    """Return the key for the join code `value`. Raises `InvalidKey`, whose message shows at most one symbol of `value`."""
     from udpnote.model.join_code import parse_join_code  # here, because most commands name no key
 
     try:

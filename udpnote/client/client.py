@@ -247,8 +247,9 @@ class Client(NotebookReader, OutboxAccess, NotebookChoice):
         A write is a note, a revision or a deletion. Only the latest writes are remembered. If `anywhere` is False, only writes
         in the client's notebook count. If the write is queued and was sent, tries to deliver it first. Raises `NotTakenBack` if
         there is no such write, or if it is in another notebook than the client's. Also raises it if the client's notebook does
-        not have the write any more, or others have changed its note since: then the next call plans for the write before it.
-        Raises an `Unreachable` if the notebook must be read and does not answer.
+        not have the write any more, or others have changed its note since: then the next call plans for the write before it. If
+        the client's notebook is needed and cannot be found or read, raises an `Unreachable`, `SeveralNotebooks` or
+        `WrongNotebook`.
         """
         from udpnote.client.undoing import DELIVERY_WAIT_SECONDS, plan_undo  # here, because a one-shot send undoes nothing
 

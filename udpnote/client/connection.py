@@ -53,8 +53,8 @@ class Connection:
         self.listeners: list[Listener] = []
         """The objects that get each datagram. Only `add_listener` and `remove_listener` change this list."""
         self.on_interrupted: list[Callable[[], None]] = []
-        """Functions that `lock` calls if an error that is not one of udpnote's ends its block, such as Ctrl-C. It may have come
-        between two steps of a session. So the sessions that the next calls would use are to be forgotten."""
+        """Functions that forget a session. `lock` calls them if an error other than an `UdpnoteError`, such as Ctrl-C, ends its
+        block: the error may have come between two steps of a session, so the next call must begin another session."""
         # An RLock, because Ctrl-C may interrupt `lock` after it has taken the lock and before the `try` that gives it back. The
         # same thread can then still close the client.
         self._lock = threading.RLock()
@@ -81,10 +81,10 @@ class Connection:
         return self._is_closed
 
     def lock_to_close(self) -> AbstractContextManager[None]:
-        """A context manager like `lock`, for the thread that closes the client. It makes the other threads give the lock back:
-        from now on, their `receive` raises an error that ends their blocks of `lock`, even if it waits now.
+        """A context manager like `lock`, for the thread that closes the client. It makes the other threads give the lock back.
 
-        Without this error, a thread that looks for the notebook would keep the lock for as long as it looks. Raises
+        From now on, `receive` raises an error in the other threads, also in one that waits now. The error ends their blocks of
+        `lock`. Without it, a thread that looks for the notebook would keep the lock for as long as it looks. Raises
         `ClientClosed` in a child process.
         """
         self._check_process()

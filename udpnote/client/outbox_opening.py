@@ -22,8 +22,9 @@ def open_outbox(outbox: str | os.PathLike[str] | Outbox, settings: Settings, on_
     is moved to another name. A notice tells the user about a log that is damaged, gone or without an outbox.
 
     If other users have access to the outbox, the prompt's history or the settings file, this takes the access away, and gives a
-    notice about each such file. For the key file and for udpnote's folders, it gives only a notice, once. The history
-    and the key file are those that `settings` name. Raises `StorageError` if the outbox is damaged or cannot be read.
+    notice about each such file. For the key file and for udpnote's folders, it gives only a notice, once. The history and the
+    key file are those that `settings` name. Raises `StorageError` if the outbox is damaged or cannot be read, and the errors of
+    `absolute_path` if `outbox` is no path.
     """
     if isinstance(outbox, Outbox):
         return outbox

@@ -85,7 +85,8 @@ class Session(Generic[Event]):
         self._is_unreachable = False
         """Whether `record_unreachable` has begun to look for the server, and the server has not answered since."""
         self.has_sent = False
-        """Whether the system has sent the server any request of this session, apart from those that are surely answered."""
+        """Whether a request of this session has left this machine. `SendSession` sets this to False when it begins to deliver
+        entries, and no other ones are being delivered."""
         self.obstacle: str | None = None
         """The system's reason if it had no way to the server for the latest datagrams; None if it has sent them."""
         self.is_cut_off = False

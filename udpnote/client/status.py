@@ -56,10 +56,10 @@ class HostedNotebook(NamedTuple):
 def notebook_status(driver: Driver, seconds: float, *, saves: bool) -> NotebookStatus:
     """Ask the server of the client's notebook whether it answers, and return what is known of both as a `NotebookStatus`.
 
-    Waits up to `seconds` for an answer, and up to a second more if several notebooks could answer. If the discovery fails, its
-    error becomes the `failure` of the status. If the client's notebook was not known before, and `saves` is true, the notebook
-    that has answered is saved in the outbox. The caller must hold the lock of the connection. Raises `StorageError` if the
-    outbox cannot be read.
+    Waits up to `seconds` for an answer, and up to a second more if several notebooks could answer. If the discovery fails, or
+    the client lacks the notebook's key, the error becomes the `failure` of the status. If the client's notebook was not known
+    before, and `saves` is true, the notebook that has answered is saved in the outbox. The caller must hold the lock of the
+    connection. Raises `StorageError` if the outbox cannot be read.
     """
     finder, began = driver.finder, driver.now()
     known = finder.known()

@@ -44,13 +44,12 @@ EXAMINATION_SECONDS = 1.1
 """How long an examination takes if every server answers at once, and no datagrams of the lengths `_SIZES` are needed."""
 
 AGAIN_SECONDS = (1.1, 1.6, 2.1)
-"""When all hosts, servers and addresses are asked again, in seconds after the beginning. This happens if a server has answered
-only broadcasts or only unicasts: perhaps the network was interrupted for a moment."""
+"""When all hosts, servers and addresses are asked again, in seconds after the beginning. This happens if a server on another
+host has not answered both a broadcast and a unicast: perhaps the network was interrupted for a moment."""
 
 LATE_SECONDS = 3.5
 """If answers are missing, an examination waits until this many seconds after its beginning, because a server or the network may
-be slow. A round trip may take as long as the longest with which a discovery finds the server: 2.5 seconds after the last short
-datagram has left."""
+be slow. The last short datagram leaves after 0.92 seconds. Its answer may take 2.5 seconds, as long as a discovery waits."""
 
 SIZING_SECONDS = (0.0, 0.15, 0.3)
 """When datagrams of the lengths `_SIZES` are sent, in seconds after the first of them."""
@@ -219,7 +218,7 @@ class Examination:
                 self._ask_directly(known)
 
     def _find_lengths(self) -> None:
-        """Find out which of the lengths `_SIZES` reach the servers that have answered short datagrams, but no long one.
+        """Find out which of the `_SIZES` (200 to 1,100 bytes) reach the servers that have answered only short datagrams.
 
         Servers that have also lost short datagrams (see `is_lossy`) are left out.
         """

@@ -208,8 +208,11 @@ def _may_go_to(
 
     `chosen` is the chosen notebook (None if there is none), `sealed` are all sealed notebooks in the outbox. If `destination`
     names nothing, the result is True only if `notebook` is the chosen one. If it names a key, the result is False, because
-    these entries are never sent without the key. If it names a server by a host name, and the port is that of the notebook's
-    server, the result is True: host names are not resolved here, and this one may be that of the notebook's server.
+    these entries are never sent without the key. If it names another notebook, the result is False, too.
+
+    If it names a server, the result is True if the outbox knows that the notebook is there. It is also True for any host name
+    with the port of the notebook's server: host names are not resolved here. If it names only a port, the result is True if the
+    notebook's server has that port.
     """
     if destination.names_nothing:
         return chosen is not None and chosen.notebook_id == notebook.notebook_id

@@ -62,5 +62,5 @@ def _json_lines(entries: list[StoredEntry]) -> bytes:
 
 
 def _text_block(stored: StoredEntry) -> str:
-    """The latest text of a note, after the time at which it was written, in the format `text`."""
+    """A note in the format `text`: the time at which it was written, then its latest text."""
     return text_block(stored.entry.written_at, stored.entry.utc_offset, stored.entry.text)

@@ -107,7 +107,8 @@ def _text(name: str, value: object) -> str:
 def _time_range(filters: Mapping[str, object], now: Callable[[], int]) -> tuple[int | None, int | None]:
     """The start and the end of the time that `filters` choose, in microseconds since 1970 UTC. None stands for no limit.
 
-    Raises `InvalidQuery` if the filters cannot be combined, and `TypeError` for a value of another type.
+    Raises `InvalidQuery` if a text names no time, if `on` is a moment, or if the filters exclude each other. Raises `TypeError`
+    for a value of another type.
     """
     since, until, on = filters.get("since"), filters.get("until"), filters.get("on")
     if on is not None:

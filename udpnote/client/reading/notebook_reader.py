@@ -22,12 +22,13 @@ used."""
 
 
 class Stats(NamedTuple):
-    """Numbers about a whole notebook. `entries` counts notes, revisions and deletions; `notes` does not count deleted notes.
+    """Numbers about a whole notebook.
 
-    `authors` is the number of different authors of the counted notes, `days` the number of days on which these were written,
-    and `clients` the number of clients that have sent entries. `bytes` is the size of the notebook's file. `first` and `last`
-    are the `noted_at` of the earliest and the latest note, deleted notes included, in microseconds since 1970 UTC; None if no
-    note was ever stored.
+    `entries` counts notes, revisions, deletions and erased entries; `notes` does not count deleted notes. `authors` is the
+    number of different authors of the counted notes, `days` the number of days on which these were written, and `clients` the
+    number of clients that have sent entries. `bytes` is the size of the notebook's file. `first` and `last` are the `noted_at`
+    of the earliest and the latest note, deleted notes included, in microseconds since 1970 UTC; None if no note was ever
+    stored.
     """
 
     notes: int

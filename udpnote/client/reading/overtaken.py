@@ -24,7 +24,7 @@ def overtaken_revisions(reader: NotebookReader, driver: Driver) -> list[Overtake
     their notes' numbers.
 
     Each revision is returned only once: after that, the outbox forgets it. `reader` reads the client's notebook. If this
-    notebook is not known without a discovery, the result is empty. Raises the errors of `read`.
+    notebook is not known without a discovery, the result is empty. Raises the errors of reading (see `NotebookReader`).
     """
     with driver.connection.lock():
         notebook = driver.finder.known()

@@ -80,10 +80,9 @@ def import_through(
     """Import `entries`, in order, through the server of the client's notebook, and yield an `Imported` for each, in order.
 
     `revised` are all numbers that revisions and deletions among `entries` name. `before` is the notebook's last number. Raises
-    `ServerNotFound` if the server does not answer for `wait_seconds`, `OldKey` if the notebook's key has changed, and the
-    errors of `Discoverer.find` if the notebook is not known and cannot be found. Also raises the errors of
-    `ImportQueue.finished`. After any error, importing all entries again imports the rest. At the end, saves the round-trip time
-    in the outbox.
+    `ServerNotFound` if the server does not answer for `wait_seconds`, the errors of `Client.deliver` if the notebook cannot be
+    found or used, and those of `ImportQueue.finished`. After any error, importing all entries again imports the rest. At the
+    end, saves the round-trip time in the outbox.
     """
     with driver.connection.lock():
         session = ImportSession(driver.peer(driver.locate(wait_seconds)))
@@ -97,7 +96,8 @@ def import_through(
 def _import_all(driver: Driver, session: ImportSession, queue: ImportQueue, wait_seconds: float) -> Iterator[Imported]:
     """Do the work of `import_through`: import the entries of `queue` through `session`, and yield an `Imported` for each.
 
-    Raises `ServerNotFound` if the server does not answer for `wait_seconds`.
+    Raises `ServerNotFound` if the server does not answer for `wait_seconds`, and the errors of `Driver.round` and
+    `ImportQueue.finished`.
     """
 
     def record_verdicts(events: list[Stored | Rejected]) -> None:

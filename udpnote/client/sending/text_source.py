@@ -39,13 +39,15 @@ class TextSource:
 
     Each text becomes an entry of the given `kind`, with the given `revises` and `seen` (see `Entry`). If `seen` is None,
     `Outbox.add` decides what a revision or deletion has seen. All entries count as written at the time `written` or, if that is
-    None, each at the time when its text is taken. If `undoes` is not 0, there is only one text. Its entry takes back the write
-    with the sequence `undoes`.
+    None, each at the time at which it is saved in the outbox. If `undoes` is not 0, there is only one text. Its entry takes
+    back the write with the sequence `undoes`.
 
     `is_exhausted` becomes True at the end of the iterator and at the first invalid text. `error` is None until an invalid text
     comes. Then it is the `InvalidEntry`, or the `TypeError` for a text that is no str. With `is_checked`, texts are not checked
-    here: the caller has checked them, or they are those of deletions. `may_block` says that the iterator may wait for its next
-    text: then the first text, and `ALONE_TEXTS` after a slow one, are taken alone, so that none is held back meanwhile.
+    here: the caller has checked them, or they are those of deletions.
+
+    `may_block` says that the iterator may wait for its next text. In this case, `take` takes the first text alone, and so it
+    does with the `ALONE_TEXTS` (8) texts after a slow one: a text does not wait in the client until the next one comes.
     """
 
     def __init__(
