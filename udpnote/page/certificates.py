@@ -50,8 +50,8 @@ AUTHORITY_BEGINS = datetime(2020, 1, 1, tzinfo=UTC)
 SERVER_DAYS = 397
 """How many days a server certificate is valid.
 
-Apple's systems refuse more than 825 (support.apple.com/103769). Of the authorities that come with these systems, they demand at
-most 398 days, and recommend 397 (support.apple.com/102028).
+Apple's systems refuse more than 825 (support.apple.com/103769). If a certificate is from an authority that comes with these
+systems, the most is 398 days, and Apple recommends 397 (support.apple.com/102028).
 """
 
 BACKDATED_DAYS = 7

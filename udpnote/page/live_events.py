@@ -119,7 +119,9 @@ class LiveEvents:
         return self._follower
 
     def _record_change(self) -> None:
-        """Act on a change of the notebook's attributes: of `served`, of `absence`, or of whether browsers may use it."""
+        """Wake all streams after a change that `ServerWatch.on_change` reports. If the server was started again, drop the kept
+        events first. If it answers again, renew the follower.
+        """
         if self._served != self._server.served and self._follower is not None:
             self._follower.forget()  # notes may have been erased while no server ran
         self._served = self._server.served

@@ -25,7 +25,7 @@ PIECE_BYTES = 65_536
 UNSENT_BYTES_MAX, UNSENT_BYTES_PER_HOST_MAX = 48 * 1024**2, 16 * 1024**2
 """How many bytes of answers longer than `PIECE_BYTES` may wait for their browsers at once, and how many of these for one host.
 
-The longest, a history, has 12 MiB at most. A single answer is always allowed.
+The longest of these answers, a history, has 12 MiB at most. A single answer is always allowed.
 """
 
 _unsent: Counter[str] = Counter()

@@ -43,7 +43,8 @@ def _is_utf8_with_few_nuls(data: bytes) -> bool:
 
 
 def is_rather_utf8(data: bytes, text: str) -> bool:
-    """Whether `data` is more likely UTF-8 than the locale's encoding, such as GBK. `text` is `data` decoded from that encoding.
+    """Whether `data` is more likely UTF-8 than the locale's encoding, such as GBK. `text` is `data` decoded from that
+    encoding, or empty if that was not possible.
 
     False unless `data` is valid UTF-8 with characters that are not ASCII. If the locale's encoding has one byte for each
     character, one such character is enough for True: other text is hardly ever valid UTF-8 by chance. In GBK or Big5, the

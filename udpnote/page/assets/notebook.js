@@ -201,7 +201,7 @@ export class Notebook {
     return hasAnswer;
   }
 
-  /** The server gives no stream. An EventSource does not say why: the session may have ended, or no stream is free. */
+  /** The server has refused a stream, because the session has ended or no stream is free. Ask which, and show the state. */
   async #noteRefusedStream() {
     if (!(await this.#noteRefusal())) return;
     const { needs_code: isSealed, away, reason } = this.state;

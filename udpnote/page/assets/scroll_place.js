@@ -62,7 +62,7 @@ export class ScrollPlace {
     this.#showUnread(0);
   }
 
-  /** The notes have more or less room than before, for example because of a notice. A person at the end stays at the end. */
+  /** Keep a person at the end there after the height for the notes has changed, for example because of a notice. */
   #noteHeight() {
     this.#height = this.main.clientHeight;
     if (this.isAtEnd) this.scrollToEnd();

@@ -40,7 +40,7 @@ export function lastNotebook() {
   return typeof notebook?.id === "string" && typeof notebook.name === "string" ? notebook : null;
 }
 
-/** Remember `notebook` as the one that the page shows, and its name for entries that wait for it when the page shows another one. */
+/** Remember `notebook` as the one that the page has shown last, and its name: see `notebookName`. */
 export function rememberNotebook(notebook) {
   keep("notebook", notebook);
   const { [notebook.id]: _, ...others } = recall("names") ?? {}; // so that this notebook becomes the last one

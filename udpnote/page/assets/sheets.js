@@ -52,7 +52,7 @@ export class Sheets {
     dialog.close();
   }
 
-  /** Leave the closed dialog's entry in the browser's history, unless Back has done that. Then call what waits for the closing. */
+  /** Go back from the dialog's entry in the browser's history, unless Back has done that. Then call what waits for the closing. */
   async #onClose() {
     this.elements.content.replaceChildren();
     if (isOfSheet(history.state)) {

@@ -55,12 +55,12 @@ def _no_answer_on_lan(ports: Sequence[int], known: Sequence[KnownNotebook]) -> s
 
 
 def _argument(found: Sequence[KnownNotebook]) -> str:
-    """What a person types to choose one of `found`."""
+    """The placeholder in a command that chooses one of `found`: `NAME`, or `ID` if several of them have the same name."""
     return "NAME" if len({notebook.name for notebook in found}) == len(found) else "ID"
 
 
 def _key_not_found(host: str | None, ports: Sequence[int], found: Sequence[KnownNotebook]) -> str:
-    """`host` is the server that the user has named, or None if the whole LAN was asked. `found` has the notebooks there."""
+    """`host` is the server that the user has named, or None if the whole LAN was asked. `found` are the notebooks there."""
     if host is not None:
         place = _("{host} {ports}").format(host=host, ports=port_numbers(ports))
     else:

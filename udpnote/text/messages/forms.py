@@ -24,8 +24,8 @@ class Counted(NamedTuple):
 
 
 Sentence = str | Counted | Callable[..., str]
-"""A template (see `filled`), or one with a plural. Or, if the sentence has an optional clause or needs more of its values, a
-function that takes the values as keyword arguments and returns the sentence. It translates its templates itself."""
+"""A template (see `filled`), a template with a plural, or a function that takes the values as keyword arguments and returns the
+sentence. A function is needed if a clause is optional, or if a value must be computed. It translates its templates itself."""
 
 
 def shown(value: object) -> str:

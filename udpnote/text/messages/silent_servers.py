@@ -68,7 +68,7 @@ def _cannot_reach(server: SilentServer, obstacle: str) -> str:
 
 
 def _another_answers(server: SilentServer, another: KnownNotebook) -> str:
-    """Two sentences: the server is silent, and the notebook `another` answers in its place; how to choose that."""
+    """Two sentences. One says that `server` is silent, the other that the notebook `another` answers, and how to choose it."""
     start = _("no answer from {name} at {host}").format(name=server.name, host=server.host)
     end = _("Another notebook, {name} ({argument}), answers at {host}: `udpnote use {argument}` chooses it")
     return in_sentences(start, _with_notebook(end, another))

@@ -12,7 +12,7 @@ _REASONS_THAT_SAY_WHEN = {
     "notebook_disk_full",
     "notebook_not_writable",
 }
-"""The kinds of the reasons for which an entry is queued whose sentences say when it is sent."""
+"""Kinds of reasons for which an entry is queued. The sentences of these reasons say themselves when the entry is sent."""
 
 
 def _entries_queued(entries: int, reason: Notice) -> str:

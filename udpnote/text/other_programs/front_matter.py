@@ -36,7 +36,9 @@ class Properties(NamedTuple):
         return next((values[0] for name in names for values in self.values.get(name, []) if values), "")
 
     def all(self, *names: str) -> list[str]:
-        """All values of the properties `names`. A text that stands alone, and has commas or spaces, is split there."""
+        """All values of the properties `names`. A value that is the only one of its property is split at commas or, if it has
+        none, at white space.
+        """
         found = []
         for values in (each for name in names for each in self.values.get(name, [])):
             if len(values) == 1:
