@@ -16,7 +16,7 @@ REFUSED = 1
 """1: the command could not do all of its work."""
 
 USAGE = 2
-"""2: a wrong option or argument. It is the code that typer uses, not the EX_USAGE of sysexits(3), which is 64."""
+"""2: a wrong option, argument or setting. It is the code that typer uses, not the EX_USAGE of sysexits(3), which is 64."""
 
 NO_SERVER = os.EX_UNAVAILABLE
 """69: no server answered."""

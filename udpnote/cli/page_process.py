@@ -61,7 +61,7 @@ def _run(arguments: str) -> NoReturn:
 
 
 def _end_with_input() -> None:
-    """Wait until standard input, the pipe from the server, is closed. Then end the page, as SIGTERM from outside would do."""
+    """Wait until standard input, the pipe from the server, is closed. Then end the page by SIGTERM to this process."""
     while os.read(sys.stdin.fileno(), 1024):
         pass
     os.kill(os.getpid(), signal.SIGTERM)

@@ -45,8 +45,9 @@ def sending(options: ClientOptions, *, as_json: bool) -> Iterator["RevisionSende
 
     When the client reads notes, it waits at least `READING_WAIT_SECONDS_MIN` for an answer. After the block, it delivers the
     entries that earlier commands have queued, and messages about them are printed (see `QueuedDelivery.run`). Nothing is
-    delivered if the block raises an error, or if the sender has queued an entry in the block: then no server answers. Raises
-    the errors of opening the client (see `ClientOptions.client`).
+    delivered if the block raises an error, or if the sender has queued an entry in the block, because no server answered it.
+
+    Raises the errors of opening the client (see `ClientOptions.client`).
     """
     wait = load_settings({"wait": options.wait}).wait
     delivery = QueuedDelivery()
@@ -283,8 +284,8 @@ class RevisionSender:
                 self._print(SentEntry(each.entry, State.QUEUED, None, queued.notice), each.entry.revises, each.entry.text)
 
     def _print(self, sent: SentEntry, number: int, text: str) -> None:
-        """Print an entry that was sent: an object for `--json`, or a line with the `number` of its note, the time and the
-        `text`.
+        """Print an entry that was sent: an object for `--json`, or a line with its number, what it does, its time and the
+        `text`. `number` is that of its note.
         """
         entry = sent.entry
         if self._as_json:

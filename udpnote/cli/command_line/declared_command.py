@@ -84,8 +84,8 @@ class DeclaredCommand:
     The annotation of each parameter of `work` has an `Option`, an `Argument` or an `OptionGroup`. `name` is how the command is
     typed; if it is empty, the name of `work`. `help` is its help text; if it is empty, the docstring of `work`.
 
-    If `changes` is True, `work` changes something. It also does if one of the parameters `changes_with` has a value. Then
-    `work` goes on even if its results cannot be printed (see `exit_code_of_change`).
+    `work` changes something if `changes` is True, or if one of the parameters `changes_with` has a value. A `work` that changes
+    something goes on even if its results cannot be printed (see `exit_code_of_change`).
 
     With `takes_text`, the last argument is a text to store. With `takes_query`, it is a text to search for. In both cases, all
     options stand before the text.

@@ -127,7 +127,7 @@ class _Export:
                 put(piece)
 
     def _count(self, entries: list[StoredEntry]) -> None:
-        """Count `entries`, whose text `put` has got, and update the progress."""
+        """Count `entries`, whose text was given to `put`, and update the progress."""
         self.entries += len(entries)
         self._number = max(self._number, entries[-1].number)  # notes come in the order of writing, except in `jsonl`
         self._progress.advance(len(entries))
@@ -153,7 +153,7 @@ def _print(export: _Export) -> int:
 @contextmanager
 def _reporting_failure(output: str, export: _Export) -> Iterator[None]:
     """If an error or a signal ends the block, print whether the file `output` still has its old content or was not made. Print
-    nothing if `export` has not begun: then the error says it all.
+    nothing if `export` has not begun, because the message of the error is enough.
     """
     try:
         yield

@@ -155,7 +155,7 @@ def _importing(
     to its server, and after the block this client also delivers queued entries (see `QueuedDelivery`). `report` learns whether
     there are any entries.
 
-    With `is_rehearsal`, nothing is imported or delivered, and the iterator yields the outcomes that an import would have.
+    With `is_rehearsal`, nothing is imported or delivered, and the iterator yields the outcomes that `rehearsed` foresees.
 
     Raises the errors of `notebook_path`, of reading the notebook and the source, and of `Client.import_entries` or
     `import_into_file`.

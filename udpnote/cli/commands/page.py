@@ -90,7 +90,8 @@ def serve_page(
 
     `is_sealed` says that the notebook is known to be sealed. If it is False, the page finds out whether the notebook is sealed.
     At the start, this prints where the page is (see `_introduce`), and at the end, that it has ended. With `https`, it makes a
-    certificate authority if there is none. Raises `InvalidSetting` for a wrong option, and the errors of `listen_tcp`.
+    certificate authority if there is none. Raises `InvalidSetting` for a wrong option, and the errors of `listen_tcp` and
+    `_https`.
     """
     port, allowed = port or PAGE_PORT, allow_host or []
     check_hosts(allowed, "--allow-host")
@@ -135,8 +136,8 @@ def check_hosts(names: Sequence[str], option: str) -> None:
 
 
 def _https(allowed: Sequence[str], bind: str | None) -> "Https":
-    """Return what serves HTTPS with certificates for the names and addresses of this host at which the page listens (see
-    `listened_addresses`), and for the names `allowed`.
+    """Return an `Https` that issues certificates for the page: for the name of this host, the names `allowed`, and the
+    addresses of this host at which the page listens (see `listened_addresses`).
 
     The certificate authority is in the user's data folder. If there is none, it is made. Raises `StorageError` as `Https` does.
     """
@@ -192,8 +193,8 @@ def _address_lines(
 ) -> tuple[list[tuple[str, str]], str]:
     """Return two values: the lines with addresses, as labels and texts, and the address that a device must open first.
 
-    `own` are the addresses of this host. With HTTPS (`secure`), a device must first open the page with the certificate. The
-    lines then have only addresses that the certificate covers, if it covers any, and also its fingerprint.
+    `own` are the addresses of this host. With HTTPS (`secure`), a device must first open the page with the certificate, and the
+    lines also have the certificate's fingerprint. If the certificate covers some of `own`, the other addresses are left out.
     """
     if secure is None:
         addresses = page_addresses(bind, port, own)

@@ -203,12 +203,14 @@ def _say_steps(heading: Notice, steps: Sequence[Notice]) -> None:
 
 
 def _steps_of(commands: Sequence[Sequence[str]]) -> list[Notice]:
-    """Return for each of `commands` the step that runs it, for `_say_steps`."""
+    """Return for each of `commands` the notice that it is run, as a step for `_say_steps`."""
     return [Notice("step_runs", command=join(command)) for command in commands]
 
 
 def _keeping_steps(found: Found, service: Service) -> list[Notice]:
-    """Return the step that keeps the unit file under another name, for `_say_steps`; no step if nobody has changed it."""
+    """Return the notice that the unit file is kept under another name, as a step for `_say_steps`; none if nobody has changed
+    the unit file.
+    """
     return [Notice("step_keeps", path=service.path)] if found is Found.CHANGED else []
 
 

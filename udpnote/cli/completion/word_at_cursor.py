@@ -212,7 +212,10 @@ def _among(suggestions: Sequence[Suggestion], typed: str) -> WordAtCursor:
 
 
 def _argument(command: ListedCommand, position: int) -> str:
-    """The metavar of the argument at `position`, counted from 0; empty if `command` has no such argument."""
+    """The metavar of the argument at `position`, counted from 0; empty if `command` has no such argument.
+
+    If the last argument may be repeated, all later positions have its metavar, too.
+    """
     if position < len(command.arguments):
         return command.arguments[position]
     return command.arguments[-1] if command.arguments and command.arguments[-1].endswith(REPEATED) else ""

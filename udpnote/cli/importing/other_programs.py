@@ -67,8 +67,8 @@ class OtherNotes:
             self._known = KnownNotes(log_to_compare(notebook), source_client_id(self._form.value))
 
     def revised(self) -> set[int]:
-        """The numbers of the entries that revisions among the entries change: none, because these revise only entries of the
-        notebook.
+        """The numbers of the entries that other entries of the iteration revise: none, because a revision from another program
+        revises an entry of the notebook.
         """
         return set()
 

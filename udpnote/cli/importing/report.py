@@ -28,7 +28,7 @@ _KINDS_ABOUT_CONTENT = frozenset(
         "text_invalid",
     }
 )
-"""The kinds of errors about a part of a source that may well have the right format: what the part holds cannot be imported."""
+"""The kinds of errors that say nothing against the format: a part of the source cannot be imported for another reason."""
 
 NAMED_MAX = 20
 """How many entries with the same problem are named in messages; the others are only counted."""
@@ -39,7 +39,7 @@ class ImportReport:
     problems.
 
     `form` is the format of the source, or None if the source is empty. `left_out` counts the things in the source that a
-    notebook does not keep. With `is_rehearsal`, nothing is stored, and the outcomes are those that an import would have.
+    notebook does not keep. With `is_rehearsal`, nothing is stored, and the outcomes are those that `rehearsed` foresees.
     """
 
     def __init__(self, form: Format | None, *, is_rehearsal: bool = False) -> None:
@@ -108,8 +108,10 @@ class ImportReport:
             self._check_format()
 
     def watched(self, entries: Iterable[StoredEntry]) -> Iterator[StoredEntry]:
-        """Yield `entries`, the entries of the source, and record that there are any. At the end, raise `InvalidImport` if the
-        source has something in it, but no entry. If that is because parts of it cannot be read, print their errors instead.
+        """Yield `entries`, the entries of the source, and record that there are any.
+
+        If there are none, use the errors that `count_bad` has kept. If all of them may come from another format, raise
+        `InvalidImport`. If not, print them.
         """
         for stored in entries:
             self._found_entry()
@@ -144,7 +146,7 @@ class ImportReport:
         The exit code is REFUSED if a part of the source is not an entry, or if an entry of the source is not in the notebook
         now, except entries that were erased from it. In all other cases the exit code is DONE. The counts are printed on
         standard error and, with `as_json`, also as JSON on standard output. In a rehearsal, the counts and the exit code are
-        those that an import would have.
+        those that `rehearsed` foresees.
         """
         if self._bad > NAMED_MAX:
             say(Notice("more_not_imported", count=self._bad - NAMED_MAX))
@@ -193,7 +195,7 @@ class ImportReport:
 
     def _check_format(self) -> None:
         """If all errors that `count_bad` has kept may come from another format, raise one `InvalidImport` that names the first
-        of them: no part of the source is an entry.
+        of them. Call this only while the source has had no entry.
         """
         if self._held_errors and all(map(_may_mean_other_format, self._held_errors)):
             raise InvalidImport("import_of_other_kind", problem=self._held_errors[0])

@@ -56,9 +56,9 @@ def without_overlaps(ranges: Iterable[range]) -> list[range]:
 
 
 def _parse_range(word: str) -> range:
-    """Return the numbers that `word` stands for: a number such as `42`, or a range such as `1-3` or `7-`, up to the last note.
+    """Return the numbers that `word` stands for: a number such as `42`, or a range such as `1-3` or `7-` (see `parse_ranges`).
 
-    Raises `InvalidQuery` if it is neither.
+    Raises `InvalidQuery` if it is neither, or if the range ends before it begins.
     """
     if len(numbers := re.split("[,，、;；]", word)) > 1:  # `1,234` may mean one number or two
         raise InvalidQuery("numbers_without_spaces", text=word, meant=" ".join(filter(None, numbers)))

@@ -23,7 +23,7 @@ class ServicePlan(NamedTuple):
     `options` are the arguments of `udpnote`: the command `serve` and its options. `file` is the path of the notebook's file.
     `name` is the notebook's name, or None if the server chooses it. `home` is the value of UDPNOTE_HOME, or None if it is not
     set. `port` is the UDP port, or None if the server takes the first free one. `is_sealed` says whether the notebook is served
-    sealed; None stands for a new notebook, which is open.
+    sealed. It is None if the user has not asked for either, and there is no notebook yet that this user can see.
     """
 
     options: list[str]

@@ -58,9 +58,9 @@ FOLDER_PREFIX = "udpnote-edit-"
 def edited(text: str, name: str) -> Iterator[str | None]:
     """Let the user change `text` in an editor. The block gets the new text, or None if the editor's exit code is not 0.
 
-    The editor opens a temporary file called `name`, which is removed after the block. The file is in the encoding of the
-    locale, which editors expect. If `text` does not end with a newline, one is added to the file, and is removed from the new
-    text. If the editor has added a byte order mark or carriage returns, they are removed, too.
+    The editor opens a temporary file called `name`, which must end with `.txt`. The file is removed after the block. It is in
+    the encoding of the locale, which editors expect. If `text` does not end with a newline, one is added to the file, and is
+    removed from the new text. If the editor has added a byte order mark or carriage returns, they are removed, too.
 
     There may be no other copy of a changed text. So the changed file is kept if the block raises an error, if the editor's exit
     code is not 0, if the new text is too long or not in the encoding, or if SIGTERM or SIGHUP ends this process. The path of a
@@ -272,7 +272,7 @@ def _is_changed(path: str, data: bytes) -> bool:
     """Return whether the content of the file `path` is not `data`, or whether the editor has put another file into the same
     folder, such as the text that an editor saves when a signal ends the editor.
 
-    Return False if the editor has removed the file `path`, or has put something else there that is no regular file.
+    Return False if the editor has removed the file `path`. If `path` is no regular file any more, only other files count.
     """
     with suppress(FileNotFoundError):
         is_regular = _is_regular(path)

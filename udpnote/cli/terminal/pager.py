@@ -55,8 +55,8 @@ def paged(*, is_wanted: bool = True, starts_at_end: bool = False) -> Iterator[No
 
     If the user closes the pager early, the block ends there, without an error. At the end of the block, this waits until the
     user closes the pager. If standard error is a terminal, messages are held back until then. If the pager cannot be started or
-    fails, all the output is printed on the terminal, and a message says so. There is no message if the user has named no pager,
-    and `less` is not installed.
+    fails, all the output is printed on the terminal, and a message says so. If the command is `less`, the default, no message
+    says that it cannot be started.
 
     With `starts_at_end`, less shows the end of the output first, because the newest is there. Other pagers begin at the start.
 
@@ -176,8 +176,8 @@ class _PagedOutput:
         Two effects outlast this call. Ctrl-C is for the pager (see `_interrupt`) until `_end` finds that the pager has ended.
         If standard error is a terminal, messages are not printed before the end of `paged`.
 
-        If the pager cannot be started, print the output on the terminal instead, and a message, unless the pager is
-        `DEFAULT_PAGER`. Raises `_PagerClosed` if the user has closed the pager already.
+        If the pager cannot be started, print the output on the terminal. Print also a message, but not if the pager is `less`
+        (`DEFAULT_PAGER`). Raises `_PagerClosed` if the user has closed the pager already.
         """
         from io import StringIO
         from shlex import split
@@ -201,8 +201,8 @@ class _PagedOutput:
         self._pass_on("".join(self._kept or ()))
 
     def _pass_on(self, text: str) -> None:
-        """Write `text` to the pager. If the pager has ended, raise `_PagerClosed`, unless it has failed and `_end` prints the
-        kept output instead.
+        """Write `text` to the pager. If the pager has failed and all output is kept, print the output on the terminal (see
+        `_end`). If the pager has ended otherwise, raise `_PagerClosed`.
         """
         assert self._pager is not None, "there would be nobody to read the output"
         assert self._pager.stdin is not None, "the pager would read the keys of the user as its text"

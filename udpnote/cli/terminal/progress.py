@@ -144,8 +144,9 @@ class StatusLine:
 
 
 class CopyingProgress(StatusLine):
-    """Shows how much of a file is copied, and then that the copy is checked, if the copying takes longer than
-    `patience_seconds`.
+    """Shows how much of a file is copied, and afterwards that the copy is being checked.
+
+    Nothing is shown in the first `patience_seconds`.
     """
 
     def __init__(self, patience_seconds: float = PATIENCE_SECONDS) -> None:

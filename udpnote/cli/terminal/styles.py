@@ -26,7 +26,7 @@ def is_dumb_terminal() -> bool:
 
 
 def shows_styles(stream: TextIO) -> bool:
-    """Whether `stream` is a terminal that shows styles, and the user wants them (NO_COLOR is not set)."""
+    """Whether `stream` is a terminal that shows styles, and the user wants them (NO_COLOR is empty or not set)."""
     return stream.isatty() and not os.environ.get("NO_COLOR") and not is_dumb_terminal()
 
 

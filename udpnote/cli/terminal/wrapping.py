@@ -69,9 +69,10 @@ that of a message without a label.
 
 
 def wrapped_message(message: str, columns: int, label_cells: int = 0) -> list[str]:
-    """`message`, of one line, as lines of at most `columns` cells. The lines after the first are indented by `label_cells`: the
-    width of a label with which the message begins. Without a label, they are indented by `GAP`, in addition to the spaces at
-    the beginning of the message.
+    """`message`, of one line, as lines of at most `columns` cells.
+
+    The lines after the first are indented by `label_cells`: the width of a label with which the message begins. Without a
+    label, or if less than `TEXT_CELLS_MIN` cells would be left, they are indented by two cells more than the first line.
 
     A command in backquotes is never divided between lines, so that it can be copied. A longer command stays whole, like a long
     word. The caller must have replaced characters that could harm a terminal (`harmless`).
