@@ -159,7 +159,7 @@ class Prober(Generic[Source]):
         two servers answer the same DISCOVER for one notebook, `found` returns an OFFER of each. A single server that has
         restarted cannot cause this, because it does not receive one DISCOVER both before and after the restart.
 
-        After OFFERs of `NOTEBOOKS_MAX` notebooks in one envelope, those of further notebooks in it are ignored.
+        After OFFERs of `NOTEBOOKS_MAX` notebooks in one envelope, OFFERs of further notebooks in this envelope are ignored.
         """
         for envelope in self._seen:
             try:

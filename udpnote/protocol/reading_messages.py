@@ -55,12 +55,11 @@ class Read(NamedTuple):
     """Asks for one page of the results of `query` in the notebook, from `cursor` on.
 
     `stream_id` identifies the reading: all of its READs have the same one. Only a follower takes a new one, when it goes back
-    after the notebook was restored. `burst` numbers the bursts of
-    a reading from 1. The server sends at most `limit` entries in answer to one burst (0: no limit). If there is no result yet,
-    the server may keep the READ for up to `wait_milliseconds` until there is one. `seen` is the latest entry before the cursor
-    that a follower has read. If the notebook lacks that entry, the server answers `OLDER_COPY`. If `seen` is `NOTHING_SEEN`,
-    the server does not check this. The burst has at least `pages` READs. The server builds the pages for this many
-    READs, as far as there are results, even if fewer of them have arrived.
+    after the notebook was restored. `burst` numbers the bursts of a reading from 1. The server sends at most `limit` entries in
+    answer to one burst (0: no limit). If there is no result yet, the server may keep the READ for up to `wait_milliseconds`
+    until there is one. `seen` is the latest entry before the cursor that a follower has read. If the notebook lacks that entry,
+    the server answers `OLDER_COPY`. If `seen` is `NOTHING_SEEN`, the server does not check this. The burst has at least `pages`
+    READs. The server builds the pages for this many READs, as far as there are results, even if fewer of them have arrived.
     """
 
     notebook_id: bytes

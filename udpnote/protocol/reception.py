@@ -98,7 +98,7 @@ class Reception:
         notebook is answered with a REFUSE, and one that no notebook would store, with an ACK that says why. A READ goes to the
         pager. A DISCOVER for this notebook, or for any, is answered with an OFFER; `entries` is the number of entries in the
         notebook, erased ones included. Other DISCOVERs are ignored. An EXAMINE is answered with a REPORT. All other datagrams
-        are dropped and counted. One in a retired envelope is also answered: the key has changed.
+        are dropped and counted. A message in a retired envelope is counted as dropped, but answered (see `Envelopes`).
         """
         latest = self._latest_read
         if latest is not None and latest[0] == data and latest[2].address == source:  # the READs of one burst are identical

@@ -268,8 +268,8 @@ class Server:
 def _settings(*, name: str | None, bind: str | None, port: int | None, sealed: bool | None) -> Settings:
     """Check these arguments of `Server`, and return its settings: an argument that is not None replaces the user's setting.
 
-    There is one exception: the argument `port` may be 0, which stands for any free port, but the setting may not. So a 0 is not
-    in the result. Raises `InvalidSetting` for an invalid argument or setting.
+    A `port` of 0, which stands for any free port, is not in the result, because no setting may be 0. Raises `InvalidSetting`
+    for an invalid argument or setting.
     """
     if port is not None and not 0 <= port < 65536:
         raise InvalidSetting("server_port_invalid", port=port)

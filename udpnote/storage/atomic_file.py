@@ -66,8 +66,8 @@ def _replacing(
 ) -> Iterator[BinaryIO]:
     """Open a draft of `path` for writing. At the end of the block, fsync it and call `before_placing`.
 
-    After that, the draft replaces `path`. Its owner and permissions are those of `like`, up to `mode_max` (see `own_like`). If
-    `like` is None, only this user can read the file. Raises `OSError`.
+    After that, the draft replaces `path`. The draft has the owner and the permissions of `like`, up to `mode_max` (see
+    `own_like`). If `like` is None, only this user can read the draft. Raises `OSError`.
     """
     with draft_of(path) as (descriptor, draft):
         if like is not None:

@@ -2,8 +2,7 @@
 
 stat(2) reads the times of a file as well. If somebody has read them, Linux from 6.13 on gives the file a new, exact time at the
 next write, and so changes its inode. Some file systems write a changed inode at each fsync, for example ext4 without a journal.
-There an fsync then takes up to half as long again. statx(2) reads only what it is asked for, and a call takes as long as one of
-stat.
+On them, an fsync then takes up to 1.5 times as long. statx(2) reads only what it is asked for, and takes as long as stat(2).
 """
 
 import os

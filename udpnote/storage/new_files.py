@@ -168,7 +168,7 @@ def kept_beside(path: str) -> list[str]:
 
 
 def own_like(descriptor: int, path: str, *, mode_max: int = 0o666) -> None:
-    """Give the new file, open by `descriptor`, the owner, group and permissions of `path`; no permission beyond `mode_max`.
+    """Give the new file (open as `descriptor`) the owner, group and permissions of `path`, but none beyond `mode_max`.
 
     If `path` is a folder, only the file's owner can read the file. Only root can give a file to another user: if root does not
     run this, the owner stays. If the file cannot get the group, the group gets no permissions. Raises `OSError`.

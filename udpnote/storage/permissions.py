@@ -107,7 +107,7 @@ def _companions(path: str) -> list[str]:
 def _is_file(mode: int) -> bool:
     """Whether a mode is that of a regular file.
 
-    Only those are checked: a history of `udpnote write` may be a link to /dev/null, which is open to all.
+    Other kinds are not checked: a history of `udpnote write` may be a link to the device /dev/null, which is open to all.
     """
     return stat.S_ISREG(mode)
 

@@ -1,1 +1,1 @@
-"""The codec: converts messages to the bytes of datagrams and back. `codec` is for all of them, the others for one kind each."""
+"""The codec: converts messages to bytes and back. The module `codec` is for all messages, each other module for one kind."""

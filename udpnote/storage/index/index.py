@@ -195,8 +195,8 @@ class Index:
             self._folder.cleanup()
 
     def _counted(self, read: Callable[[], _T], *, indexed: int) -> _T:
-        """Return what `read` returns, as `_in_snapshot` does. Also raises `IndexDamaged` if the index does not have the entries
-        up to the number `indexed` any more, because another program has begun it anew.
+        """Do what `_in_snapshot` does. Also raise `IndexDamaged` if the index does not have the entries up to the number
+        `indexed` any more, because another program has begun it anew.
         """
 
         def checked() -> _T:
@@ -207,7 +207,7 @@ class Index:
         return self._in_snapshot(checked)
 
     def _in_snapshot(self, read: Callable[[], _T]) -> _T:
-        """Return what `read` returns. It reads the index in a `snapshot`, which begins with reading the index's state again.
+        """In one `snapshot`, read the state of the index again, call `read`, and return what `read` returns.
 
         Raises `IndexDamaged` if the index cannot be read.
         """

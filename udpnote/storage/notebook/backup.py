@@ -163,9 +163,9 @@ def _check_place(path: str, notebook: str) -> None:
 def _check_free(path: str, keys: NotebookKeys | None, notebook_id: object, *, replaces: bool) -> None:
     """Raise `StorageError` or `NotebookInUse` if a file stands in the way of a new backup at `path`, which gets `keys`.
 
-    Without `replaces`, no file may be at `path`. With it, an empty file may be there, or an earlier backup of the notebook
-    `notebook_id`: the new backup replaces it and its key file. A key file without a backup may be the only copy of its keys.
-    So the new backup may replace it only if these are the same as `keys`.
+    Without `replaces`, no file may be at `path`. With `replaces`, an empty file may be there, or an earlier backup of the
+    notebook `notebook_id`: the new backup replaces it and its key file. A key file without a backup may be the only copy of its
+    keys. So it may be there only if its keys are the same as `keys`.
     """
     if os.path.exists(path) and not replaces:
         raise StorageError("backup_exists", path=path)

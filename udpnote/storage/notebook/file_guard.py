@@ -4,9 +4,9 @@ One file can have several names, by a hard link or a bind mount. SQLite keeps a 
 names overwrite each other's entries. Therefore the file itself is locked, and a file with several names is refused. So is a
 file that is mounted without its folder: in a container, the log would be outside of the mount, and vanish with the container.
 
-The lock is one of flock(2), which the operating system releases when the process ends. On Linux it does not affect SQLite's own
-locks on the file. On other systems the two kinds of locks exclude each other, so another file is locked there: `NOTEBOOK.lock`,
-beside the notebook.
+The lock is made by flock(2), and the operating system releases it when the process ends. On Linux it does not affect SQLite's
+own locks on the file. On other systems the two kinds of locks exclude each other, so another file is locked there:
+`NOTEBOOK.lock`, beside the notebook.
 
 A process that closes a descriptor of a file loses the locks that SQLite has on it. So the guard is closed after SQLite's
 connections, and a file that this process guards already is not opened again.

@@ -148,8 +148,9 @@ class Log:
             return self._copy(is_last=True)
 
     def _begin_checkpoint(self) -> None:
-        """Close the mark, and begin to copy the log into the file in another thread. If the disk has no space for the mark, do
-        neither. If no thread can be started now, copy the log in this one.
+        """Close the mark, and begin to copy the log into the file in another thread.
+
+        If the disk has no space for the mark, do nothing. If no thread can be started now, copy the log in the caller's thread.
         """
         with storage_errors(self._path):
             if not self._has_closed_mark() and not self._close_mark():

@@ -5,8 +5,8 @@ left, and SQLite applies it to the file. If a person has put a backup there mean
 the restore or, if it does not have all pages that differ, damages the notebook.
 
 So the notebook has a *mark* among its properties. A transaction before each checkpoint writes a closed mark with a new id. A
-transaction after a complete checkpoint opens the mark; it is the first one in the log, which SQLite then overwrites from its
-beginning.
+transaction after a complete checkpoint opens the mark. SQLite then overwrites the log from its beginning, so this transaction
+is the first one in the log.
 
 - While the mark in the log is open, the file itself, read without the log, has the same mark, but closed. No backup has that
   closed mark: a backup made through SQLite has the open mark, and a copy of the file alone, made before the server started,

@@ -56,9 +56,9 @@ class Lookup:
     def answer(self, query: Query, start: Cursor, is_time_up: Callable[[], bool]) -> Generator[LookupStep, None, None]:
         """Yield the results of `query`, in the query's order, from the cursor `start` on. The offset of the cursor is ignored.
 
-        Between results, this yields the other kinds of `LookupStep`. For a query that needs the search index, this first brings
-        the index up to date. If `is_time_up()` becomes true before that is done, or if the index is damaged, this yields
-        `IndexBehind` and ends. The first step raises `InvalidQuery` for a query that cannot be answered. Any step raises
+        Between results, this yields steps that are no results (see `LookupStep`). For a query that needs the search index, this
+        first brings the index up to date. If `is_time_up()` becomes true before that is done, or if the index is damaged, this
+        yields `IndexBehind` and ends. The first step raises `InvalidQuery` for a query that cannot be answered. Any step raises
         `StorageError` if the notebook cannot be read.
         """
         check_query(query)

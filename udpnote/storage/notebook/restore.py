@@ -115,11 +115,11 @@ class KeySource(Enum):
 class Restore:
     """A restore that is prepared: a whole copy of the backup waits beside the notebook's file `path`, which is locked.
 
-    `content` is that of the copy. `old` is the notebook that the copy replaces, or None if there is none. `key_source` says
-    where its key file comes from. `backup_has_other_keys` says whether that key file is `KEPT` although the key
-    file of the backup has other keys. `backup_key_problem` is the error of reading the key file of the backup; None if it can
-    be used or is not needed. `aside` is the path to which the replaced file is moved. If its log and its key file are moved,
-    they get this path with the suffix `-wal` and `.key`.
+    `content` is the content of the copy. `old` is the notebook that the copy replaces, or None if there is none. `key_source`
+    says where the key file of the restored notebook comes from. `backup_has_other_keys` says whether it is `KEPT` although
+    the key file of the backup has other keys. `backup_key_problem` is the error of reading the key file of the backup; None if
+    that file can be used or was not read. `aside` is the path to which the replaced file is moved. If the log and the key file
+    of the replaced file are moved, they get this path with the suffix `-wal` or `.key`.
     """
 
     def __init__(
@@ -217,9 +217,10 @@ def prepared_restore(
 
     Nothing is changed until `commit` is called in the block. The notebook is locked during the block.
 
-    If the restored notebook is sealed, `with_key` says which key file it gets. True: that of the backup. False: the one that is
-    beside `path` now. None: the one beside `path`, because it is never older than that of the backup; if there is none, that of
-    the backup. A key file of another notebook is never used: it is moved away.
+    If the restored notebook is sealed, `with_key` says which key file it gets. True: the key file of the backup. False: the key
+    file that is beside `path` now. None: the key file beside `path`, which is never older than that of the backup, or the key
+    file of the backup if none that can be used is beside `path`. A key file of another notebook is never used: it is moved
+    away.
 
     Raises `NotebookInUse` if a server uses the notebook, `NoSpace`, and `StorageError`: if one of the files is not a notebook,
     if the backup cannot be read or is damaged, or if `with_key` is True and the backup has no key file or is not sealed.
@@ -239,8 +240,8 @@ class _KeyPlan(NamedTuple):
     """What happens to the key file: its `source`, the keys of the `backup`, and those `present` beside the old notebook.
 
     `backup` is None if the backup has no key file, or one that is not needed or cannot be used. `present` is None if the
-    present key file is missing or damaged. `must_move` says that the present key file is moved away. `problem` is the error if
-    the key file of the backup cannot be used, and need not be; else None.
+    present key file is missing or damaged. `must_move` says that the present key file is moved away. `problem` is the error
+    of reading the key file of the backup if that file is not needed; None if there was no error.
     """
 
     source: KeySource

@@ -151,8 +151,8 @@ def _damaged_copy(notebook: str, draft: str, on_progress: OnProgress | None) -> 
     """Copy the notebook in the file `notebook` into the empty file `draft`, and open `draft` for the block.
 
     `on_progress` is called after each step. At the end of the block, everything is in `draft`, and nothing beside it. The
-    caller fsyncs. Raises `StorageError` if the log belongs to another file, or if a program changes the notebook meanwhile;
-    `sqlite3.Error` and `OSError`.
+    caller fsyncs. Raises `StorageError` if the log belongs to another file, or if a program changes the notebook meanwhile.
+    Also raises `sqlite3.Error` and `OSError`.
     """
     log = f"{draft}-wal"
     try:

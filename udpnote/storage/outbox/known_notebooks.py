@@ -29,12 +29,12 @@ class KnownNotebooks:
     _file: OutboxFile
 
     def remember(self, notebook: KnownNotebook, *, may_choose: bool = False) -> KnownNotebook | None:
-        """Durably save the name, address and key id with which `notebook` has answered. Return the notebook chosen by then.
+        """Durably save the name, address and key id with which `notebook` has answered.
 
-        With `may_choose`, `notebook` becomes the chosen one if none is chosen. Returns None if still none is chosen. In two
-        cases `notebook` is neither saved nor chosen: it has answered as open but is saved as sealed, or it has answered with
-        another key than the one with which this client has joined it. Only `join`, `leave` and `JoinedKeys.renew` save such a
-        change.
+        With `may_choose`, `notebook` becomes the chosen one if none is chosen. Returns the notebook that is chosen after that,
+        or None. In two cases `notebook` is neither saved nor chosen: it has answered as open but is saved as sealed, or it has
+        answered with another key than the one with which this client has joined it. Only `join`, `leave` and `JoinedKeys.renew`
+        save such a change.
         """
         with self._file.transaction() as connection:
             connection.execute(

@@ -4,8 +4,9 @@ A command that is killed leaves the log of its latest transactions. SQLite reads
 without a word, so entries that were never sent would vanish. As in a notebook, the log itself and SQLite's index of it show the
 damage (see `log_file`).
 
-After a power failure they do not: not all transactions of an outbox are fsynced, and one that the power failure has cut, or
-kept only in part, looks like a damaged one. So a log that was last written before this machine was started is not checked.
+After a power failure, they do not show it. A client does not fsync all transactions of its outbox, and a transaction that the
+power failure has cut, or kept only in part, looks like a damaged one. So a log that was last written before this machine was
+started is not checked.
 
 If a person has moved or deleted an outbox without its log, SQLite would apply that log to the new outbox: the client would send
 the old notes under its new client id, and the notebook would store them twice if it had them already.

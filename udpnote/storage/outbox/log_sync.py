@@ -23,8 +23,8 @@ class LogSync:
     """Makes durable what was committed to the log of the outbox at `path`, which an SQLite connection has open.
 
     SQLite has no locks on the file of the log, so closing a descriptor of it drops none. Make a `LogSync` just after
-    SQLite has opened the log: then both have the same file, and an fsync of SQLite that fails is noticed here as well, because
-    the system reports an error once to each open file. Constructor and methods raise `OSError`, and `finish` also raises
+    SQLite has opened the log. Then both have the same file open, and if an fsync of SQLite fails, `finish` fails, too: the
+    system reports an error once to each open file. Constructor and methods raise `OSError`, and `finish` also raises
     `StorageError`.
     """
 

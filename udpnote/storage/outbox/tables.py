@@ -196,7 +196,7 @@ def is_unwritable(error: StorageError) -> bool:
 
 
 def entry_from(row: Sequence[Any]) -> Entry:
-    """The `Entry` in `row`. A row has the fields of an `Entry` in their order, but the three fields of `seen` in its place."""
+    """The `Entry` in `row`: the fields of an `Entry`, in order, with the three fields of a `SeenEntry` in place of `seen`."""
     client_id, sequence, kind, written_at, utc_offset, author, text, revises, *seen = row
     return Entry(client_id, sequence, Kind(kind), written_at, utc_offset, author, text, revises, SeenEntry(*seen))
 
@@ -230,9 +230,9 @@ def merged(ranges: Iterable[range]) -> list[range]:
 def without_fsync(connection: sqlite3.Connection, path: str) -> Iterator[sqlite3.Connection]:
     """Run the block in a write transaction, without an fsync, of the outbox at `path`, which `connection` has open.
 
-    A power failure may undo the transaction. So the block may only write what the server's next answer would cause again, or
-    what the caller makes durable with `LogSync`. If the block raises an error, the transaction is rolled back. Raises
-    `StorageError`.
+    A power failure may undo the transaction. So the block may only write what is written again after the next answer of the
+    server, or what the caller makes durable with `LogSync`. If the block raises an error, the transaction is rolled back.
+    Raises `StorageError`.
     """
     with storage_errors(path):
         try:
