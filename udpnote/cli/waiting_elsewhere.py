@@ -11,9 +11,9 @@ def waiting_elsewhere(client: Client, notebook: KnownNotebook | None) -> Notice 
     """Return a notice that entries in the outbox of `client` wait, and are not sent to `notebook`; None if there is no such
     entry, or if `notebook` is None. Refused entries do not count.
 
-    These entries are sent to `notebook`, and do not count: entries that are assigned to it, entries that name nothing if
-    `notebook` is the one chosen by `udpnote use`, and entries that name the same as the options of `client`, such as a server,
-    if `client` has found `notebook` by these options. Another command may have just written the last ones.
+    Three kinds of entries are sent to `notebook`, and do not count. An entry is assigned to `notebook`. Or an entry is not
+    assigned and names no notebook or server, and the user has chosen `notebook` by `udpnote use`. Or an entry, just written by
+    another command, names the same as the options of `client`, and `client` has found `notebook` by these options.
 
     The notice does not say that the entries are for another notebook: a server that they name may well have `notebook`.
     """

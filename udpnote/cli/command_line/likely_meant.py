@@ -156,8 +156,8 @@ def _commands_with_option(error: WrongCommandLine) -> list[str]:
 def _another_command(words: list[str], error: WrongCommandLine) -> list[str] | None:
     """Return `words` with a known command in place of the unknown one; None if no command is likely.
 
-    If the unknown command is the number of a note, the result begins with `show`. If no name is similar, and there are several
-    words, or one that is not in ASCII or has spaces, they may be a note: then the result is `send` followed by all of them.
+    If the unknown command is the number of a note, the result begins with `show`. If no name is similar, `words` may be a note:
+    they are several, or one that is not in ASCII or has spaces. For a note, the result is `send`, followed by all of `words`.
     """
     before, word, after = words[: error.position], words[error.position], words[error.position + 1 :]
     asks_for_help = before[:1] == ["help"]

@@ -213,11 +213,11 @@ _INTERFACES = {THIS_MACHINE: marked("this machine"), NAMED_SERVER: marked("the n
 
 
 def _explain(attempts: list[ProbeAttempt], ports: Sequence[int], timeout: float) -> None:
-    """Print on standard error that no notebook has answered within `timeout` seconds, the `attempts` to send probes, and why
-    none may have answered: because this machine has no interface to a LAN or, if it has one, the common causes.
+    """Print on standard error that no notebook has answered within `timeout` seconds.
 
-    For each attempt, print the network interface, the address, and the error if the probe could not be sent. Equal lines are
-    printed once. The probes went to the UDP `ports` of the addresses.
+    Below that, print a line for each of the `attempts` to send a probe: the network interface, the address, and the error if
+    the probe could not be sent. Equal lines are printed once. The probes went to the UDP `ports` of the addresses. At the end,
+    print that this machine has no interface to a LAN or, if it has one, the common causes.
     """
     say(Notice("no_notebook_found", seconds=timeout, ports=ports))
     for attempt in dict.fromkeys(attempts):

@@ -186,10 +186,11 @@ def _left_behind() -> Iterator[str]:
 def editor_command() -> list[str]:
     """Return the command that starts the editor, as a list of the program and its options.
 
-    It is the command in $VISUAL, else the one in $EDITOR, else the first of `EDITORS` that is installed. Raises
-    `InvalidSetting` in five cases: there is no editor, the command cannot be split into words (for example because of an
-    unclosed quotation mark), its program is not installed, it is one of the `TERMINAL_EDITORS` and there is no terminal, or it
-    waits only with an option that the command lacks (`WAIT_OPTIONS`).
+    It is the command in $VISUAL, else the one in $EDITOR, else the first of `EDITORS` that is installed.
+
+    Raises `InvalidSetting` if there is no such command, if it cannot be split into words (a quotation mark is not closed), or
+    if its program is not installed. Raises it, too, if the editor needs a terminal (`TERMINAL_EDITORS`) and there is none, or
+    if it waits only with an option that the command lacks (`WAIT_OPTIONS`).
     """
     variable = _variable()
     named = os.environ.get(variable)
@@ -269,8 +270,8 @@ def _write(path: str, data: bytes) -> None:
 
 
 def _is_changed(path: str, data: bytes) -> bool:
-    """Return whether the content of the file `path` is not `data`, or whether the editor has put another file into the same
-    folder, such as the text that an editor saves when a signal ends the editor.
+    """Return whether the editor has left a text that may be worth keeping: the file `path` has other content than `data`, or
+    there is another file in its folder. Some editors save the text in another file when a signal ends them.
 
     Return False if the editor has removed the file `path`. If `path` is no regular file any more, only other files count.
     """
