@@ -55,7 +55,7 @@ class AllowedHosts:
     """The names and addresses by which a browser may call this machine: those of its own, `localhost`, and the names and
     addresses `allowed`.
 
-    `host_name` is the machine's name. `own_addresses` returns its IP addresses; it is called again after `ADDRESSES_SECONDS`.
+    `host_name` is the machine's name. `own_addresses` returns its IP addresses; it is called once in two seconds at most.
     """
 
     def __init__(self, host_name: str, allowed: Collection[str], own_addresses: Callable[[], Sequence[str]]) -> None:

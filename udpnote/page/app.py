@@ -162,8 +162,8 @@ class Page:
         """Answer the first question of a browser: which notebook the page shows, and whether the browser may use it.
 
         `docs/page.md` explains the answer. If the page does not know its notebook yet, it asks the notebook's server first. If
-        the notebook is open, the answer removes the cookie of an ended session from the browser. Raises nothing: if the browser
-        needs a join code, or the notebook cannot be read, the answer says so.
+        the notebook is open, the answer removes the cookie of an ended session from the browser. If the browser needs a join
+        code, or if the notebook cannot be read, this raises nothing: the answer says so.
         """
         if self.base.server.known is None and self.base.server.absence is None:
             await self.base.server.check()

@@ -243,7 +243,7 @@ def event_object(stored: StoredEntry, note: int | None) -> dict[str, object]:
 
 
 def seen_object(stored: StoredEntry) -> dict[str, object]:
-    """Return the object that identifies the entry `stored`, which `_seen` reads when a browser has seen and changed it."""
+    """Return the object that identifies the entry `stored`. A browser that changes this entry sends it back as `seen`."""
     return {"number": stored.number, **_identity(stored.entry)}
 
 

@@ -110,7 +110,7 @@ class KnownNotes:
     def _is_older(note: ImportedNote, digest: bytes, known: _Known) -> bool:
         """Whether the text of `note`, whose digest is `digest`, is an earlier text of the known note, as in an older export.
 
-        False if the note was changed back to that text later.
+        False if the newest version is from an import, and the note was changed back to that text in the other program later.
         """
         return digest in known.digests and not (known.is_imported and note.changed_at > known.changed_at)
 
