@@ -98,8 +98,7 @@ class InvalidSetting(UdpnoteError, ValueError):
 
 
 class InvalidKey(InvalidSetting):
-    """A text is not a join code, or is a mistyped one. The message hides the text, because it may be nearly a secret key: it
-    shows at most one symbol.
+    """A text is not a join code, or is a mistyped one. The message shows one symbol at most: the text may be nearly a secret.
     """
 
 

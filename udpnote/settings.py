@@ -140,8 +140,9 @@ def load_settings(
     """Find and return all settings. Each value comes from the place with the highest precedence that has the setting.
 
     `flags` are the given options, `environ` is the environment (None: that of the process). Raises `InvalidSetting` if a value
-    or the settings file cannot be used; the error names the place of the value. If `on_wrong` is given, only a wrong flag
-    raises it: a wrong variable, or a settings file with a fault, is left out, and `on_wrong` gets the error and its source.
+    or the settings file cannot be used; the error names the place of the value. If `on_wrong` is given, a wrong variable or a
+    settings file with a fault is left out, and `on_wrong` gets the error and its source. Then only a wrong flag raises
+    `InvalidSetting`, or folders that cannot be used (see `find_places`).
     """
     environ = os.environ if environ is None else environ
     places = find_places(environ)

@@ -1,6 +1,4 @@
-"""The client: finds notebooks, sends entries, reads notes. A call that sends blocks until each entry is stored, queued or
-refused.
-"""
+"""The client: finds notebooks, sends entries, reads notes. Sending blocks until each entry is stored, queued or refused."""
 
 import os
 from collections.abc import Callable, Collection, Iterable, Iterator, Sized
@@ -130,9 +128,7 @@ class Client(NotebookReader, OutboxAccess, NotebookChoice):
         return f"<Client of {self._author!r} with the outbox {self._outbox.path!r}{', closed' * self._connection.is_closed}>"
 
     def close(self) -> None:
-        """Close the sockets and the outbox. After that, methods raise `ClientClosed`. Unacknowledged entries stay in the
-        outbox.
-        """
+        """Close the sockets and the outbox. Later calls raise `ClientClosed`. Unacknowledged entries stay in the outbox."""
         with suppress(ClientClosed), self._connection.lock_to_close():
             self._sender.flush()
             self._connection.close()

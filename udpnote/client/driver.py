@@ -240,8 +240,7 @@ class Driver:
 
 
 def _obstacle(error: SendError | None) -> str | None:
-    """The system's text for `error` if it means that no datagram has left this machine. None for any other error, or without
-    one.
+    """The system's text for `error` if it means that no datagram has left this machine; None for another error or none.
 
     An error that came by ICMP does not mean this: a datagram has left this machine, and another host has answered.
     """

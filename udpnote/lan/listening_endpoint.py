@@ -113,9 +113,9 @@ class ListeningEndpoint(Endpoint):
     def _listen_at(self, address: Address, present: Iterable[Interface], *, needs_probes: bool) -> None:
         """Open a socket on `address`, and sockets on the broadcast or multicast addresses at which probes arrive.
 
-        `present` are the network interfaces. Raises `AddressInUse` or `AddressUnavailable` if `address` cannot be used. If
-        another server listens at one of the broadcast or multicast addresses, this raises `AddressInUse` if `needs_probes` is
-        true. If it is false, this endpoint gets no probes that are sent to that address.
+        `present` are the network interfaces. Raises `AddressInUse` or `AddressUnavailable` if `address` cannot be used. Another
+        server may listen at one of the broadcast or multicast addresses. In this case, raises `AddressInUse` if `needs_probes`
+        is true. If it is false, this endpoint gets no probes that are sent to that address.
         """
         family = family_of(address)
         self._bind(family, address)

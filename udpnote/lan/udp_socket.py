@@ -257,9 +257,9 @@ class UdpSocket:
         """Send `buffers`, the bytes of one datagram or of several, to `address` in one call. Return the error; None if sent.
 
         `control` is the ancillary data for `sendmsg`. If the send buffer is full, this waits up to `SEND_WAIT_SECONDS` and
-        tries once more. It tries once more at once if the error came by ICMP and is about an earlier datagram. If the error
-        means that a firewall of this host forbids sending (EPERM), the error counts in `unsent`. If `_records_errors` is true,
-        the error is recorded for `address`, or for the address of the earlier datagram.
+        tries once more. The system may instead report an error that came by ICMP, about an earlier datagram. In this case, this
+        tries once more at once. If the error means that a firewall of this host forbids sending (EPERM), the error counts in
+        `unsent`. If `_records_errors` is true, the error is recorded for `address`, or for the address of the earlier datagram.
         """
         try:
             try:

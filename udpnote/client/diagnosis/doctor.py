@@ -53,7 +53,8 @@ class Doctor(Client):
     """A client that does not send or read, but examines this host and its network. It needs no root, and leaves no file behind.
 
     See `Client` for the arguments. If the outbox cannot be read, the doctor reports that as a finding, and goes on as if the
-    outbox were empty. If a variable or a line of the settings file is wrong, it reports that, too, and goes on without it.
+    outbox were empty. If a variable or the settings file has a fault, it reports that, too, and goes on without this variable
+    or the whole file.
     """
 
     def __init__(

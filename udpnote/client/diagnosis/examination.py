@@ -45,7 +45,7 @@ EXAMINATION_SECONDS = 1.1
 
 AGAIN_SECONDS = (1.1, 1.6, 2.1)
 """When all hosts, servers and addresses are asked again, in seconds after the beginning. This happens if a server on another
-host has not answered both a broadcast and a unicast: perhaps the network was interrupted for a moment."""
+host has answered no broadcast, or no unicast: perhaps the network was interrupted for a moment."""
 
 LATE_SECONDS = 3.5
 """If answers are missing, an examination waits until this many seconds after its beginning, because a server or the network may
@@ -196,7 +196,8 @@ class Examination:
     def _ask_all(self, begin: float, known: list[Address]) -> None:
         """Ask all hosts, the addresses in `known`, and the servers that have answered, each several times.
 
-        This takes from the monotonic time `begin` on `EXAMINATION_SECONDS`. `known` are the addresses that were given to `run`.
+        The first datagrams leave at the monotonic time `begin`. This takes `EXAMINATION_SECONDS` (1.1). `known` are the
+        addresses that were given to `run`.
         """
         due: list[tuple[float, Callable[[], None]]] = [(each, self._ask_everybody) for each in ROUNDS_SECONDS]
         due += [(each, partial(self._ask_directly, known)) for each in DIRECT_SECONDS]
@@ -232,7 +233,7 @@ class Examination:
         self._listen(self._monotonic() + SIZING_WAIT_SECONDS)
 
     def _is_one_sided(self) -> bool:
-        """Whether a server on another host lacks an answer to a broadcast, or to a direct EXAMINE."""
+        """Whether a server on another host has answered no broadcast, or no direct EXAMINE."""
         broadcasts = range(_FIRST_BROADCAST_WAY, _DIRECT_WAY)
         return any(not each.is_here and not (each.longest and each.answered & set(broadcasts)) for each in self.servers)
 
@@ -294,9 +295,7 @@ class Examination:
             self._send(address, _LONG_WAY, BODY_BYTES_MAX)
 
     def _ask_by_short(self, known: list[Address], way: int) -> None:
-        """Send a short datagram of this `way` to each of `_addresses(known)`. Record that it was sent, so that losses are
-        counted.
-        """
+        """Send a short datagram of this `way` to each of `_addresses(known)`, and record that, so that losses are counted."""
         for address in self._addresses(known):
             self._short_ways.setdefault(address, set()).add(way)
             self._send(address, way, EXAMINE_BYTES_MIN)
@@ -334,8 +333,8 @@ class Examination:
         """Whether `report` may be from a server. It must have come from a port that was asked. If it answers an EXAMINE that
         was sent to a loopback address, it must have come from a loopback address.
 
-        This remembers the first server that reports from `source`, one for open and one for sealed envelopes. Later reports
-        from `source` in such an envelope must be from the same server.
+        For each `source`, this remembers the first server that reports from there in an open envelope, and the first one that
+        does so in a sealed envelope. Later reports from other servers are not credible.
         """
         if source[1] not in self._ports or (report.way == _LOOPBACK_WAY and not is_loopback(source)):
             return False

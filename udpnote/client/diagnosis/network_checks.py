@@ -176,9 +176,9 @@ def check_expected(facts: NetworkFacts, troubles: Collection[str]) -> list[Findi
 
 
 def check_silence(facts: NetworkFacts, troubles: Collection[str]) -> list[Finding]:
-    """Check whether any server has answered. Also add, in all cases, the finding that some servers cannot be checked for.
+    """Check whether any server has answered. Always add the finding "not checked" about sealed notebooks.
 
-    These are the servers of sealed notebooks whose keys this client does not have: they do not answer it.
+    The server of a sealed notebook does not answer clients without the notebook's key.
     """
     findings = []
     if not facts.servers and not facts.found and not is_explained(troubles):

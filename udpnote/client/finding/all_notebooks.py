@@ -21,8 +21,8 @@ class FoundNotebook(NamedTuple):
     `notebook_id` is the id in hexadecimal digits. `address` (an IP address) and `port` are those of the server that has
     answered, after `round_trip_seconds`. `impersonates` is the sealed notebook that this server claims to have without having
     its key, or None if the server is no impostor. `has_new_key` says that the notebook's key has changed, and this machine has
-    the old one. `other_server` is None, unless another server with the same notebook has answered before this one: then it is
-    the address and port of that other server, and one of the two has a copy of the notebook. `warning` explains an impostor, a
+    the old one. `other_server` is the address and port of another server that has answered with the same notebook before, or
+    None if there is none. If there is one, one of the two servers has a copy of the notebook. `warning` explains an impostor, a
     new key or a copy to the user; it is None if there is nothing to explain.
     """
 

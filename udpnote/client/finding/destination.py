@@ -146,8 +146,8 @@ def destinations_of(waiting: Iterable[WaitingCount], named_key_id: bytes | None)
 
     Entries that were refused, or that lack their key (see `lacks_key`), are left out. If entries are assigned to a notebook,
     their destination is the id of that notebook. `named_key_id` is the id of the key that the settings name now; None if they
-    name no key. A destination has this key only if the user named it when writing the entries, or if their notebook is sealed
-    with it, as the outbox remembers.
+    name no key. A destination has this `key_id` if the user named the key when writing the entries, or if their notebook is
+    sealed with it, as the outbox remembers. If not, its `key_id` is None.
     """
     found: dict[Destination, None] = {}
     for each in waiting:

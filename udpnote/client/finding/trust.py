@@ -120,8 +120,8 @@ class ImpostorDetector(NamedTuple):
         """The sealed notebook that the server of the answer `found` impersonates; None if the server is no impostor.
 
         A server claims to have a notebook by answering with the notebook's id or, if the answer is not sealed, with its name. A
-        server with the named key is trusted, unless the client has joined the notebook that it claims to have, with another
-        key. While joining, it is always trusted.
+        server with the named key can be an impostor only of a notebook that the client has joined with another key. While
+        joining, it is never an impostor.
 
         `server` is the HOST:PORT that the user has named (None if no server is named). If a server is named, an open server is
         also an impostor in two cases, whatever the name of its notebook: it answers from the last known address of a sealed

@@ -85,11 +85,12 @@ def read(
     """Yield the results of `selection` in the client's notebook, in order, in lists of those that have arrived together. A list
     may be empty.
 
-    If the notebook is not known, discovery looks for it for up to `wait_seconds`. Raises `ServerNotFound` if reading makes no
-    progress for `wait_seconds` (see `ReadSession.progressed_at`), or `StorageError` if the server answers meanwhile that its
-    search index is not ready. But if the selection follows the notebook, reading waits without limit. A `wait_seconds` below
-    `LOCATE_SECONDS_MIN` counts as `LOCATE_SECONDS_MIN`. Saves in the outbox the round-trip time, and which entry of the
-    notebook is the newest that the client has seen; gives notices to the user.
+    If the notebook is not known, discovery looks for it for up to `wait_seconds`. If the selection follows the notebook,
+    reading waits for the server without limit. If not, this gives up when reading has made no progress for `wait_seconds` (see
+    `ReadSession.progressed_at`): it raises `StorageError` if the server still answers that its search index is not ready, and
+    `ServerNotFound` if the server does not answer. A `wait_seconds` below `LOCATE_SECONDS_MIN` counts as `LOCATE_SECONDS_MIN`.
+    Saves in the outbox the round-trip time, and which entry of the notebook is the newest that the client has seen; gives
+    notices to the user.
 
     While the server's search index is not ready, `on_indexing` is called with two numbers: that of the last entry in the index,
     and that of the last entry in the notebook. Also raises `InvalidQuery`, `BadAnswer`, `StorageError`, `SeveralNotebooks` or

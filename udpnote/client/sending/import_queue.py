@@ -240,7 +240,7 @@ _ERRORS_OF_VERDICTS = {"import_refused", "no_space_to_import", "notebook_not_wri
 
 
 def is_rest_unstored(error: UdpnoteError) -> bool:
-    """Whether all entries that are stored have an outcome that the import has yielded, although it ended with `error`.
+    """Whether an import that ended with `error` has yielded an outcome for every entry that it stored.
 
     True if the notebook has refused an entry, or could not store it: it stores no later one. False for any other error, such as
     a silent server: further entries may be stored, because only their acknowledgements may have been lost.

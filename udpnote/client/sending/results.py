@@ -57,7 +57,7 @@ def silence(server: SilentServer, wait_seconds: float) -> Notice:
 def reason_to_wait(session: SendSession, server: SilentServer, wait_seconds: float) -> Notice | None:
     """Why entries still wait for the notebook of `session`, which has delivered what it could; None if none waits.
 
-    `server` and `wait_seconds` are for the case that the server has not answered for so long: the notice shows them.
+    If the server has not answered for `wait_seconds`, the result says so of `server`.
     """
     if session.postponed_for is not None:
         return _POSTPONED[session.postponed_for]
