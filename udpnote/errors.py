@@ -98,8 +98,7 @@ class InvalidSetting(UdpnoteError, ValueError):
 
 
 class InvalidKey(InvalidSetting):
-    """A text is not a join code, or is a mistyped one. The message shows one symbol at most: the text may be nearly a secret.
-    """
+    """A text is not a join code, or is a mistyped one. The message shows one symbol at most: the text may be a secret."""
 
 
 class InvalidImport(UdpnoteError, ValueError):

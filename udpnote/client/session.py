@@ -41,7 +41,9 @@ def delivery_to(peer: Peer) -> Delivery:
 
 
 class Conversation(Protocol[Event_co]):
-    """The client's side of an exchange with a server: `protocol.delivery.Delivery` or `protocol.reading.Reading`."""
+    """The client's side of an exchange with a server: a `Delivery` (in `protocol.delivery`) or a `Reading` (in
+    `protocol.reading`).
+    """
 
     @property
     def answers(self) -> int:

@@ -87,8 +87,8 @@ class Selection(NamedTuple):
 
     If `follows` is true, reading does not end at the last result, but waits for results that are stored later. In this case,
     `seen` may have entries that the caller has read before. They show from where on to read again if the notebook is restored
-    from an older copy (see `protocol.shown_entries`). The latest of them was stored at `seen_until`, in microseconds since 1970
-    UTC.
+    from an older copy (see `protocol.reading.shown_entries`). The latest of them was stored at `seen_until`, in microseconds
+    since 1970 UTC.
     """
 
     query: Query

@@ -175,7 +175,7 @@ class NotebookReader(ABC):
         """Yield the `last` newest entries as they were stored, oldest first, and then each new entry as soon as it is stored.
 
         The iterator never ends. If the notebook is restored from an older copy meanwhile, the reader's `on_notice` is called.
-        Then the iterator goes on with the entries that are new in the restored notebook (see `protocol.shown_entries`).
+        Then the iterator goes on with the entries that are new in the restored notebook (see `protocol.reading.shown_entries`).
         """
         check_number("last", last, least=0)
         return self._queries.follow(filters, last)
