@@ -62,10 +62,10 @@ class ServerContact:
     """The state of the exchange of datagrams between one client and one server, which begins at `now`.
 
     `random` adds jitter to the backoff. `key_id` is the key id of the client's envelope, or None for the open envelope. In the
-    open envelope, a refusal for a changed key counts as one for a wrong notebook. `window_max` limits the congestion window, in
-    datagrams. `round_trip_seconds` is the timer's first sample, from discovery or from an earlier exchange (RFC 9002 §6.2.2),
-    or None if unknown. `probe_interval_max_seconds` is the longest time between two probes. Times are seconds of one monotonic
-    clock.
+    open envelope, a refusal for a changed key counts as a refusal for a wrong notebook. `window_max` limits the congestion
+    window, in datagrams. `round_trip_seconds` is the timer's first sample, from discovery or from an earlier exchange (RFC 9002
+    §6.2.2), or None if unknown. `probe_interval_max_seconds` is the longest time between two probes. Times are seconds of one
+    monotonic clock.
     """
 
     def __init__(

@@ -52,7 +52,7 @@ def status_at(path: str, *, follows: bool = True, is_fresh: bool = False) -> Fil
     second or more, if the file system is in a process of its own (FUSE) or on another host.
     """
     flags = (0 if follows else _AT_SYMLINK_NOFOLLOW) | (_AT_STATX_FORCE_SYNC if is_fresh else 0)
-    return _asked(path, flags) or from_stat(os.stat(path, follow_symlinks=follows))
+    return _by_statx(path, flags) or from_stat(os.stat(path, follow_symlinks=follows))
 
 
 def from_stat(result: os.stat_result) -> FileStatus:
@@ -71,7 +71,7 @@ def is_mounted_alone(path: str) -> bool:
     return len({_MOUNT.unpack_from(each) for each in answers if each is not None}) > 1
 
 
-def _asked(path: str, flags: int) -> FileStatus | None:
+def _by_statx(path: str, flags: int) -> FileStatus | None:
     """Return the status of the file at `path`, from statx(2) with `flags`; None if this system has no statx, or if it fails."""
     ask = _statx()
     if ask is None or (answer := ask(os.fsencode(path), flags)) is None:

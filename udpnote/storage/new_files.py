@@ -118,8 +118,8 @@ def remove_old_drafts(path: str) -> None:
 
     A draft of `path`, of its key file or of its search index is removed if nobody has written to it for `DRAFT_SECONDS_MAX`; a
     draft of another file, after `OTHER_DRAFT_SECONDS_MAX`. If the file `path` has a second name (a hard link) that is the name
-    of a draft or an `aside_name`, that name is removed at any age: it was left by a program that was killed while it put a file
-    in its place.
+    of a draft or an `aside_name`, that name is removed at any age: a program that was killed while it put a file in its place
+    has left the name.
     """
     folder, name = os.path.split(path)
     with suppress(OSError):  # the folder is not there or cannot be read: then nothing is made in it

@@ -220,8 +220,8 @@ class TextMirror:
     def _put_aside_and_tell(self, left: _FileState | None) -> None:
         """Rename the text file if another program was the last to write it, and tell the owner its new name.
 
-        If the file is still in the state `left`, in which this object has left it, it is not renamed, even if its file system
-        does not keep the nanoseconds that `_is_ours` needs.
+        A file that is still in the state `left`, in which this object has left it, is not renamed. This is found out without
+        `_is_ours`, because some file systems do not keep the nanoseconds that `_is_ours` needs.
         """
         if left is not None and left == _state_of(self.path):
             return

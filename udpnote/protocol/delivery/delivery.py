@@ -324,10 +324,10 @@ class Delivery:
             self._unsent.add_parts(entry)
 
     def _record_kept(self, outgoing: PartPayload, now: float) -> None:
-        """Record that the server keeps the part in `outgoing`. If it has lost other parts of the entry, let all be sent again.
+        """Record that the server keeps the part in `outgoing`. If it has lost other parts, let all parts be sent again.
 
-        They are not sent at once, because no acknowledgement may cause a retransmission. They count as in flight again, with
-        timers that start at `now`, and are sent when these expire.
+        The parts are not sent at once, because no acknowledgement may cause a retransmission. They count as in flight again,
+        with timers that start at `now`, and are sent when these expire.
         """
         for again in self._kept_by_server.record(outgoing):
             again.timed_from = now

@@ -100,8 +100,8 @@ class Counts:
         """Return how many notes each tag, author or day has (`view` is TAGS, AUTHORS or DAYS), as tallies ordered by key.
 
         These are the first `TALLIES_FETCHED` tallies with a key above `after_key`. The key of a day is the number of days since
-        1970, and its label the ISO 8601 date. Keys of tags and authors grow in the order in which they got their first note;
-        one that had no notes for a while gets a new key. An index that is built again begins with higher keys.
+        1970, and its label the ISO 8601 date. A new tag or author gets the next higher key,
+        and so does one that had no notes for a while. An index that is built again begins with higher keys.
         """
         table, key, label = _TABLES[view]
         select = f"SELECT {key}, {label}, notes FROM {table} WHERE {key} > ? ORDER BY {key} LIMIT {TALLIES_FETCHED}"

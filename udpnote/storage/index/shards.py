@@ -173,8 +173,8 @@ class Shards:
         """Merge a few pages, then index the next row of the long `change`, which the entry with the number `entry` makes.
 
         `step` of the change's rows are indexed already. Returns how many are indexed after this call, or 0 if no row was left.
-        After a restart of the program, the rows are made again from the first one. Then each call skips one row that is indexed
-        already, and returns `step`, until none is left to skip.
+        After a restart of the program, this object makes the rows again, from the first one on. Each call then only skips one
+        row that is indexed already, and returns `step`, until `step` rows are skipped.
         """
         under_way = self._under_way
         if under_way is None or under_way.entry != entry or under_way.taken > step:

@@ -53,7 +53,7 @@ class FileGuard:
     mounted without its folder, or was open when this process was forked.
 
     `log_bytes` is the length of the log's file at the last check. The code that uses the guard sets `log_bytes_min` to the
-    length that this file always has; a shorter log was cut by another program.
+    length that the log's file always has at least. If it is shorter, another program has cut it.
     """
 
     def __init__(self, path: str) -> None:

@@ -267,7 +267,7 @@ class OwnWrites:
                     )
 
     def _settle(self, undoing: list[tuple[int, int | None]], runs: Sequence[StoredRun]) -> None:
-        """If an entry in `runs`, which are stored now, takes a target back, record that both writes are settled.
+        """If an entry in `runs`, which are stored now, takes a target back, record that the entry and the target are settled.
 
         `undoing` has the rows of the table `undoing`.
         """
