@@ -11,9 +11,9 @@ def waiting_elsewhere(client: Client, notebook: KnownNotebook | None) -> Notice 
     """Return a notice that entries in the outbox of `client` wait, and are not sent to `notebook`; None if there is no such
     entry, or if `notebook` is None. Refused entries do not count.
 
-    Three kinds of entries are sent to `notebook`, and do not count. An entry is assigned to `notebook`. Or an entry is not
-    assigned and names no notebook or server, and the user has chosen `notebook` by `udpnote use`. Or an entry, just written by
-    another command, names the same as the options of `client`, and `client` has found `notebook` by these options.
+    An entry that is assigned to `notebook` is sent to it, and does not count. The same holds for an entry that is not assigned
+    and names no notebook or server, if the user has chosen `notebook` by `udpnote use`. It also holds for an entry that names
+    the same as the options of `client`, if `client` has found `notebook` by them: another command has just written this entry.
 
     The notice does not say that the entries are for another notebook: a server that they name may well have `notebook`.
     """

@@ -156,8 +156,8 @@ def _commands_with_option(error: WrongCommandLine) -> list[str]:
 def _another_command(words: list[str], error: WrongCommandLine) -> list[str] | None:
     """Return `words` with a known command in place of the unknown one; None if no command is likely.
 
-    If the unknown command is the number of a note, the result begins with `show`. If no name is similar, `words` may be a note:
-    they are several, or one that is not in ASCII or has spaces. For a note, the result is `send`, followed by all of `words`.
+    If the unknown command is the number of a note, the result begins with `show`. If no name is similar, several words may be a
+    note, and so may one word that is not in ASCII or has spaces. The result is then `send` followed by all of `words`.
     """
     before, word, after = words[: error.position], words[error.position], words[error.position + 1 :]
     asks_for_help = before[:1] == ["help"]
@@ -219,7 +219,7 @@ def _another_option(words: list[str], error: WrongCommandLine) -> list[str] | No
 
 
 def _fitting(known: Sequence[str], command: object, value: str) -> list[str]:
-    """Return `known`, some options of `command`, without those that take a value and can hardly mean `value`.
+    """Return `known`, some options of `command`, without those whose value can hardly be `value`. All flags stay.
 
     `value` is what the user has typed as the value of an unknown option, or without an option. It is empty if the user has
     typed nothing.

@@ -138,8 +138,8 @@ def _delete_range(sender: RevisionSender, numbers: range, notes: int, within: ra
     the last. Print how many notes were deleted, and how many other numbers the range has: those of notes deleted before, of
     revisions and of deletions. Raises the errors of reading (see `NotebookReader`).
 
-    As soon as one deletion is queued, delete no further notes, and print which part of the range is left: the user would not
-    see what further deletions do. The exit code of the queued deletion is in the result.
+    As soon as one deletion is queued, delete no further notes, because the user would not see what further deletions do. Print
+    which part of the range is left. The exit code of the queued deletion is in the result.
     """
     if not notes:
         say(Notice("range_empty", numbers=range_name(numbers)))

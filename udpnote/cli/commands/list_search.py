@@ -165,8 +165,8 @@ def _show_beginnings(
     """Repeat the search for a `query` that has found nothing, with a `*` after each of its words that is in no note. `mil*`
     also finds longer words, such as `milk`.
 
-    Print which words got a `*`, and the notes that are found. If nothing is found, print that. Print then also if the query has
-    `OR` or `-` inside quotation marks, where it is ordinary text.
+    Print which words got a `*`, and the notes that are found. If nothing is found, print that. If the query has `OR` or
+    `-` inside quotation marks, print in that case also that it is ordinary text there.
     """
     tried = _words_that_find_nothing(notebook, query, selection.filters)
     widened = query.with_beginnings(tried)

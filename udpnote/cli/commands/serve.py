@@ -295,8 +295,8 @@ def _example(server: Server, bind: str | None) -> str:
 def _how_to_write(server: Server, settings: Settings) -> Notice:
     """Return the notice with a command that writes to the server. It says on which machines that command works.
 
-    If the notebook is sealed, other machines must join it first. The user who runs the server need not join if the settings
-    without options name the notebook's file, because commands of this user read the key beside that file.
+    If the notebook is sealed, other machines must join it first. The user who runs the server need not join if other
+    commands of this user find the notebook's file without an option, because they read its key.
     """
     example = _example(server, settings.bind)
     if server.join_code is None:

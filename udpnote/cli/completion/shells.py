@@ -168,7 +168,7 @@ def install_completion() -> Notice:
 def leave_to_typer() -> NoReturn:
     """Let typer print the script with which a shell completes command lines. Raises `SystemExit`.
 
-    typer reads itself, in `sys.argv` and the environment, which script to print.
+    typer itself reads from `sys.argv` and from the environment which script it has to print.
     """
     import typer  # here, too
 
