@@ -77,7 +77,7 @@ export class Outbox {
    * Give the waiting note or revision `order` another text. Returns the entry with this text.
    *
    * The text of an entry that was never sent is replaced. Otherwise a revision is added behind the entry. `draft` is as in `add`.
-   * Throws `EntryGone` if there is no such entry, and nothing is changed.
+   * Throws `EntryGone`, and changes nothing, if the entry was refused, erased or removed.
    */
   revise(order, change, { draft = null } = {}) {
     return this.#change(async (transaction) => {
@@ -316,7 +316,7 @@ function eachEntry(transaction, change) {
   });
 }
 
-/** Mark an entry as refused. Changes behind it can never be sent: they are refused, too, but a deletion is removed. */
+/** Mark an entry as refused or erased (`state`), and also the changes behind it, which can never be sent. Remove deletions there. */
 async function refuse(transaction, entry, { state, kind, reason }) {
   await result(transaction.objectStore("entries").put({ ...entry, state, reason: reason ?? null, reason_kind: kind }));
   for (const other of await followers(transaction, entry.order)) {

@@ -27,8 +27,8 @@ export class Sender {
    * `post(body, signal)` sends a request, and returns the object in the answer or throws a `Failure`. `notebook()` returns the id
    * of the notebook that the page shows; null: not known. `isLeader()` says whether this tab still is the one that sends.
    * `random()` returns a number from 0 to 1. `onStored(entries)` is called with entries that are stored. `onFailure(failure)` is
-   * called after each attempt: with its `Failure`, or with null after a success. `onUsable()` is called each time that the outbox
-   * could be read, and could keep what has become of its entries.
+   * called with the `status`, `kind` and `reason` of a failure before each pause, and with null after a success. `onUsable()` is
+   * called each time that the outbox could be read, and could keep what has become of its entries.
    */
   constructor({
     outbox, post, notebook, isLeader, random = Math.random, onStored = () => {}, onFailure = () => {}, onUsable = () => {},
@@ -115,7 +115,7 @@ export class Sender {
     await this.#pause(Math.min(Math.max(growing * spread, retrySeconds), PAUSE_SECONDS_MAX), signal);
   }
 
-  /** Wait for `seconds`, or until `retry` is called. If `seconds` is null, wait until `nudge` or `retry` is called. */
+  /** Wait for `seconds`; null: until `nudge` is called. In both cases, a call of `retry` or an abort of `signal` ends the pause. */
   #pause(seconds, signal) {
     return new Promise((resolve) => {
       if (signal.aborted || this.#isRetryDue || (seconds === null && this.#isNew)) return resolve();

@@ -16,7 +16,7 @@ export class Waiting {
   /** The client ids under which this browser has written since the page was opened. */
   ownClients = new Set();
 
-  /** Why the last request of the `Sender` has failed, as a `Failure`; null: it has succeeded. */
+  /** The `status`, `kind` and `reason` with which the last request of the `Sender` has failed; null if it has succeeded. */
   failure = null;
 
   #isStale = false; // the outbox has changed since the last reading began
