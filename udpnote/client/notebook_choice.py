@@ -170,7 +170,7 @@ class NotebookChoice:
 
 
 def named_notebook(driver: Driver, name_or_id: str) -> KnownNotebook:
-    """Find the notebook called `name_or_id`, save it in the outbox, and return it. Raises the errors of `Discoverer.find`.
+    """Find the notebook called `name_or_id`, save it in the outbox, and return it. Raises the errors of `Client.use`.
 
     If `name_or_id` is the id, or the start of the id, of exactly one notebook in the outbox, this returns that notebook without
     a discovery. In all other cases, a discovery looks for notebooks with this name or id. If `name_or_id` is the name of

@@ -87,10 +87,10 @@ def _opened(path: str, on_notice: Callable[[Notice], None]) -> Outbox:
 def _outbox_to_read(path: str, error: StorageError, own_folders: Collection[str]) -> Outbox:
     """Open the outbox at `path` for reading, because opening it for writing has raised `error`.
 
-    With such an outbox, commands can read a notebook, and fail only where they add to the outbox, as long as it cannot be
-    written. `own_folders` are the folders that belong to udpnote. Raises `error` if it does not say that the outbox cannot be
-    written, or if the outbox cannot be read either. An outbox that cannot be read may hold the key of a sealed notebook, and
-    without that key the client would believe an impostor.
+    With this outbox, commands can read a notebook. While it cannot be written, commands that add to it fail. `own_folders` are
+    the folders that belong to udpnote. Raises `error` if the reason of `error` is another than that the outbox cannot be
+    written, or if the outbox cannot be read. An outbox that cannot be read may hold the key of a sealed notebook, and without
+    that key the client would believe an impostor.
     """
     if not is_unwritable(error):
         raise error

@@ -11,7 +11,9 @@ _PATHS = frozenset({"key_file", "file", "text_file", "outbox"})
 
 
 def check_options(options: Mapping[str, object], unset: object = None) -> None:
-    """Raise `TypeError` unless the value of each of these options of a client or server has its type, or is None or `unset`."""
+    """Raise `TypeError` if the value of one of these options of a client or server has a wrong type. None and `unset` are
+    right.
+    """
     for name, value in options.items():
         if value is None or value is unset or (name in _PATHS and hasattr(value, "__fspath__")):
             continue

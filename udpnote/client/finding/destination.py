@@ -59,8 +59,8 @@ def named_by(settings: Settings, destination: Destination) -> dict[str, Destinat
 def matches(destination: Destination, notebook: KnownNotebook) -> bool:
     """Whether `notebook` has the key id, and the name or id, that `destination` names.
 
-    If `destination` names no key id, or no name or id, every notebook fits in this respect. The server that it may name is not
-    compared: a notebook may move, and discovery asks only that server anyway.
+    What `destination` does not name is not compared. Its server is not compared either: a notebook may move, and discovery asks
+    only that server.
     """
     has_key = destination.key_id is None or notebook.key_id == destination.key_id
     return has_key and (destination.name_or_id is None or _is_called(destination.name_or_id, notebook))

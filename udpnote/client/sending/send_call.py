@@ -244,7 +244,7 @@ class SendCall:
         self._advance(wakes)  # now: the next text may come in an hour
 
     def _give_up_elsewhere(self) -> None:
-        """Give outcomes to the `_pending` entries that do not wait for the client's present notebook, unless they have some.
+        """Give an outcome to each `_pending` entry that has none, and does not wait for the client's present notebook.
 
         An entry that waits for another notebook gets QUEUED: another command has moved it, or the client has chosen another
         notebook since it was written. One that has left the outbox gets the outcome that `Outcomes.take_removed` gives.

@@ -84,7 +84,7 @@ class SendSession(Session[Stored | Rejected | Renewed]):
 
     @property
     def postponed_for(self) -> Status | None:
-        """Why the notebook can store nothing now. None if it can, as far as is known, and while entries are being delivered.
+        """Why the notebook can store nothing now, as far as is known. None if it can, and while entries are being delivered.
 
         If it is not None, no entry is sent until `look_into_outbox` is called.
         """
