@@ -8,10 +8,9 @@ from udpnote.errors import Notice
 
 
 class PromptHistory(FileHistory):
-    """The history in the file at `path`. If the file cannot be read or written, it calls `on_problem` with a notice, but only
-    the first time.
-
-    prompt_toolkit stores a line before it returns the line. So an error would lose the line, and end the prompt.
+    """The history in the file at `path`. The first time that the file cannot be read or written, this object calls
+    `on_problem` with a notice. No error is raised: prompt_toolkit stores a line before it returns the line, so an error would
+    lose the line, and end the prompt.
     """
 
     def __init__(self, path: str, on_problem: Callable[[Notice], None]) -> None:
