@@ -116,10 +116,10 @@ class Restore:
     """A restore that is prepared: a whole copy of the backup waits beside the notebook's file `path`, which is locked.
 
     `content` is the content of the copy. `old` is the notebook that the copy replaces, or None if there is none. `key_source`
-    says where the key file of the restored notebook comes from. `backup_has_other_keys` says whether it is `KEPT` although
-    the key file of the backup has other keys. `backup_key_problem` is the error of reading the key file of the backup; None if
-    that file can be used or was not read. `aside` is the path to which the replaced file is moved. If the log and the key file
-    of the replaced file are moved, they get this path with the suffix `-wal` or `.key`.
+    says where the key file of the restored notebook comes from. `backup_has_other_keys` says whether it is `KEPT` although the
+    key file of the backup has other keys. `backup_key_problem` is the error of reading the key file of the backup; None if
+    there was no error. `aside` is the path to which the replaced file is moved. If the log and the key file of the replaced
+    file are moved, they get this path with the suffix `-wal` or `.key`.
     """
 
     def __init__(
