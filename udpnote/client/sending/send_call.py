@@ -134,8 +134,8 @@ class SendCall:
         """Move the texts of `_chunk` into the outbox, as entries of `_pending`. Begin to deliver them if notebook and key are
         known.
 
-        Returns whether this has also checked that no other command has joined or left the notebook, and so changed its key:
-        then `Driver.round` need not check it again.
+        Returns True if this has also checked that the notebook still has the same key, because no other command has joined or
+        left it. In this case, `Driver.round` need not check that again.
         """
         sender, finder = self._sender, self._driver.finder
         session = sender.session
