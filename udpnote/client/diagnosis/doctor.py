@@ -63,7 +63,7 @@ class Doctor(Client):
         self._wrong_settings: list[tuple[Notice, Source]] = []
         settings = load_settings({}, on_wrong=lambda *_: None)  # `_settings_of` remembers what is wrong
         self._outbox_path, self._notebook_path = settings.outbox, settings.file
-        outbox, self._outbox_problem = _outbox_to_read(self._outbox_path)
+        outbox, self._outbox_problem = _copy_of_outbox(self._outbox_path)
         super().__init__(server=server, port=port, outbox=outbox, on_notice=on_notice)
 
     def _settings_of(self, flags: Flags) -> tuple[Settings, bytes | None]:
@@ -228,7 +228,7 @@ def _ports_here(
     return {each[1] for each in [*expected, *reported]}
 
 
-def _outbox_to_read(path: str) -> tuple[Outbox, Notice | None]:
+def _copy_of_outbox(path: str) -> tuple[Outbox, Notice | None]:
     """Copy the outbox at `path`, without its entries, into memory. Return the copy and None.
 
     What the client saves goes into the copy, for example a new key of this host's notebook: see `own_key`. If the outbox cannot
