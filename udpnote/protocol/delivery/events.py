@@ -34,7 +34,7 @@ def verdicts(events: Iterable[Stored | Rejected]) -> Iterator[tuple[Entry, Verdi
         match event:
             case Stored(entries, first):
                 yield from ((entry, Verdict(Status.STORED, number)) for number, entry in enumerate(entries, first))
-            case Rejected(entry, status):
+            case Rejected(entry, status):  # pragma: no branch - mypy proves that none is left
                 yield entry, Verdict(status, 0)
 
 
