@@ -15,7 +15,7 @@ from pathlib import Path
 
 from tests.support import notebook_files
 from tests.support.page_server import OUTBOX, PageServer
-from tests.support.processes import COMMAND_WITHOUT_SITE, Process, free_port
+from tests.support.processes import COMMAND_WITHOUT_SITE, WORKER, Process, free_port
 from udpnote import Client, Server
 from udpnote.client.sending.results import State
 from udpnote.lan.interfaces import no_interfaces
@@ -29,9 +29,6 @@ STARTED = "Ctrl-C"
 SECONDS_MAX = 60.0
 """How long a process may take to start on a busy machine."""
 
-
-WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
-"""The number of the process that runs these tests; several may run at the same time."""
 
 PORTS = range(20_000 + 400 * (WORKER % 30), 20_400 + 400 * (WORKER % 30), 2)
 """The ports of the pages of this process: Linux gives them to no outgoing connection, so nobody takes one while its page does

@@ -278,8 +278,12 @@ def longest_file(byte_count: int) -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
-FREE_PORTS = range(10_000, 30_000)
-"""Linux takes no port of an outgoing connection from here, so none takes a port between `free_port` and its use."""
+WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+"""The number of the process that runs these tests; several may run at the same time."""
+
+FREE_PORTS = range(10_000 + WORKER % 30, 20_000, 30)
+"""Linux gives these ports to no outgoing connection, and each worker has its own ports. So nobody takes a port between
+`free_port` and its use."""
 
 
 def free_port() -> int:

@@ -1,6 +1,7 @@
 """`udpnote bench`: measures the disk, this host and the network, changes nothing, and leaves nothing behind."""
 
 import signal
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -12,9 +13,13 @@ from tests.support.processes import eventually, free_port
 
 def leftovers(machine: Machine) -> list[str]:
     """The temporary folders of `bench`, and the command lines of the processes that use them."""
-    folders = [str(path) for path in machine.home.glob("udpnote-bench-*")]
-    commands = [path.read_bytes() for path in Path("/proc").glob("[0-9]*/cmdline") if path.exists()]
-    return folders + [command.decode() for command in commands if str(machine.home).encode() in command]
+    found = [str(path) for path in machine.home.glob("udpnote-bench-*")]
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with suppress(OSError):  # the process has just ended
+            command = path.read_bytes()
+            if str(machine.home).encode() in command:
+                found.append(command.decode())
+    return found
 
 
 def test_bench_measures_this_host_and_the_network_and_writes_nothing_also_after_a_change_of_key(machine: Machine) -> None:
