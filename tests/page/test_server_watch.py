@@ -1,4 +1,4 @@
-"""What the person who runs the page is told of a notebook's server, and how often."""
+"""The page tells the person who runs it of trouble with the notebook's server, once for each kind."""
 
 import pytest
 

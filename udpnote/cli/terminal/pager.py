@@ -50,8 +50,8 @@ _CTRL_C_CODES = (-SIGINT, 128 + SIGINT)
 
 @contextmanager
 def paged(*, is_wanted: bool = True, starts_at_end: bool = False) -> Iterator[None]:
-    """In the block, show what is printed in the user's pager if standard output is a terminal and more is printed than fits on
-    its screen.
+    """Show the output of the block in the user's pager, if standard output is a terminal and the output does not fit on its
+    screen.
 
     If the user closes the pager early, the block ends there, without an error. At the end of the block, this waits until the
     user closes the pager. If standard error is a terminal, messages are held back until then. If the pager cannot be started or

@@ -220,7 +220,7 @@ def _drop_cache_of(descriptor: int) -> None:
 def _problem_of(draft: str, content: Content, mark: Mark) -> Notice | str | None:
     """Check the copy in the file `draft`, which must have `content` and `mark`.
 
-    Return what is wrong with the copy, as a notice or as SQLite's message; None if the copy is whole.
+    If something is wrong with the copy, return a notice or SQLite's message that says what. Return None if the copy is whole.
     """
     with closing(sqlite3.connect(uri_of(draft, "immutable=1"), uri=True)) as copy, _interruptible(copy):
         try:

@@ -30,10 +30,8 @@ def _no_answer_yet(server: SilentServer) -> str:
 
 
 def _no_answer_to_reading(server: SilentServer) -> str:
-    if server.another is not None:
-        return _another_answers(server, server.another)
-    if server.obstacle is not None:
-        return _cannot_reach(server, server.obstacle)
+    if (cause := _known_cause(server)) is not None:
+        return cause
     start = _(
         "no answer from {name} at {host}: check that `udpnote serve` runs there. On that host, `--file FILE` reads the "
         "notebook's file"
@@ -42,10 +40,8 @@ def _no_answer_to_reading(server: SilentServer) -> str:
 
 
 def _no_answer_to_import(server: SilentServer) -> str:
-    if server.another is not None:
-        return _another_answers(server, server.another)
-    if server.obstacle is not None:
-        return _cannot_reach(server, server.obstacle)
+    if (cause := _known_cause(server)) is not None:
+        return cause
     return _(
         "no answer from {name} at {host}: check that `udpnote serve` runs there. To go on, import the same file again"
     ).format(name=server.name, host=server.host)
@@ -60,6 +56,13 @@ def _write_queued_in_silence(server: SilentServer) -> str:
         return template.format(reason=reason)
     reason = _("no answer from {name} at {host}").format(name=server.name, host=server.host)
     return _with_key_hint(template.format(reason=reason), server)
+
+
+def _known_cause(server: SilentServer) -> str | None:
+    """The sentence if it is known why no answer came: another notebook answers, or nothing can be sent. None if not."""
+    if server.another is not None:
+        return _another_answers(server, server.another)
+    return None if server.obstacle is None else _cannot_reach(server, server.obstacle)
 
 
 def _cannot_reach(server: SilentServer, obstacle: str) -> str:
